@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *libc_alloc(void *user, size_t bytes, size_t align)
+{
+    (void)user;
+    void *p = NULL;
+    return posix_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, bytes) ? NULL : p;
+}
+
+static void libc_free(void *user, void *ptr)
+{
+    (void)user;
+    free(ptr);
+}
+
+const vki_allocator vkb_libc_allocator = {NULL, libc_alloc, libc_free};
+
+void *vkb_alloc(const vki_allocator *a, size_t bytes)
+{
+    return a->alloc(a->user, bytes ? bytes : 1, 64);
+}
+
+void *vkb_calloc(const vki_allocator *a, size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / size) return NULL;
+    void *p = vkb_alloc(a, count * size);
+    if (p) memset(p, 0, count * size);
+    return p;
+}
+
+void vkb_free(const vki_allocator *a, void *ptr)
+{
+    if (ptr) a->free(a->user, ptr);
+}
+
+bool vkb_grow(const vki_allocator *a, void **array, int *capacity, int need, size_t size)
+{
+    if (need <= *capacity) return true;
+    int wanted = *capacity < 8 ? 8 : *capacity;
+    while (wanted < need) {
+        if (wanted > INT32_MAX / 2) return false;
+        wanted *= 2;
+    }
+    if ((size_t)wanted > SIZE_MAX / size) return false;
+    void *grown = vkb_alloc(a, (size_t)wanted * size);
+    if (!grown) return false;
+    if (*array) memcpy(grown, *array, (size_t)*capacity * size);
+    vkb_free(a, *array);
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+vki_status vkb_file_map(vkb_file *file, const char *path, vki_error *err)
+{
+    *file = (vkb_file){NULL, 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return vkb_fail(err, VKI_E_IO, "cannot open %s: %s", path, strerror(errno));
+    struct stat st;
+    vki_status status = VKI_OK;
+    if (fstat(fd, &st) != 0) {
+        status = vkb_fail(err, VKI_E_IO, "cannot read %s: %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        status = vkb_fail(err, VKI_E_IO, "%s is not a regular file", path);
+    } else if (st.st_size > 0) {
+        void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            status = vkb_fail(err, VKI_E_IO, "cannot map %s: %s", path, strerror(errno));
+        else
+            *file = (vkb_file){data, (size_t)st.st_size};
+    }
+    close(fd);
+    return status;
+}
+
+void vkb_file_unmap(vkb_file *file)
+{
+    if (file->data) munmap((void *)(uintptr_t)file->data, file->bytes);
+    *file = (vkb_file){NULL, 0};
+}
+
+static bool write_all(int fd, const void *data, size_t bytes)
+{
+    for (const char *p = data; bytes;) {
+        ssize_t n = write(fd, p, bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        p += n;
+        bytes -= (size_t)n;
+    }
+    return true;
+}
+
+vki_status vkb_file_write(const char *path, const vkb_span *parts, int count, vki_error *err)
+{
+    char temporary[4096];
+    int n = snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
+    if (n < 0 || (size_t)n >= sizeof temporary)
+        return vkb_fail(err, VKI_E_IO, "file name too long: %s", path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) return vkb_fail(err, VKI_E_IO, "cannot create %s: %s", temporary, strerror(errno));
+    bool good = true;
+    for (int i = 0; i < count && good; i++) good = write_all(fd, parts[i].data, parts[i].bytes);
+    int why = errno;
+    if (close(fd) != 0 && good) {
+        good = false;
+        why = errno;
+    }
+    if (good && rename(temporary, path) != 0) {
+        good = false;
+        why = errno;
+    }
+    if (good) return VKI_OK;
+    unlink(temporary);
+    return vkb_fail(err, VKI_E_IO, "cannot write %s: %s", path, strerror(why));
+}

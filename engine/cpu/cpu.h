@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The CPU back end: one `cpu_op` an operator family, with a readable reference kernel and, where speed
+ * matters, fast kernels. engine/cpu/<family>.c defines `const cpu_op cpu_op_<family>`. Tensors are dense and
+ * row-major (NCHW). */
+#ifndef CPU_CPU_H
+#define CPU_CPU_H
+
+#include "base/threads.h"
+#include "graph/ops/attrs.h"
+
+/* What kernels get: the node and where its tensors lie. Shapes and types are in the graph. */
+typedef struct cpu_call {
+    const gr_graph *g;
+    const gr_node *n;
+    const void *const *in; /* by input index; NULL if absent */
+    void *const *out;      /* by output index; NULL if absent */
+    const void *state;     /* fast kernels: what prepare() made */
+    const void *weights;   /* fast kernels: the packed weights prepare() asked for */
+    void *scratch;  /* fast kernels: 64-byte aligned, of the size prepare() asked for, content undefined */
+    vkb_pool *pool; /* NULL: one thread */
+} cpu_call;
+
+/* The reference: plain loops that say what the operator means, epilogue included. Takes every type the
+ * operator has on the CPU. Never fails for a node that cpu_supports() accepts. */
+typedef void (*cpu_ref_fn)(const cpu_call *c);
+
+/* What a fast kernel needs before it can run; filled by prepare(). */
+typedef struct cpu_prep {
+    const gr_graph *g;
+    const gr_node *n;
+    int threads;
+    vkb_arena *arena; /* for `state`; lives as long as the plan */
+    const void *state;
+    uint64_t scratch_bytes;
+    uint64_t weight_bytes; /* of packed weights; 0: none. They are made once a session by pack() and kept over
+                              re-plans */
+    void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
+    uint64_t pack_key; /* with the weight tensor's const_key: equal keys mean equal packed bytes */
+} cpu_prep;
+
+typedef struct cpu_kernel {
+    const char *name;                                   /* "conv2d_gemm_avx2" */
+    bool (*fits)(const gr_graph *g, const gr_node *n);  /* shapes are concrete; false: try the next */
+    vki_status (*prepare)(cpu_prep *p, vki_error *err); /* may be NULL */
+    void (*run)(const cpu_call *c);
+} cpu_kernel;
+
+typedef struct cpu_op {
+    bool (*supports)(const gr_graph *g, const gr_node *n,
+                     const char **why); /* NULL: everything. Types, mostly; *why is a
+                                           static text */
+    cpu_ref_fn reference;
+    const cpu_kernel *kernels; /* best first, ended by an entry without a name; NULL: only the reference */
+} cpu_op;
+
+/* ---- registry.c ---- */
+const cpu_op *cpu_op_of(op_kind op);
+bool cpu_supports(const gr_graph *g, const gr_node *n, const char **why);
+
+/* ---- features.c: what this CPU can do, found once a context ---- */
+typedef struct cpu_features {
+    bool avx2, fma, f16c, avx512f, avx512vnni, neon, dotprod, fp16;
+} cpu_features;
+const cpu_features *cpu_features_get(void);        /* thread safe; immutable */
+void cpu_features_text(char *buffer, size_t size); /* "avx2 fma f16c" */
+
+/* ---- epilogue.c ---- */
+float cpu_act(float x, gr_act act, float alpha, float beta); /* the specification of gr_act */
+/* y[i] = epilogue(y[i]) in place over n elements; residual NULL if the epilogue has none. Any n. */
+void cpu_epilogue(float *y, const float *residual, int64_t n, const gr_epilogue *e);
+
+/* ---- evaluate.c ---- */
+/* Runs one node through its reference; in/out as in cpu_call. For constant folding and for the reference
+ * session. VKI_E_UNSUPPORTED with the reason. */
+vki_status cpu_evaluate(const gr_graph *g, const gr_node *n, const void *const *in, void *const *out,
+                        vki_error *err);
+
+#endif

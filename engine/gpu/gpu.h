@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The GPU back end, device free: every operator family is a pure function (node, device limits) -> list of
+ * dispatches as plain data. Nothing here includes vulkan.h; engine/vulkan/ turns the data into Vulkan
+ * objects. engine/gpu/<family>.c defines `const gpu_op gpu_op_<family>`.
+ *
+ * Layouts of a device tensor. A tensor's elements are fp32, or fp16 where the plan stores half
+ * (gpu_builder.half). GPU_ROW  dense row-major, as on the host. GPU_C4   rank >= 2, dims [N, C, spatial...]:
+ * stored [N][ceil(C/4)][spatial][4], the last slice's unused lanes are finite (kernels may multiply them by
+ * zero weights, never store NaN or Inf there). A tensor may exist in both layouts at once; the builder
+ * inserts the conversion on demand, once. */
+#ifndef GPU_GPU_H
+#define GPU_GPU_H
+
+#include "graph/ops/attrs.h"
+#include "shader_ids.h" /* generated: enum gpu_shader { SH_conv2d_1x1_f32, ... SH_COUNT } */
+
+typedef enum gpu_layout { GPU_ROW = 0, GPU_C4 } gpu_layout;
+
+typedef struct gpu_limits {   /* of a device, as plain data; gpu_limits_minimum is Vulkan 1.1's guaranteed
+                                 minimum */
+    uint64_t max_range;       /* bytes one storage buffer binding may span */
+    uint32_t offset_align;    /* of a binding's offset */
+    uint32_t max_invocations; /* of a workgroup */
+    uint32_t max_group_size[3];
+    uint32_t max_groups[3]; /* of a dispatch */
+    uint32_t max_shared;    /* bytes */
+    uint32_t subgroup;      /* size; 0: unknown. A hint: never assume it */
+    uint32_t vendor;        /* PCI id, for tables of start values */
+    bool half_storage;      /* 16-bit storage buffers */
+} gpu_limits;
+extern const gpu_limits gpu_limits_minimum;
+
+enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 32 /* words: the guaranteed 128 bytes */ };
+
+typedef enum gpu_space { GPU_SPACE_ARENA = 0, GPU_SPACE_WEIGHTS } gpu_space;
+enum { GPU_READ = 1, GPU_WRITE = 2 };
+
+typedef struct gpu_bind {
+    uint8_t space;          /* gpu_space */
+    uint8_t access;         /* GPU_READ | GPU_WRITE */
+    int32_t index;          /* of gpu_program.bufs or .weights */
+    uint64_t offset, bytes; /* the part used, from the start of the buffer; bytes 0: to its end. Offsets are
+                               multiples of gpu_limits.offset_align */
+} gpu_bind;
+
+typedef struct gpu_dispatch {
+    gr_id node;      /* that it works for */
+    uint16_t shader; /* enum gpu_shader */
+    uint8_t n_bind, n_spec, n_push;
+    gpu_bind bind[GPU_MAX_BINDINGS]; /* binding i of set 0 */
+    uint32_t spec[GPU_MAX_SPEC]; /* specialization constant i; they select code, so few values a network */
+    uint32_t push[GPU_MAX_PUSH]; /* shapes and the like; floats as bits, see gpu_push_f32 */
+    uint32_t groups[3];
+} gpu_dispatch;
+
+/* A buffer in the activation arena: a tensor in one layout, or scratch. */
+typedef struct gpu_buf {
+    gr_id tensor; /* GR_NONE: scratch */
+    gpu_layout layout;
+    uint64_t bytes;
+    int32_t alias;       /* same memory as that buffer, -1: own memory (views) */
+    int32_t first, last; /* dispatches that touch it; set by the planner */
+    uint64_t offset;     /* in the arena; set by the planner */
+} gpu_buf;
+
+/* How weights are packed: dst gets `bytes` of the final form. Pure; `arg` is the key's second half. Half
+ * storage: the pack function writes fp16 if arg->half. */
+typedef struct gpu_pack_arg {
+    uint32_t half;
+    int32_t v[15];
+} gpu_pack_arg;
+typedef void (*gpu_pack_fn)(void *dst, const gr_tensor *source, const gpu_pack_arg *arg);
+
+typedef struct gpu_weight {
+    gr_id tensor; /* constant */
+    gpu_pack_fn pack;
+    gpu_pack_arg arg;
+    uint64_t bytes;
+} gpu_weight;
+
+typedef struct gpu_program { /* what the builder makes */
+    gpu_dispatch *dispatches;
+    gpu_buf *bufs;
+    gpu_weight *weights;
+    int n_dispatches, cap_dispatches, n_bufs, cap_bufs, n_weights, cap_weights;
+} gpu_program;
+
+typedef struct gpu_builder {
+    const gr_graph *g;
+    const gpu_limits *limits;
+    const vki_allocator *allocator;
+    bool half; /* fp16 storage */
+    gpu_program *program;
+    int32_t *row_buf, *c4_buf; /* by tensor: its buffer in that layout, -1: none */
+    gr_id node;                /* being emitted */
+    vki_status failed;         /* first failure; later calls do nothing */
+    vki_error *err;
+} gpu_builder;
+
+typedef struct gpu_kernel {
+    const char *name; /* "conv2d_1x1" */
+    /* Shapes are concrete. *why (a static text) says what it cannot take. */
+    bool (*fits)(const gpu_builder *b, const gr_node *n, const char **why);
+    void (*emit)(gpu_builder *b, const gr_node *n); /* errors go to b->failed through gpu_fail */
+} gpu_kernel;
+
+typedef struct gpu_op {
+    const gpu_kernel *kernels; /* candidates, best first, ended by an entry without a name */
+} gpu_op;
+
+/* ---- registry.c ---- */
+const gpu_op *gpu_op_of(op_kind op);
+/* The first kernel that fits, or NULL with the reason of the last one. */
+const gpu_kernel *gpu_choose(const gpu_builder *b, const gr_node *n, const char **why);
+
+/* ---- builder.c: for the planner ---- */
+vki_status gpu_builder_init(gpu_builder *b, const gr_graph *g, const gpu_limits *limits, bool half,
+                            gpu_program *p, vki_error *err);
+void gpu_builder_free(gpu_builder *b); /* not the program */
+void gpu_program_free(gpu_program *p, const vki_allocator *a);
+/* Emits one node with `kernel` (chosen by gpu_choose). VKI_E_*. */
+vki_status gpu_emit(gpu_builder *b, gr_id node, const gpu_kernel *kernel);
+int32_t gpu_tensor_buf(gpu_builder *b, gr_id tensor,
+                       gpu_layout layout); /* its buffer, converted if need be; -1 on failure */
+
+/* ---- builder.c: for kernels. All of them do nothing once b->failed is set. ---- */
+void gpu_fail(gpu_builder *b, vki_status code, const char *format, ...) VKB_PRINTF(3, 4);
+gpu_bind gpu_in(gpu_builder *b, const gr_node *n, int i, gpu_layout layout); /* input i in `layout`. A
+                                              constant input is put among the weights in that layout */
+gpu_bind gpu_out(gpu_builder *b, const gr_node *n, int i,
+                 gpu_layout layout); /* makes output i's buffer in `layout` */
+gpu_bind gpu_scratch(gpu_builder *b, uint64_t bytes);
+gpu_bind gpu_pack(gpu_builder *b, gr_id tensor, gpu_pack_fn pack, gpu_pack_arg arg, uint64_t bytes);
+void gpu_alias(gpu_builder *b, const gr_node *n); /* output 0 is input 0's memory, GPU_ROW (views) */
+bool gpu_has_layout(const gpu_builder *b, gr_id tensor,
+                    gpu_layout layout); /* exists already, so reading it so is free */
+
+/* Starts a dispatch; the pointer is valid until the next gpu_dispatch_begin. Never NULL (after a failure: a
+ * dummy). */
+gpu_dispatch *gpu_dispatch_begin(gpu_builder *b, enum gpu_shader shader);
+#define GPU_SHADER(b, name) ((b)->half ? SH_##name##_f16 : SH_##name##_f32)
+void gpu_bind_add(gpu_dispatch *d, gpu_bind bind, uint8_t access); /* next binding */
+void gpu_spec(gpu_dispatch *d, uint32_t value);                    /* next specialization constant */
+void gpu_push(gpu_dispatch *d, int64_t value);                     /* next word, as int32 (checked) */
+void gpu_push_f32(gpu_dispatch *d, float value);
+/* Workgroups to cover (x, y, z) invocations by groups of (lx, ly, lz), which also become specialization
+ * constants 0, 1, 2 (call it before gpu_spec). Fails if over the limits: kernels loop or fold dimensions. */
+void gpu_grid(gpu_builder *b, gpu_dispatch *d, int64_t x, int64_t y, int64_t z, uint32_t lx, uint32_t ly,
+              uint32_t lz);
+/* The node's epilogue in the form of shaders/lib/epilogue.glsl: two specialization constants (act, residual),
+ * two push words (alpha, beta), and the residual's binding (or `dummy` where there is none). */
+void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout layout, gpu_bind dummy);
+
+/* Sizes of a tensor in a layout */
+uint64_t gpu_layout_bytes(const gr_tensor *t, gpu_layout layout, bool half);
+void gpu_c4_dims(const gr_tensor *t, int64_t *n, int64_t *c, int64_t *slices, int64_t *spatial);
+
+/* ---- hazard.c: which dispatches need a barrier before them ---- */
+typedef struct gpu_access {
+    uint64_t offset, bytes; /* in the arena */
+    bool write;
+} gpu_access;
+/* A barrier is needed if a range touched since the last barrier overlaps one touched now and either is
+ * written (a full memory dependency: write-after-read needs one too on some drivers). */
+typedef struct gpu_hazards gpu_hazards;
+vki_status gpu_hazards_create(const vki_allocator *a, gpu_hazards **out, vki_error *err);
+void gpu_hazards_destroy(gpu_hazards **h);
+vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int count, bool *barrier,
+                            vki_error *err);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vkinfer: neural network inference on Vulkan and on the CPU.
+ *
+ * Life of a program: vki_context_create -> vki_model_load_file -> vki_session_create -> (vki_session_write ->
+ * vki_session_run -> vki_session_read)* -> vki_session_destroy, vki_model_destroy, vki_context_destroy.
+ *
+ * Conventions, for every call:
+ *  - A call returns VKI_OK or another vki_status. `err` may be NULL; if not, it is written on failure only.
+ *  - Option structs start with `size` = sizeof(struct); all other members zero are valid defaults. A NULL
+ * pointer to options means all defaults.
+ *  - Handles are reference counted by their children: destroying a context or model before its models or
+ * sessions is allowed; the memory goes with the last child. Destroyers take the handle's address, set it to
+ * NULL, and accept NULL.
+ *  - The library never prints, exits or aborts, and keeps no global state.
+ *  - Tensors are dense, row-major, in host byte order, dimensions outermost first (N, C, H, W for images).
+ */
+#ifndef VKINFER_H
+#define VKINFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VKI_API_VERSION 1 /* grows by one with each change of this header */
+#define VKI_MAX_RANK    8
+
+#if defined(VKI_BUILDING) && defined(__GNUC__)
+#define VKI_API __attribute__((visibility("default")))
+#else
+#define VKI_API
+#endif
+
+typedef enum vki_status {
+    VKI_OK = 0,
+    VKI_E_ARG,         /* an argument is NULL, out of range or contradicts another */
+    VKI_E_NOMEM,       /* host or device memory is exhausted */
+    VKI_E_IO,          /* a file cannot be opened, read or written */
+    VKI_E_FORMAT,      /* a file's content is damaged or not what it claims to be */
+    VKI_E_UNSUPPORTED, /* valid, but this build or device cannot do it */
+    VKI_E_SHAPE,       /* shapes or types do not fit together */
+    VKI_E_NO_DEVICE,   /* no usable Vulkan device */
+    VKI_E_DEVICE,      /* the Vulkan driver reported an error */
+    VKI_E_DEVICE_LOST, /* the Vulkan device was lost; the context is unusable */
+    VKI_E_TIMEOUT,     /* the time given ran out; the run may still be going on */
+    VKI_E_STATE,       /* the call comes at the wrong time (shapes not set, outputs not computed) */
+    VKI_E_INTERNAL     /* a defect of vkinfer; please report it with the text */
+} vki_status;
+
+/* Caller-owned. `text` is one English sentence or more: what is wrong, with the value, and what to do. */
+typedef struct vki_error {
+    vki_status code;
+    char node[96]; /* name of the node concerned, or "" */
+    char op[32];   /* its operator, or "" */
+    char text[768];
+} vki_error;
+
+/* Element types. Values are stored in files and never change. */
+typedef enum vki_dtype {
+    VKI_DT_NONE = 0,
+    VKI_F32 = 1,
+    VKI_U8 = 2,
+    VKI_I8 = 3,
+    VKI_U16 = 4,
+    VKI_I16 = 5,
+    VKI_I32 = 6,
+    VKI_I64 = 7,
+    VKI_BOOL = 9, /* one byte, 0 or 1 */
+    VKI_F16 = 10,
+    VKI_F64 = 11,
+    VKI_U32 = 12,
+    VKI_U64 = 13
+} vki_dtype;
+
+/* Memory functions of the caller's. `alloc` returns memory aligned to `align` (a power of two) or NULL;
+ * `free` gets what alloc returned, never NULL. Both may be called from any thread that calls the library. */
+typedef struct vki_allocator {
+    void *user;
+    void *(*alloc)(void *user, size_t bytes, size_t align);
+    void (*free)(void *user, void *ptr);
+} vki_allocator;
+
+typedef enum vki_log_level { VKI_LOG_ERROR = 0, VKI_LOG_WARNING, VKI_LOG_INFO, VKI_LOG_DEBUG } vki_log_level;
+typedef void (*vki_log_fn)(void *user, vki_log_level level, const char *text);
+
+typedef enum vki_device_kind {
+    VKI_DEVICE_CPU = 0,
+    VKI_DEVICE_GPU_INTEGRATED,
+    VKI_DEVICE_GPU_DISCRETE,
+    VKI_DEVICE_GPU_VIRTUAL,
+    VKI_DEVICE_GPU_SOFTWARE
+} vki_device_kind;
+
+/* ---- names
+ * ------------------------------------------------------------------------------------------------- */
+
+VKI_API uint32_t vki_version(void); /* VKI_API_VERSION of the library; thread safe */
+VKI_API const char *
+vki_status_name(vki_status status);                  /* "VKI_E_ARG"; "unknown" if out of range; thread safe */
+VKI_API const char *vki_dtype_name(vki_dtype dtype); /* "float32"; "unknown" if out of range; thread safe */
+VKI_API size_t vki_dtype_size(vki_dtype dtype);      /* bytes an element; 0 if unknown; thread safe */
+
+/* ---- context
+ * ----------------------------------------------------------------------------------------------- */
+
+/* A device with its caches. Thread safe: any number of threads may create models and sessions on one context.
+ */
+typedef struct vki_context vki_context;
+
+typedef enum vki_backend {
+    VKI_BACKEND_AUTO = 0, /* the best Vulkan device that is not a software one; else the CPU */
+    VKI_BACKEND_CPU,
+    VKI_BACKEND_VULKAN /* device_index, software devices included; VKI_E_NO_DEVICE if there is none */
+} vki_backend;
+
+typedef struct vki_context_options {
+    size_t size;
+    vki_backend backend;
+    int device_index;               /* for VKI_BACKEND_VULKAN: 0 is the best device (see vki_devices) */
+    const vki_allocator *allocator; /* copied; NULL: the C library's */
+    vki_log_fn log;                 /* NULL: silent */
+    void *log_user;
+    const char *cache_path; /* file for the Vulkan pipeline cache, read now and written by vki_context_destroy
+                               (the last reference); a damaged or foreign file is ignored. NULL: no file */
+    const char *loader_path; /* Vulkan loader to open; NULL: libvulkan.so.1, then libvulkan.so */
+    bool
+        force_staging; /* copy through staging buffers even where device memory is host visible (for tests) */
+    bool validation; /* enable VK_LAYER_KHRONOS_validation with synchronization validation; its messages go to
+                        `log` as VKI_LOG_ERROR. VKI_E_UNSUPPORTED if the layer is not installed */
+} vki_context_options;
+
+typedef struct vki_device_info {
+    char name[128];
+    char driver[128];
+    vki_device_kind kind;
+    uint32_t vendor_id, device_id, api_version; /* as Vulkan reports them; 0 for the CPU */
+    uint64_t memory_bytes;                      /* largest device-local heap; total memory for the CPU */
+    uint64_t max_storage_range;                 /* bytes one binding may span; 0 for the CPU */
+    uint32_t max_workgroup_invocations, max_shared_bytes, subgroup_size;
+    bool unified_memory, fp16_storage, fp16_arithmetic, int8_storage, int8_dot, timestamps;
+    char features[128]; /* for the CPU: the instruction sets found, such as "avx2 fma" */
+} vki_device_info;
+
+/* Lists the Vulkan devices (best first, the order of device_index) and then the CPU. Writes up to `capacity`
+ * entries and their full number to *count. Without a Vulkan driver only the CPU is listed. Thread safe.
+ * Errors: VKI_E_ARG, VKI_E_NOMEM. */
+VKI_API vki_status vki_devices(const vki_context_options *options, vki_device_info *out, int capacity,
+                               int *count, vki_error *err);
+
+/* Errors: VKI_E_ARG, VKI_E_NOMEM, VKI_E_NO_DEVICE, VKI_E_DEVICE, VKI_E_UNSUPPORTED. *out is NULL on failure.
+ */
+VKI_API vki_status vki_context_create(const vki_context_options *options, vki_context **out, vki_error *err);
+VKI_API void vki_context_destroy(vki_context **context);
+/* The device that sessions run on. Thread safe. Errors: VKI_E_ARG. */
+VKI_API vki_status vki_context_device(const vki_context *context, vki_device_info *out);
+
+/* ---- model
+ * ------------------------------------------------------------------------------------------------- */
+
+/* An immutable network. Thread safe; shared by any number of sessions. */
+typedef struct vki_model vki_model;
+
+typedef struct vki_tensor_info {
+    const char *name; /* owned by the model or session */
+    vki_dtype dtype;
+    int rank;                         /* -1: unknown until shapes are set */
+    int64_t dims[VKI_MAX_RANK];       /* -1: dynamic */
+    const char *symbol[VKI_MAX_RANK]; /* name of a dynamic dimension, or NULL */
+} vki_tensor_info;
+
+/* Loads a .vkm file (mapped, used in place: it must not change while the model lives) or, where the importer
+ * was built in, an .onnx file (imported in memory). The file's content decides, not its name. Errors:
+ * VKI_E_ARG, VKI_E_NOMEM, VKI_E_IO, VKI_E_FORMAT, VKI_E_UNSUPPORTED, VKI_E_SHAPE. Thread safe. */
+VKI_API vki_status vki_model_load_file(vki_context *context, const char *path, vki_model **out,
+                                       vki_error *err);
+/* The same from memory. `bytes` must be 64-byte aligned for a .vkm and stay valid while the model lives. */
+VKI_API vki_status vki_model_load_memory(vki_context *context, const void *bytes, size_t n, vki_model **out,
+                                         vki_error *err);
+VKI_API void vki_model_destroy(vki_model **model);
+VKI_API int vki_model_input_count(const vki_model *model);
+VKI_API int vki_model_output_count(const vki_model *model);
+/* Errors: VKI_E_ARG (no such index). */
+VKI_API vki_status vki_model_input(const vki_model *model, int index, vki_tensor_info *out);
+VKI_API vki_status vki_model_output(const vki_model *model, int index, vki_tensor_info *out);
+/* Metadata by key, such as "license" or "origin"; NULL if absent. Owned by the model. */
+VKI_API const char *vki_model_metadata(const vki_model *model, const char *key);
+
+/* ---- session
+ * ----------------------------------------------------------------------------------------------- */
+
+/* One plan of a model: memory, kernels, recorded commands. One thread at a time; any number a model. */
+typedef struct vki_session vki_session;
+
+typedef enum vki_placement {
+    VKI_PLACE_AUTO = 0, /* nodes the device cannot take run on the CPU; the report says why */
+    VKI_PLACE_GPU_ONLY, /* such a node is an error: VKI_E_UNSUPPORTED, all of them listed */
+    VKI_PLACE_CPU_ONLY
+} vki_placement;
+
+typedef enum vki_precision {
+    VKI_PRECISION_AUTO = 0,   /* FP32 */
+    VKI_PRECISION_FP32,       /* fp32 data and arithmetic */
+    VKI_PRECISION_FP16_STORE, /* fp16 data on the device, fp32 sums; Vulkan devices with 16-bit storage */
+    VKI_PRECISION_FP16,       /* fp16 data and arithmetic */
+    VKI_PRECISION_INT8
+} vki_precision;
+
+typedef struct vki_shape {
+    const char *input; /* name of a model input */
+    int rank;
+    int64_t dims[VKI_MAX_RANK]; /* all > 0 */
+} vki_shape;
+
+typedef struct vki_session_options {
+    size_t size;
+    vki_placement placement;
+    vki_precision precision;
+    int threads;           /* CPU threads; 0: as many as there are cores */
+    bool profile;          /* time every node; runs are slower */
+    bool reference;        /* CPU only: the plain C kernels that specify each operator, and no fusion */
+    uint64_t memory_limit; /* bytes for weights, activations and staging; 0: none. VKI_E_NOMEM with the figure
+                              needed */
+    const vki_shape *shapes; /* for dynamic inputs; copied */
+    int shape_count;
+    const char *disable_passes; /* names of graph passes not to run, separated by commas; NULL: none */
+    bool keep_intermediates; /* every tensor stays readable after a run (vki_session_read_tensor); more memory
+                              */
+} vki_session_options;
+
+/* If all input shapes are known (in the model or the options), the plan is made now; otherwise
+ * vki_session_reshape must come before the first write. Errors: VKI_E_ARG, VKI_E_NOMEM, VKI_E_SHAPE,
+ * VKI_E_UNSUPPORTED, VKI_E_DEVICE, VKI_E_DEVICE_LOST, VKI_E_INTERNAL. */
+VKI_API vki_status vki_session_create(vki_model *model, const vki_session_options *options, vki_session **out,
+                                      vki_error *err);
+VKI_API void vki_session_destroy(vki_session **session);
+
+/* Plans again for other input shapes; inputs not named keep theirs. Weights and pipelines are kept. On
+ * failure the old plan stays in force. Errors: as vki_session_create. */
+VKI_API vki_status vki_session_reshape(vki_session *session, const vki_shape *shapes, int count,
+                                       vki_error *err);
+
+/* Concrete types and shapes. Errors: VKI_E_ARG (no such index), VKI_E_STATE (no plan yet). */
+VKI_API vki_status vki_session_input(const vki_session *session, int index, vki_tensor_info *out);
+VKI_API vki_status vki_session_output(const vki_session *session, int index, vki_tensor_info *out);
+
+/* Copies a whole input in; `bytes` must be its exact size. An input keeps its value until written again.
+ * Errors: VKI_E_ARG, VKI_E_STATE. Allocates nothing. */
+VKI_API vki_status vki_session_write(vki_session *session, int index, const void *data, size_t bytes,
+                                     vki_error *err);
+
+/* Runs the plan and waits. Allocates nothing, creates no Vulkan object, records no command. timeout_ns: 0
+ * means no limit. Errors: VKI_E_STATE (an input was never written), VKI_E_TIMEOUT, VKI_E_DEVICE,
+ * VKI_E_DEVICE_LOST. */
+VKI_API vki_status vki_session_run(vki_session *session, uint64_t timeout_ns, vki_error *err);
+
+/* Copies a whole output out. Errors: VKI_E_ARG, VKI_E_STATE (not run yet). Allocates nothing. */
+VKI_API vki_status vki_session_read(vki_session *session, int index, void *data, size_t bytes,
+                                    vki_error *err);
+
+/* With keep_intermediates: any tensor of the plan by name, as fp32 or in its own type. *info may be NULL;
+ * with data NULL only *info is written. Errors: VKI_E_ARG (no such tensor, wrong size), VKI_E_STATE. */
+VKI_API vki_status vki_session_read_tensor(vki_session *session, const char *name, vki_tensor_info *info,
+                                           void *data, size_t bytes, vki_error *err);
+
+/* ---- report
+ * ------------------------------------------------------------------------------------------------ */
+
+typedef struct vki_node_report {
+    const char *name, *op;
+    const char *place;  /* "cpu", "vulkan", or "none" for nodes that cost nothing (views) */
+    const char *kernel; /* such as "conv2d_1x1" */
+    const char *reason; /* why this place and kernel, and what was fused into the node; never NULL */
+    const char *output; /* name of the first output tensor */
+    double us;          /* of the last profiled run; < 0: not measured */
+    uint64_t macs;      /* multiply-accumulates */
+    uint64_t bytes;     /* read and written */
+    int dispatches;
+} vki_node_report;
+
+typedef struct vki_session_stats {
+    size_t size; /* set by the caller to sizeof(vki_session_stats) */
+    uint64_t weight_bytes, activation_bytes, staging_bytes;
+    uint64_t activation_lower_bound; /* largest sum of live tensors over the plan */
+    int nodes, dispatches, barriers, pipelines, segments;
+    double load_ms, plan_ms, pipelines_ms,
+        first_run_ms; /* of the model; of the newest plan; first_run < 0: not run yet */
+} vki_session_stats;
+
+typedef void (*vki_report_fn)(void *user, const vki_node_report *node);
+
+/* Calls `fn` for each node in the order of execution; strings are valid during the call. Errors: VKI_E_ARG,
+ * VKI_E_STATE. */
+VKI_API vki_status vki_session_report(const vki_session *session, vki_report_fn fn, void *user);
+/* Errors: VKI_E_ARG (size), VKI_E_STATE. */
+VKI_API vki_status vki_session_stats_get(const vki_session *session, vki_session_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The attribute structs, one a family. Field names are ONNX's. All plain data: they are copied, compared and
+ * hashed as bytes. */
+#ifndef GRAPH_OPS_ATTRS_H
+#define GRAPH_OPS_ATTRS_H
+
+#include "graph/ops/op.h"
+
+typedef enum op_auto_pad {
+    OP_PAD_NOTSET = 0,
+    OP_PAD_SAME_UPPER,
+    OP_PAD_SAME_LOWER,
+    OP_PAD_VALID
+} op_auto_pad;
+
+typedef struct op_conv_attrs { /* Conv and ConvTranspose; inputs X [N,C,spatial...], W, B? */
+    op_ints kernel_shape, strides, pads, dilations, output_padding, output_shape;
+    int64_t group, auto_pad;
+} op_conv_attrs;
+
+typedef struct op_pool_attrs {
+    op_ints kernel_shape, strides, pads, dilations;
+    int64_t auto_pad, ceil_mode, count_include_pad, storage_order;
+} op_pool_attrs;
+
+/* A window operator brought to two spatial dimensions (1-D has height 1), all defaults and auto_pad resolved.
+ */
+typedef struct op_window {
+    int64_t batch, in_c, out_c, in_h, in_w, out_h, out_w;
+    int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+    int64_t pad_top, pad_left, pad_bottom, pad_right;
+    int64_t group;
+} op_window;
+/* For Conv, ConvTranspose, MaxPool, AveragePool and the global pools, once shapes are concrete. false if the
+ * node has more than two spatial dimensions. */
+bool op_window_of(const gr_graph *g, const gr_node *n, op_window *w);
+
+typedef struct op_gemm_attrs { /* Gemm: Y = alpha A' B' + beta C; MatMul ignores it */
+    float alpha, beta;
+    int64_t transA, transB;
+} op_gemm_attrs;
+
+/* Y[batch] = A[batch] x B[batch or shared]: Gemm and MatMul brought to one form, strides in elements. */
+typedef struct op_matmul_dims {
+    int64_t batch, m, n, k;
+    int64_t a_row, a_col, b_row, b_col; /* strides of A[m][k] and B[k][n] within one matrix */
+    int64_t batch_rank, batch_dims[GR_MAX_RANK], a_batch[GR_MAX_RANK],
+        b_batch[GR_MAX_RANK]; /* strides; 0: broadcast */
+} op_matmul_dims;
+bool op_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d);
+
+typedef struct op_unary_attrs {
+    float alpha, beta; /* LeakyRelu, Elu: alpha; HardSigmoid: both */
+} op_unary_attrs;
+/* Clip's limits: inputs 1 and 2 if constant, +-INFINITY if absent. false if they are not constant. */
+bool op_clip_range(const gr_graph *g, const gr_node *n, float *low, float *high);
+
+typedef struct op_norm_attrs { /* BatchNormalization: X scale B mean var; InstanceNormalization: X scale B;
+                                  LayerNormalization: X scale B?, normalizes dims axis.. */
+    float epsilon, momentum;
+    int64_t axis, training_mode, spatial, stash_type;
+} op_norm_attrs;
+
+typedef struct op_axis_attrs { /* Softmax, LogSoftmax, Concat, Gather, Split, Flatten */
+    int64_t axis, num_outputs;
+} op_axis_attrs;
+
+typedef struct op_reduce_attrs { /* axes are input 1 */
+    int64_t keepdims, noop_with_empty_axes;
+} op_reduce_attrs;
+/* The reduced dimensions as a mask. false if the axes are not constant. */
+bool op_reduce_mask(const gr_graph *g, const gr_node *n, bool mask[GR_MAX_RANK]);
+
+typedef struct op_resize_attrs { /* X, roi?, scales?, sizes? */
+    int64_t mode, coordinate_transformation_mode, nearest_mode, exclude_outside, antialias,
+        keep_aspect_ratio_policy;
+    float cubic_coeff_a, extrapolation_value;
+    op_ints axes;
+} op_resize_attrs;
+typedef enum op_resize_mode { OP_RESIZE_NEAREST = 0, OP_RESIZE_LINEAR, OP_RESIZE_CUBIC } op_resize_mode;
+typedef enum op_resize_coord {
+    OP_COORD_HALF_PIXEL = 0,
+    OP_COORD_PYTORCH_HALF_PIXEL,
+    OP_COORD_ALIGN_CORNERS,
+    OP_COORD_ASYMMETRIC,
+    OP_COORD_TF_HALF_PIXEL_FOR_NN,
+    OP_COORD_TF_CROP_AND_RESIZE,
+    OP_COORD_HALF_PIXEL_SYMMETRIC
+} op_resize_coord;
+typedef enum op_resize_nearest {
+    OP_NEAREST_ROUND_PREFER_FLOOR = 0,
+    OP_NEAREST_ROUND_PREFER_CEIL,
+    OP_NEAREST_FLOOR,
+    OP_NEAREST_CEIL
+} op_resize_nearest;
+/* Scale of each dimension as ONNX defines it (from scales, or sizes / in). false if not constant. */
+bool op_resize_scales(const gr_graph *g, const gr_node *n, double scale[GR_MAX_RANK]);
+
+typedef struct op_pad_attrs { /* X, pads, value?, axes? */
+    int64_t mode;             /* op_pad_mode */
+} op_pad_attrs;
+typedef enum op_pad_mode {
+    OP_PADDING_CONSTANT = 0,
+    OP_PADDING_REFLECT,
+    OP_PADDING_EDGE,
+    OP_PADDING_WRAP
+} op_pad_mode;
+/* Elements added (negative: removed) before and after each dimension, and the fill. false if not constant. */
+bool op_pad_amounts(const gr_graph *g, const gr_node *n, int64_t begin[GR_MAX_RANK], int64_t end[GR_MAX_RANK],
+                    float *value);
+
+typedef struct op_transpose_attrs {
+    op_ints perm; /* resolved: never empty after inference */
+} op_transpose_attrs;
+
+/* Slice: X, starts, ends, axes?, steps?. Start and step of every dimension, clamped as ONNX says. */
+bool op_slice_of(const gr_graph *g, const gr_node *n, int64_t start[GR_MAX_RANK], int64_t step[GR_MAX_RANK]);
+
+typedef struct op_view_attrs { /* Reshape: X, shape; Flatten: axis; Squeeze, Unsqueeze: X, axes */
+    int64_t allowzero, axis;
+} op_view_attrs;
+
+typedef struct op_cast_attrs {
+    int64_t to, saturate; /* to: vki_dtype */
+} op_cast_attrs;
+
+typedef struct op_shape_attrs { /* Shape: start, end; ConstantOfShape: value (always carried as input 1) */
+    int64_t start, end;
+} op_shape_attrs;
+
+#endif
