@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Functions whose built-in form is too coarse or overflows on some drivers. Relative errors are a few 1e-7 where the
+ * driver's exp is good; Vulkan allows exp (3 + 2|x|) ulp. */
+#ifndef MATH_GLSL
+#define MATH_GLSL
+
+/* exp may give +Inf here: 1 / Inf is the right 0. */
+float math_sigmoid(float x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+/* Small arguments by a minimax polynomial (z = x^2 up to 0.55^2, error 1e-9), where 1 - 2 / (e^2x + 1) would cancel;
+ * elsewhere that form, in which Inf is harmless. */
+float math_tanh(float x)
+{
+    float a = abs(x), z = x * x;
+    float p = -6.2824669e-3;
+    p = p * z + 2.1077754e-2;
+    p = p * z - 5.3853858e-2;
+    p = p * z + 1.3332602e-1;
+    p = p * z - 3.3333319e-1;
+    float t = 1.0 - 2.0 / (exp(2.0 * a) + 1.0);
+    return a < 0.55 ? x + x * z * p : x < 0.0 ? -t : t;
+}
+
+#endif
