@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The lists of fast kernels, best first, each ended by an entry without a name. engine/cpu/<family>.c puts a
+ * list into its cpu_op beside the reference. */
+#ifndef CPU_KERNELS_H
+#define CPU_KERNELS_H
+
+#include "cpu/cpu.h"
+
+extern const cpu_kernel cpu_conv2d_kernels[];
+extern const cpu_kernel cpu_deconv2d_kernels[];
+extern const cpu_kernel cpu_pool_kernels[];
+extern const cpu_kernel cpu_matmul_kernels[];
+extern const cpu_kernel cpu_unary_kernels[];
+extern const cpu_kernel cpu_binary_kernels[];
+extern const cpu_kernel cpu_norm_kernels[];
+extern const cpu_kernel cpu_softmax_kernels[];
+
+#endif
