@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From the options that commands share to a context. */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void log_to_stderr(void *user, vki_log_level level, const char *text)
+{
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    const opt_engine *engine = user;
+    if (level <= VKI_LOG_WARNING || engine->verbose)
+        fprintf(stderr, "vkinfer: %s: %s\n", (unsigned)level < VKB_COUNT(names) ? names[level] : "log", text);
+}
+
+/* Makes the folders that `path` lies in. A failure shows when the file is written; a cache is not worth an
+ * error. */
+static void make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(path, 0755);
+        *slash = '/';
+    }
+}
+
+static const char *cache_file(opt_engine *engine)
+{
+    const char *given = engine->cache ? engine->cache : getenv("VKINFER_CACHE");
+    if (given && *given) return given;
+    const char *home = getenv("HOME");
+    if (!home || home[0] != '/') return NULL;
+    int n = snprintf(engine->cache_path, sizeof engine->cache_path, "%s/.cache/vkinfer/pipelines", home);
+    if (n < 0 || (size_t)n >= sizeof engine->cache_path) return NULL;
+    make_folders(engine->cache_path);
+    return engine->cache_path;
+}
+
+void opt_engine_finish(opt_engine *engine)
+{
+    vki_context_options *context = &engine->context;
+    context->size = sizeof *context;
+    context->log = log_to_stderr;
+    context->log_user = engine;
+    if (!engine->no_cache && context->backend != VKI_BACKEND_CPU) context->cache_path = cache_file(engine);
+
+    vki_session_options *session = &engine->session;
+    session->size = sizeof *session;
+    if (engine->gpu_only) session->placement = VKI_PLACE_GPU_ONLY;
+    session->shapes = engine->shapes.items;
+    session->shape_count = engine->shapes.count;
+}
+
+vki_status opt_engine_context(opt_engine *engine, vki_context **out, vki_error *err)
+{
+    opt_engine_finish(engine);
+    return vki_context_create(&engine->context, out, err);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Command lines by table. A command lists its options as rows; options_parse fills the variables that the
+ * rows point to, answers --help, and says what is wrong with a bad line:
+ *
+ *     opt_engine engine = {0};
+ *     const char *output = NULL;
+ *     const opt_row rows[] = {
+ *         {"--output", 'o', OPT_STRING, &output, "FILE", "where to write the result"},
+ *         OPT_ENGINE_ROWS(engine),
+ *     };
+ *     opt_line line = {.command = "convert", .usage = "IN.onnx -o OUT.vkm", .about = "...",
+ *                      .rows = rows, .row_count = VKB_COUNT(rows), .min_args = 1, .max_args = 1};
+ *     int code = options_parse(&line, argc, argv);
+ *     if (code != OPT_GO_ON) return code;
+ *
+ * Values follow as `--name VALUE` or `--name=VALUE`; `--` ends the options. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "tool.h"
+
+#define OPT_GO_ON    (-1) /* options_parse: the line is good, go on */
+#define OPT_MAX_ARGS 256
+#define OPT_MAX_LIST 64
+
+typedef enum opt_kind {
+    OPT_FLAG,      /* bool *: set to true */
+    OPT_STRING,    /* const char ** */
+    OPT_INT,       /* int *: row.min .. row.max */
+    OPT_MEBIBYTES, /* uint64_t *: given in MiB, stored in bytes */
+    OPT_FLOATS,    /* opt_floats *: numbers separated by commas */
+    OPT_LIST,      /* opt_list *: each time the option is given adds one */
+    OPT_PAIRS,     /* opt_list *: the same, each must read NAME=VALUE (see opt_pair_split) */
+    OPT_SHAPES,    /* opt_shapes *: each NAME=1x3x224x224 adds one */
+    OPT_DEVICE,    /* vki_context_options *: auto, cpu, vulkan, vulkan:N */
+    OPT_PRECISION  /* vki_precision * */
+} opt_kind;
+
+typedef struct opt_floats {
+    float values[16];
+    int count;
+} opt_floats;
+
+typedef struct opt_list {
+    const char *items[OPT_MAX_LIST];
+    int count;
+} opt_list;
+
+typedef struct opt_shapes {
+    vki_shape items[OPT_MAX_LIST]; /* names point into argv */
+    int count;
+} opt_shapes;
+
+typedef struct opt_row {
+    const char *name; /* with its dashes: "--shape" */
+    char letter;      /* short form, or 0 */
+    opt_kind kind;
+    void *value;
+    const char *argument; /* for --help: "NAME=1x3x224x224"; NULL for a flag */
+    const char *help;
+    int min, max; /* of OPT_INT */
+} opt_row;
+
+typedef struct opt_line {
+    const char *command; /* "run" */
+    const char *usage;   /* what follows "vkinfer run": "MODEL [options]" */
+    const char *about;   /* paragraphs for --help */
+    const opt_row *rows;
+    int row_count;
+    int min_args, max_args; /* how many arguments that are no options */
+    const char *args[OPT_MAX_ARGS];
+    int arg_count;
+} opt_line;
+
+/* OPT_GO_ON, or an exit code: TOOL_OK after --help, TOOL_USAGE after printing what is wrong. */
+int options_parse(opt_line *line, int argc, char **argv);
+/* Prints "vkinfer <command>: <text>" and where help is; returns TOOL_USAGE. For checks that a table cannot
+ * make. */
+int options_wrong(const opt_line *line, const char *format, ...) VKB_PRINTF(2, 3);
+/* Splits NAME=VALUE at its first '='. *name gets up to `size` - 1 bytes. */
+const char *opt_pair_split(const char *pair, char *name, size_t size);
+
+/* ---- engine.c: the options that every command with a session has ---- */
+
+typedef struct opt_engine {
+    vki_context_options context;
+    vki_session_options session;
+    opt_shapes shapes;
+    const char *cache; /* --cache, else VKINFER_CACHE, else ~/.cache/vkinfer/pipelines */
+    bool gpu_only, no_cache, verbose;
+    char cache_path[4096];
+} opt_engine;
+
+#define OPT_DEVICE_ROWS(engine)                                                                               \
+    {"--device",                                                                                              \
+     0,                                                                                                       \
+     OPT_DEVICE,                                                                                              \
+     &(engine).context,                                                                                       \
+     "auto|cpu|vulkan|vulkan:N",                                                                              \
+     "where to run; vulkan:N is the N-th device of `vkinfer devices` (auto)",                                 \
+     0,                                                                                                       \
+     0},                                                                                                      \
+        {"--threads", 0, OPT_INT, &(engine).session.threads, "N", "CPU threads; 0: one a core (0)", 0, 1024}, \
+        {"--cache",  0,                                                                                       \
+         OPT_STRING, &(engine).cache,                                                                         \
+         "FILE",     "Vulkan pipeline cache ($VKINFER_CACHE, else ~/.cache/vkinfer/pipelines)",               \
+         0,          0},                                                                                      \
+        {"--no-cache", 0, OPT_FLAG, &(engine).no_cache, NULL, "use no pipeline cache file", 0, 0},            \
+        {"--force-staging",                                                                                   \
+         0,                                                                                                   \
+         OPT_FLAG,                                                                                            \
+         &(engine).context.force_staging,                                                                     \
+         NULL,                                                                                                \
+         "copy through staging buffers even where memory is shared",                                          \
+         0,                                                                                                   \
+         0},                                                                                                  \
+        {"--validation",                                                                                      \
+         0,                                                                                                   \
+         OPT_FLAG,                                                                                            \
+         &(engine).context.validation,                                                                        \
+         NULL,                                                                                                \
+         "enable the Vulkan validation layer",                                                                \
+         0,                                                                                                   \
+         0},                                                                                                  \
+    {                                                                                                         \
+        "--verbose", 'v', OPT_FLAG, &(engine).verbose, NULL, "print the engine's log to stderr", 0, 0         \
+    }
+
+#define OPT_ENGINE_ROWS(engine)                                                                              \
+    OPT_DEVICE_ROWS(engine),                                                                                 \
+        {"--precision",                                                                                      \
+         0,                                                                                                  \
+         OPT_PRECISION,                                                                                      \
+         &(engine).session.precision,                                                                        \
+         "auto|fp32|fp16store|fp16|int8",                                                                    \
+         "data and arithmetic of the network (auto)",                                                        \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--shape",                                                                                          \
+         0,                                                                                                  \
+         OPT_SHAPES,                                                                                         \
+         &(engine).shapes,                                                                                   \
+         "NAME=1x3x224x224",                                                                                 \
+         "shape of a dynamic input; once for each",                                                          \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--gpu-only",                                                                                       \
+         0,                                                                                                  \
+         OPT_FLAG,                                                                                           \
+         &(engine).gpu_only,                                                                                 \
+         NULL,                                                                                               \
+         "a node that would run on the CPU is an error",                                                     \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--memory-limit",                                                                                   \
+         0,                                                                                                  \
+         OPT_MEBIBYTES,                                                                                      \
+         &(engine).session.memory_limit,                                                                     \
+         "MIB",                                                                                              \
+         "refuse a plan that needs more memory",                                                             \
+         0,                                                                                                  \
+         0},                                                                                                 \
+    {                                                                                                        \
+        "--disable-passes", 0, OPT_STRING, &(engine).session.disable_passes, "A,B",                          \
+            "graph passes not to run, to find out which one matters", 0, 0                                   \
+    }
+
+/* Completes the option structs (sizes, log, cache file, placement, shapes) after options_parse. The structs
+ * point into *engine, which must not move. */
+void opt_engine_finish(opt_engine *engine);
+/* opt_engine_finish and vki_context_create. */
+vki_status opt_engine_context(opt_engine *engine, vki_context **out, vki_error *err);
+
+#endif
