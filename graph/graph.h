@@ -79,6 +79,8 @@ typedef struct gr_graph {
     gr_id *inputs, *outputs; /* order as in the source; an output may be an input or a constant */
     const char **symbols;    /* names of symbolic dimensions */
     gr_meta *meta;
+    gr_id *name_slots; /* hash index of tensor names (graph.c); name_slots[i] is a tensor or GR_NONE */
+    int n_name_slots;  /* power of two or 0 */
     int n_tensors, cap_tensors, n_nodes, cap_nodes, n_inputs, cap_inputs, n_outputs, cap_outputs, n_symbols,
         cap_symbols, n_meta, cap_meta;
 } gr_graph;
@@ -95,6 +97,9 @@ gr_id gr_add_tensor(gr_graph *g, const char *name, vki_dtype dtype, int rank, co
 gr_id gr_add_const(
     gr_graph *g, const char *name, vki_dtype dtype, int rank, const int64_t *dims, const void *data,
     bool copy); /* copy: into the arena (from any alignment); else `data` must be 64-byte aligned and stay */
+/* Turns a tensor of known shape into a constant (`data` as above): what folding does. false if exhausted. */
+bool gr_make_const(gr_graph *g, gr_id t, const void *data, bool copy);
+void *gr_const_alloc(gr_graph *g, uint64_t bytes); /* cleared memory of the arena for constant data */
 /* Appends a node with default attributes; in/out lists are copied. */
 gr_node *gr_add_node(gr_graph *g, op_kind op, const char *name, int n_in, const gr_id *in, int n_out,
                      const gr_id *out);
@@ -107,7 +112,9 @@ bool gr_add_meta(gr_graph *g, const char *key,
 const char *gr_get_meta(const gr_graph *g, const char *key); /* NULL if absent */
 int64_t gr_symbol(gr_graph *g, const char *name);           /* the dimension value that stands for a symbol */
 const char *gr_symbol_name(const gr_graph *g, int64_t dim); /* NULL if `dim` is no symbol */
-gr_id gr_find_tensor(const gr_graph *g, const char *name);  /* linear; GR_NONE */
+gr_id gr_find_tensor(const gr_graph *g, const char *name);  /* GR_NONE */
+
+void gr_reindex(gr_graph *g); /* after tensor names or ids were changed by hand */
 
 /* ---- edit.c: what passes need ---- */
 typedef struct gr_uses { /* who makes and who reads each tensor; made for one state of the graph */
@@ -121,7 +128,8 @@ void gr_replace_tensor(gr_graph *g, gr_id old_id, gr_id new_id); /* every node's
 bool gr_note_fused(gr_graph *g, gr_node *into, const gr_node *gone); /* extends into->fused */
 vki_status gr_sort(gr_graph *g, vki_error *err); /* topological order, stable; VKI_E_FORMAT on a cycle */
 void gr_compact(gr_graph *g);                    /* drops dead nodes and unreferenced tensors; ids change */
-vki_status gr_check(const gr_graph *g, vki_error *err); /* all invariants; VKI_E_FORMAT names the node */
+vki_status gr_check(const gr_graph *g,
+                    vki_error *err); /* check.c: all invariants; VKI_E_FORMAT names the node */
 
 /* ---- tensor.c: queries ---- */
 bool gr_is_const(const gr_graph *g, gr_id t); /* false for GR_NONE */

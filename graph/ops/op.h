@@ -68,6 +68,7 @@ typedef struct op_info {
 
 /* ---- registry.c ---- */
 const op_info *op_get(op_kind op); /* never NULL for a valid kind */
+const char *op_name(op_kind op);   /* "Conv"; "None" if no such kind */
 op_kind op_find(const char *name); /* OP_NONE if unknown */
 const char *op_family(op_kind op); /* "conv2d" */
 void op_set_defaults(op_kind op, void *attrs);
@@ -75,7 +76,10 @@ void op_cost_of(const gr_graph *g, const gr_node *n, op_cost *out); /* zero if s
 /* Checks ranges of all attributes. VKI_E_ARG names attribute, value and range. */
 vki_status op_check_attrs(const gr_node *n, vki_error *err);
 
-/* ---- infer.c: helpers for infer() ---- */
+/* ---- infer.c ---- */
+/* Arity and attributes of one node. VKI_E_ARG; VKI_E_UNSUPPORTED if the operator was not built in. */
+vki_status op_check_node(const gr_node *n, vki_error *err);
+/* Helpers for infer(): */
 #define OP_LATER ((vki_status)-1) /* internal: not an error; gr_infer_node turns it into known = false */
 const gr_tensor *op_in(const op_infer *c, int i); /* NULL if absent */
 bool op_has_in(const gr_node *n, int i);
