@@ -57,8 +57,8 @@ typedef struct gpu_dispatch {
 typedef struct gpu_buf {
     gr_id tensor; /* GR_NONE: scratch */
     gpu_layout layout;
-    uint64_t bytes;
-    int32_t alias;       /* same memory as that buffer, -1: own memory (views) */
+    uint64_t bytes;      /* gpu_layout_bytes rounded up to 16, so that kernels may read whole vectors */
+    int32_t alias;       /* same memory as that buffer, which has its own; -1: own memory (views) */
     int32_t first, last; /* dispatches that touch it; set by the planner */
     uint64_t offset;     /* in the arena; set by the planner */
 } gpu_buf;
@@ -94,6 +94,8 @@ typedef struct gpu_builder {
     int32_t *row_buf, *c4_buf; /* by tensor: its buffer in that layout, -1: none */
     gr_id node;                /* being emitted */
     vki_status failed;         /* first failure; later calls do nothing */
+    gpu_dispatch open;         /* being written; joins the program when the next begins or the node ends */
+    bool is_open;
     vki_error *err;
 } gpu_builder;
 
@@ -110,7 +112,8 @@ typedef struct gpu_op {
 
 /* ---- registry.c ---- */
 const gpu_op *gpu_op_of(op_kind op);
-/* The first kernel that fits, or NULL with the reason of the last one. */
+/* The first kernel that fits, or NULL with the reason of the last one. Refuses by itself what no kernel can
+ * have: tensors that are not of a float type (constants apart), are empty or exceed a binding. */
 const gpu_kernel *gpu_choose(const gpu_builder *b, const gr_node *n, const char **why);
 
 /* ---- builder.c: for the planner ---- */
@@ -135,10 +138,11 @@ void gpu_alias(gpu_builder *b, const gr_node *n); /* output 0 is input 0's memor
 bool gpu_has_layout(const gpu_builder *b, gr_id tensor,
                     gpu_layout layout); /* exists already, so reading it so is free */
 
-/* Starts a dispatch; the pointer is valid until the next gpu_dispatch_begin. Never NULL (after a failure: a
- * dummy). */
+/* Starts a dispatch; the pointer is valid until the next gpu_dispatch_begin. Never NULL. Conversions that
+ * gpu_in asks for meanwhile come before it. */
 gpu_dispatch *gpu_dispatch_begin(gpu_builder *b, enum gpu_shader shader);
 #define GPU_SHADER(b, name) ((b)->half ? SH_##name##_f16 : SH_##name##_f32)
+void gpu_dispatch_append(gpu_builder *b, const gpu_dispatch *d);   /* for builder.c: before the open one */
 void gpu_bind_add(gpu_dispatch *d, gpu_bind bind, uint8_t access); /* next binding */
 void gpu_spec(gpu_dispatch *d, uint32_t value);                    /* next specialization constant */
 void gpu_push(gpu_dispatch *d, int64_t value);                     /* next word, as int32 (checked) */
@@ -151,9 +155,20 @@ void gpu_grid(gpu_builder *b, gpu_dispatch *d, int64_t x, int64_t y, int64_t z, 
  * two push words (alpha, beta), and the residual's binding (or `dummy` where there is none). */
 void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout layout, gpu_bind dummy);
 
-/* Sizes of a tensor in a layout */
-uint64_t gpu_layout_bytes(const gr_tensor *t, gpu_layout layout, bool half);
+/* ---- layout.c: sizes of a tensor in a layout; float constants packed into a layout ---- */
+bool gpu_is_float(vki_dtype dtype); /* float32, float16 and float64: on the device all are fp32, or fp16 where
+                                       the plan stores half */
+uint64_t gpu_layout_bytes(const gr_tensor *t, gpu_layout layout, bool half); /* exact; shape is concrete */
 void gpu_c4_dims(const gr_tensor *t, int64_t *n, int64_t *c, int64_t *slices, int64_t *spatial);
+bool gpu_layouts_agree(const gr_tensor *t); /* the same bytes in both layouts */
+void gpu_pack_row(void *dst, const gr_tensor *source, const gpu_pack_arg *arg); /* bytes rounded up to 16 */
+void gpu_pack_c4(void *dst, const gr_tensor *source, const gpu_pack_arg *arg);
+float gpu_const_f32(const gr_tensor *t, int64_t i); /* element i of a float constant: for pack functions */
+
+/* ---- lifetime.c ---- */
+/* Sets first and last of every buffer with memory of its own from the bindings, aliases included. Buffers
+ * that no dispatch touches get first = 0, last = -1. */
+void gpu_program_lifetimes(gpu_program *p);
 
 /* ---- hazard.c: which dispatches need a barrier before them ---- */
 typedef struct gpu_access {

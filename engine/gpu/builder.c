@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Collects the dispatches of a program: which buffers tensors live in, conversions between layouts, views,
+ * weights. What kernels call to write one dispatch is in dispatch.c. */
+#include "gpu/gpu.h"
+
+#include <stdio.h>
+#include <string.h>
+
+vki_status gpu_builder_init(gpu_builder *b, const gr_graph *g, const gpu_limits *limits, bool half,
+                            gpu_program *p, vki_error *err)
+{
+    memset(b, 0, sizeof *b);
+    memset(p, 0, sizeof *p);
+    b->g = g;
+    b->limits = limits;
+    b->allocator = g->allocator;
+    b->half = half;
+    b->program = p;
+    b->node = GR_NONE;
+    b->err = err;
+    size_t count = (size_t)(g->n_tensors > 0 ? g->n_tensors : 1), bytes = count * sizeof *b->row_buf;
+    b->row_buf = vkb_alloc(b->allocator, bytes);
+    b->c4_buf = vkb_alloc(b->allocator, bytes);
+    if (!b->row_buf || !b->c4_buf) {
+        gpu_builder_free(b);
+        return vkb_nomem(err, bytes);
+    }
+    memset(b->row_buf, 0xff, bytes);
+    memset(b->c4_buf, 0xff, bytes);
+    return VKI_OK;
+}
+
+void gpu_builder_free(gpu_builder *b)
+{
+    if (!b->allocator) return;
+    vkb_free(b->allocator, b->row_buf);
+    vkb_free(b->allocator, b->c4_buf);
+    b->row_buf = b->c4_buf = NULL;
+}
+
+void gpu_program_free(gpu_program *p, const vki_allocator *a)
+{
+    vkb_free(a, p->dispatches);
+    vkb_free(a, p->bufs);
+    vkb_free(a, p->weights);
+    memset(p, 0, sizeof *p);
+}
+
+void gpu_fail(gpu_builder *b, vki_status code, const char *format, ...)
+{
+    if (b->failed) return;
+    b->failed = code;
+    char text[sizeof b->err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (b->node == GR_NONE) {
+        vkb_fail(b->err, code, "%s", text);
+    } else {
+        const gr_node *n = &b->g->nodes[b->node];
+        vkb_fail_node(b->err, code, n->name, op_get(n->op)->name, "%s", text);
+    }
+}
+
+static int32_t *buf_slot(gpu_builder *b, gr_id tensor, gpu_layout layout)
+{
+    return &(layout == GPU_C4 ? b->c4_buf : b->row_buf)[tensor];
+}
+
+static int32_t add_buf(gpu_builder *b, gpu_buf buf)
+{
+    gpu_program *p = b->program;
+    buf.bytes = vkb_round_up(buf.bytes, 16);
+    if (!VKB_GROW(b->allocator, p->bufs, p->cap_bufs, p->n_bufs + 1)) {
+        gpu_fail(b, VKI_E_NOMEM, "out of memory: the list of buffers cannot grow");
+        return -1;
+    }
+    p->bufs[p->n_bufs] = buf;
+    return p->n_bufs++;
+}
+
+/* The tensor's own memory in `layout`; content is written by whoever asked. */
+static int32_t make_tensor_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
+{
+    const gr_tensor *t = &b->g->tensors[tensor];
+    if (!gpu_is_float(t->dtype)) {
+        gpu_fail(b, VKI_E_UNSUPPORTED, "tensor %s is %s; on the GPU a tensor must be of a float type",
+                 t->name, vki_dtype_name(t->dtype));
+    } else if (!gr_is_concrete(t) || gr_elements(t) <= 0) {
+        gpu_fail(b, VKI_E_INTERNAL, "tensor %s is empty or has no known shape", t->name);
+    } else if (layout == GPU_C4 && t->rank < 2) {
+        gpu_fail(b, VKI_E_INTERNAL, "tensor %s has rank %d and cannot be stored in channel slices", t->name,
+                 t->rank);
+    }
+    if (b->failed) return -1;
+    gpu_buf buf = {tensor, layout, gpu_layout_bytes(t, layout, b->half), -1, 0, -1, 0};
+    return *buf_slot(b, tensor, layout) = add_buf(b, buf);
+}
+
+/* A second name for the memory of buffer `of`. */
+static int32_t make_alias_buf(gpu_builder *b, gr_id tensor, gpu_layout layout, int32_t of)
+{
+    const gpu_buf *target = &b->program->bufs[of];
+    gpu_buf buf = {tensor,
+                   layout,
+                   gpu_layout_bytes(&b->g->tensors[tensor], layout, b->half),
+                   target->alias >= 0 ? target->alias : of,
+                   0,
+                   -1,
+                   0};
+    return *buf_slot(b, tensor, layout) = add_buf(b, buf);
+}
+
+/* Whether the bytes in layout `from` serve as those in `to`: equal, or (one batch, one position) the row is
+ * the beginning of the slices. */
+static bool reads_as(const gr_tensor *t, gpu_layout from, gpu_layout to)
+{
+    if (gpu_layouts_agree(t)) return true;
+    return from == GPU_C4 && to == GPU_ROW && t->dims[0] == 1 && gr_elements(t) == t->dims[1];
+}
+
+static uint32_t group_x(int64_t spatial)
+{
+    return spatial >= 64 ? 64 : 8;
+}
+
+static int32_t convert(gpu_builder *b, gr_id tensor, gpu_layout to, int32_t from)
+{
+    const gr_tensor *t = &b->g->tensors[tensor];
+    if (to == GPU_C4 && t->rank < 2) return make_tensor_buf(b, tensor, to); /* fails with the reason */
+    if (reads_as(t, b->program->bufs[from].layout, to)) return make_alias_buf(b, tensor, to, from);
+    int32_t made = make_tensor_buf(b, tensor, to);
+    if (made < 0) return -1;
+    int64_t n, c, slices, spatial;
+    gpu_c4_dims(t, &n, &c, &slices, &spatial);
+    gpu_dispatch made_by = {.node = b->node}, *d = &made_by;
+    d->shader = to == GPU_C4 ? GPU_SHADER(b, layout_c4_from_row) : GPU_SHADER(b, layout_row_from_c4);
+    gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, from, 0, 0}, GPU_READ);
+    gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, made, 0, 0}, GPU_WRITE);
+    uint32_t lx = group_x(spatial), ly = 64 / lx; /* the shader strides over what the grid leaves out */
+    gpu_grid(b, d, vkb_min(spatial, (int64_t)b->limits->max_groups[0] * lx),
+             vkb_min(slices, (int64_t)b->limits->max_groups[1] * ly), vkb_min(n, b->limits->max_groups[2]),
+             lx, ly, 1);
+    gpu_push(d, n);
+    gpu_push(d, c);
+    gpu_push(d, slices);
+    gpu_push(d, spatial);
+    gpu_dispatch_append(b, d);
+    return b->failed ? -1 : made;
+}
+
+int32_t gpu_tensor_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
+{
+    if (b->failed) return -1;
+    if (tensor < 0 || tensor >= b->g->n_tensors || gr_is_const(b->g, tensor)) {
+        gpu_fail(b, VKI_E_INTERNAL, "tensor %d is absent or constant and has no buffer", (int)tensor);
+        return -1;
+    }
+    int32_t have = *buf_slot(b, tensor, layout);
+    if (have >= 0) return have;
+    int32_t other = *buf_slot(b, tensor, layout == GPU_C4 ? GPU_ROW : GPU_C4);
+    if (other < 0) { /* comes from the host: an input, or what a CPU node makes */
+        other = make_tensor_buf(b, tensor, GPU_ROW);
+        if (other < 0 || layout == GPU_ROW) return other;
+    }
+    return convert(b, tensor, layout, other);
+}
+
+static gpu_bind const_in(gpu_builder *b, gr_id tensor, gpu_layout layout)
+{
+    const gr_tensor *t = &b->g->tensors[tensor];
+    if (!gpu_is_float(t->dtype) || gr_elements(t) <= 0 || (layout == GPU_C4 && t->rank < 2)) {
+        gpu_fail(b, VKI_E_UNSUPPORTED,
+                 "constant %s (%s of rank %d) cannot be read by a GPU kernel in this layout", t->name,
+                 vki_dtype_name(t->dtype), t->rank);
+        return (gpu_bind){0};
+    }
+    gpu_pack_arg arg = {.half = b->half};
+    uint64_t bytes = vkb_round_up(gpu_layout_bytes(t, layout, b->half), 16);
+    return gpu_pack(b, tensor, layout == GPU_C4 ? gpu_pack_c4 : gpu_pack_row, arg, bytes);
+}
+
+gpu_bind gpu_in(gpu_builder *b, const gr_node *n, int i, gpu_layout layout)
+{
+    if (b->failed) return (gpu_bind){0};
+    if (i < 0 || i >= n->n_in || n->in[i] == GR_NONE) {
+        gpu_fail(b, VKI_E_INTERNAL, "the kernel reads input %d, which is absent", i);
+        return (gpu_bind){0};
+    }
+    if (gr_is_const(b->g, n->in[i])) return const_in(b, n->in[i], layout);
+    int32_t index = gpu_tensor_buf(b, n->in[i], layout);
+    return index < 0 ? (gpu_bind){0} : (gpu_bind){GPU_SPACE_ARENA, 0, index, 0, 0};
+}
+
+gpu_bind gpu_out(gpu_builder *b, const gr_node *n, int i, gpu_layout layout)
+{
+    if (b->failed) return (gpu_bind){0};
+    if (i < 0 || i >= n->n_out || n->out[i] == GR_NONE) {
+        gpu_fail(b, VKI_E_INTERNAL, "the kernel writes output %d, which is absent", i);
+        return (gpu_bind){0};
+    }
+    int32_t index = *buf_slot(b, n->out[i], layout);
+    if (index < 0) index = make_tensor_buf(b, n->out[i], layout);
+    return index < 0 ? (gpu_bind){0} : (gpu_bind){GPU_SPACE_ARENA, 0, index, 0, 0};
+}
+
+gpu_bind gpu_scratch(gpu_builder *b, uint64_t bytes)
+{
+    if (b->failed) return (gpu_bind){0};
+    int32_t index = add_buf(b, (gpu_buf){GR_NONE, GPU_ROW, bytes ? bytes : 16, -1, 0, -1, 0});
+    return index < 0 ? (gpu_bind){0} : (gpu_bind){GPU_SPACE_ARENA, 0, index, 0, 0};
+}
+
+gpu_bind gpu_pack(gpu_builder *b, gr_id tensor, gpu_pack_fn pack, gpu_pack_arg arg, uint64_t bytes)
+{
+    if (b->failed) return (gpu_bind){0};
+    if (!gr_is_const(b->g, tensor) || bytes == 0) {
+        gpu_fail(b, VKI_E_INTERNAL, "tensor %d is not a constant that can be packed", (int)tensor);
+        return (gpu_bind){0};
+    }
+    gpu_program *p = b->program;
+    uint64_t key = b->g->tensors[tensor].const_key;
+    for (int i = 0; i < p->n_weights; i++) {
+        const gpu_weight *w = &p->weights[i];
+        if (w->pack == pack && w->bytes == bytes && b->g->tensors[w->tensor].const_key == key &&
+            memcmp(&w->arg, &arg, sizeof arg) == 0)
+            return (gpu_bind){GPU_SPACE_WEIGHTS, 0, i, 0, 0};
+    }
+    if (!VKB_GROW(b->allocator, p->weights, p->cap_weights, p->n_weights + 1)) {
+        gpu_fail(b, VKI_E_NOMEM, "out of memory: the list of weights cannot grow");
+        return (gpu_bind){0};
+    }
+    p->weights[p->n_weights] = (gpu_weight){tensor, pack, arg, bytes};
+    return (gpu_bind){GPU_SPACE_WEIGHTS, 0, p->n_weights++, 0, 0};
+}
+
+void gpu_alias(gpu_builder *b, const gr_node *n)
+{
+    if (b->failed) return;
+    if (n->n_in < 1 || n->n_out < 1 || n->in[0] == GR_NONE || n->out[0] == GR_NONE) {
+        gpu_fail(b, VKI_E_INTERNAL, "a view needs an input and an output");
+        return;
+    }
+    const gr_tensor *from = &b->g->tensors[n->in[0]], *to = &b->g->tensors[n->out[0]];
+    if (gr_elements(from) != gr_elements(to)) {
+        gpu_fail(b, VKI_E_INTERNAL, "a view of %lld elements over %lld", (long long)gr_elements(to),
+                 (long long)gr_elements(from));
+        return;
+    }
+    int32_t source = gpu_tensor_buf(b, n->in[0], GPU_ROW);
+    if (source >= 0) make_alias_buf(b, n->out[0], GPU_ROW, source);
+}
+
+bool gpu_has_layout(const gpu_builder *b, gr_id tensor, gpu_layout layout)
+{
+    const gr_tensor *t = &b->g->tensors[tensor];
+    if (layout == GPU_C4 && t->rank < 2) return false;
+    if (gr_is_const(b->g, tensor)) return true;
+    const int32_t *wanted = layout == GPU_C4 ? b->c4_buf : b->row_buf;
+    const int32_t *other = layout == GPU_C4 ? b->row_buf : b->c4_buf;
+    if (wanted[tensor] >= 0) return true;
+    if (other[tensor] >= 0) return reads_as(t, layout == GPU_C4 ? GPU_ROW : GPU_C4, layout);
+    return layout == GPU_ROW || gpu_layouts_agree(t); /* the host brings rows */
+}

@@ -1,0 +1,36 @@
+//! variant f32
+//! variant f16 STORE_F16=1
+// Slices of four channels [n][slices][spatial][4] to row-major [n][c][spatial].
+// One invocation a vector, striding over the grid so that any size fits the limits on groups.
+#version 450
+#ifdef STORE_F16
+#extension GL_EXT_shader_16bit_storage : require
+#define ELEM float16_t
+#define ELEM4 f16vec4
+#else
+#define ELEM float
+#define ELEM4 vec4
+#endif
+
+layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
+layout(set = 0, binding = 0) readonly buffer Src { ELEM4 src[]; };
+layout(set = 0, binding = 1) writeonly buffer Dst { ELEM dst[]; };
+layout(push_constant) uniform Push { int n, c, slices, spatial; };
+
+void main()
+{
+    ivec3 stride = ivec3(gl_NumWorkGroups * gl_WorkGroupSize);
+    ivec3 first = ivec3(gl_GlobalInvocationID);
+    for (int b = first.z; b < n; b += stride.z) {
+        for (int s = first.y; s < slices; s += stride.y) {
+            for (int i = first.x; i < spatial; i += stride.x) {
+                int channel = s * 4, at = (b * c + channel) * spatial + i;
+                vec4 v = vec4(src[(b * slices + s) * spatial + i]);
+                dst[at] = ELEM(v.x);
+                if (channel + 1 < c) dst[at + spatial] = ELEM(v.y);
+                if (channel + 2 < c) dst[at + 2 * spatial] = ELEM(v.z);
+                if (channel + 3 < c) dst[at + 3 * spatial] = ELEM(v.w);
+            }
+        }
+    }
+}
