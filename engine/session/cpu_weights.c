@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/session.h"
+
+#include <pthread.h>
+#include <string.h>
+
+typedef struct entry {
+    uint64_t const_key, pack_key, bytes;
+    void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
+    void *data;
+} entry;
+
+struct ses_cpu_weights {
+    const vki_allocator *allocator;
+    pthread_mutex_t lock;
+    entry *entries;
+    int count, capacity;
+    uint64_t bytes;
+};
+
+vki_status ses_cpu_weights_create(const vki_allocator *a, ses_cpu_weights **out, vki_error *err)
+{
+    ses_cpu_weights *w = *out = vkb_calloc(a, 1, sizeof *w);
+    if (!w) return vkb_nomem(err, sizeof *w);
+    w->allocator = a;
+    pthread_mutex_init(&w->lock, NULL);
+    return VKI_OK;
+}
+
+void ses_cpu_weights_destroy(ses_cpu_weights **weights)
+{
+    ses_cpu_weights *w = *weights;
+    if (!w) return;
+    for (int i = 0; i < w->count; i++) vkb_free(w->allocator, w->entries[i].data);
+    vkb_free(w->allocator, w->entries);
+    pthread_mutex_destroy(&w->lock);
+    vkb_free(w->allocator, w);
+    *weights = NULL;
+}
+
+/* Kernels pack all constant inputs of a node together (weights with bias), so the key covers all of them. */
+static uint64_t key_of(const cpu_prep *p)
+{
+    uint64_t key = 0;
+    for (int i = 0; i < p->n->n_in; i++) {
+        gr_id t = p->n->in[i];
+        uint64_t part = gr_is_const(p->g, t) ? p->g->tensors[t].const_key : 0;
+        key = vkb_hash(&part, sizeof part, key);
+    }
+    return key;
+}
+
+static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, const void **out,
+                           vki_error *err)
+{
+    if (!VKB_GROW(w->allocator, w->entries, w->capacity, w->count + 1)) return vkb_nomem(err, sizeof(entry));
+    void *data = p->weight_bytes <= SIZE_MAX ? vkb_alloc(w->allocator, (size_t)p->weight_bytes) : NULL;
+    if (!data) return vkb_nomem(err, p->weight_bytes);
+    p->pack(data, p->g, p->n, p->state);
+    w->entries[w->count++] = (entry){key, p->pack_key, p->weight_bytes, p->pack, data};
+    w->bytes += p->weight_bytes;
+    *out = data;
+    return VKI_OK;
+}
+
+vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *p, const void **out, vki_error *err)
+{
+    *out = NULL;
+    if (!p->weight_bytes) return VKI_OK;
+    uint64_t key = key_of(p);
+    pthread_mutex_lock(&w->lock);
+    for (int i = 0; i < w->count && !*out; i++) {
+        const entry *e = &w->entries[i];
+        if (e->const_key == key && e->pack_key == p->pack_key && e->pack == p->pack &&
+            e->bytes == p->weight_bytes)
+            *out = e->data;
+    }
+    vki_status status = *out ? VKI_OK : pack_new(w, p, key, out, err);
+    pthread_mutex_unlock(&w->lock);
+    return status;
+}
+
+uint64_t ses_cpu_weights_bytes(ses_cpu_weights *w)
+{
+    pthread_mutex_lock(&w->lock);
+    uint64_t bytes = w->bytes;
+    pthread_mutex_unlock(&w->lock);
+    return bytes;
+}

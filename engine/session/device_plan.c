@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The GPU's side of a plan: every GPU node emits its dispatches, tensors that cross between host and device
+ * get transfers, the arena is laid out by lifetime, and the Vulkan runtime makes the rest. */
+#include "session/session.h"
+
+#include <string.h>
+
+#include "graph/memplan.h"
+
+typedef struct device_state {
+    ses_plan *p;
+    gpu_builder builder;
+    bool *on_device;   /* by tensor: has a device buffer with its value */
+    bool *read_on_cpu; /* by tensor */
+    vki_error *err;
+} device_state;
+
+static vki_status add_crossing(device_state *s, ses_crossing **list, int *count, int *capacity, gr_id tensor)
+{
+    ses_plan *p = s->p;
+    int32_t buf = gpu_tensor_buf(&s->builder, tensor, GPU_ROW);
+    if (buf < 0) return s->builder.failed;
+    if (!VKB_GROW(p->allocator, *list, *capacity, *count + 1)) return vkb_nomem(s->err, sizeof **list);
+    uint64_t bytes = gpu_layout_bytes(&p->graph.tensors[tensor], GPU_ROW, p->options->half);
+    (*list)[(*count)++] = (ses_crossing){tensor, {buf, p->staging_bytes, bytes}};
+    p->staging_bytes += vkb_round_up(bytes, 256);
+    return VKI_OK;
+}
+
+static vki_status upload_inputs(device_state *s, ses_segment *seg, const gr_node *n)
+{
+    for (int i = 0; i < n->n_in; i++) {
+        gr_id t = n->in[i];
+        if (t == GR_NONE || s->on_device[t] || gr_is_const(&s->p->graph, t)) continue;
+        VKB_TRY(add_crossing(s, &seg->uploads, &seg->n_uploads, &seg->cap_uploads, t));
+        s->on_device[t] = true;
+    }
+    return VKI_OK;
+}
+
+static vki_status download_outputs(device_state *s, ses_segment *seg, gr_id node)
+{
+    gr_graph *g = &s->p->graph;
+    const gr_node *n = &g->nodes[node];
+    s->builder.node = node; /* conversions for the host count as this node's */
+    for (int i = 0; i < n->n_out; i++) {
+        gr_id t = n->out[i];
+        if (t == GR_NONE || !(s->read_on_cpu[t] || s->p->options->keep || g->tensors[t].flags & GR_OUTPUT))
+            continue;
+        VKB_TRY(add_crossing(s, &seg->downloads, &seg->n_downloads, &seg->cap_downloads, t));
+    }
+    return VKI_OK;
+}
+
+static vki_status emit_segment(device_state *s, ses_segment *seg)
+{
+    ses_plan *p = s->p;
+    seg->first_dispatch = p->program.n_dispatches;
+    for (gr_id i = seg->first; i < seg->first + seg->count; i++) {
+        const gr_node *n = &p->graph.nodes[i];
+        s->builder.node = i;
+        VKB_TRY(upload_inputs(s, seg, n));
+        p->places[i].first_dispatch = p->program.n_dispatches;
+        VKB_TRY(gpu_emit(&s->builder, i, p->places[i].kernel));
+        p->places[i].n_dispatches = p->program.n_dispatches - p->places[i].first_dispatch;
+        for (int k = 0; k < n->n_out; k++)
+            if (n->out[k] != GR_NONE) s->on_device[n->out[k]] = true;
+    }
+    for (gr_id i = seg->first; i < seg->first + seg->count; i++) VKB_TRY(download_outputs(s, seg, i));
+    seg->n_dispatches = p->program.n_dispatches - seg->first_dispatch;
+    return VKI_OK;
+}
+
+static int32_t root_of(const gpu_program *program, int32_t buf)
+{
+    while (program->bufs[buf].alias >= 0) buf = program->bufs[buf].alias;
+    return buf;
+}
+
+static void touch(gpu_program *program, int32_t buf, int32_t at)
+{
+    gpu_buf *root = &program->bufs[root_of(program, buf)];
+    if (at < root->first) root->first = at;
+    if (at > root->last) root->last = at;
+}
+
+/* On a unified device the host writes and reads the arena itself: inputs must survive all runs, outputs the
+ * end of one. */
+static void find_lifetimes(ses_plan *p, bool unified)
+{
+    gpu_program *program = &p->program;
+    int32_t end = program->n_dispatches;
+    for (int i = 0; i < program->n_bufs; i++) program->bufs[i].first = INT32_MAX, program->bufs[i].last = -1;
+    for (int32_t d = 0; d < program->n_dispatches; d++)
+        for (int i = 0; i < program->dispatches[d].n_bind; i++)
+            if (program->dispatches[d].bind[i].space == GPU_SPACE_ARENA)
+                touch(program, program->dispatches[d].bind[i].index, d);
+    for (int s = 0; s < p->n_segments; s++) {
+        const ses_segment *seg = &p->segments[s];
+        for (int i = 0; i < seg->n_uploads; i++) {
+            int32_t buf = seg->uploads[i].transfer.buf;
+            bool input = p->graph.tensors[seg->uploads[i].tensor].flags & GR_INPUT;
+            touch(program, buf, seg->first_dispatch);
+            if (unified && input) touch(program, buf, 0), touch(program, buf, end);
+        }
+        for (int i = 0; i < seg->n_downloads; i++) {
+            bool stays = p->options->keep || p->graph.tensors[seg->downloads[i].tensor].flags & GR_OUTPUT;
+            int32_t last = (int32_t)vkb_max(seg->first_dispatch, seg->first_dispatch + seg->n_dispatches - 1);
+            touch(program, seg->downloads[i].transfer.buf, unified && stays ? end : last);
+        }
+    }
+}
+
+static vki_status lay_out(ses_plan *p, const gpu_limits *limits, vki_error *err)
+{
+    gpu_program *program = &p->program;
+    memplan_item *items = vkb_calloc(p->allocator, (size_t)program->n_bufs, sizeof *items);
+    if (!items) return vkb_nomem(err, (uint64_t)program->n_bufs * sizeof *items);
+    int count = 0;
+    for (int i = 0; i < program->n_bufs; i++) {
+        const gpu_buf *b = &program->bufs[i];
+        if (b->alias < 0 && b->last >= 0) items[count++] = (memplan_item){b->bytes, b->first, b->last, 0};
+    }
+    uint64_t align = limits->offset_align > 64 ? limits->offset_align : 64;
+    vki_status status =
+        memplan_solve(items, count, align, p->allocator, &p->arena_bytes, &p->arena_lower_bound, err);
+    count = 0;
+    for (int i = 0; i < program->n_bufs && status == VKI_OK; i++) {
+        gpu_buf *b = &program->bufs[i];
+        if (b->alias < 0 && b->last >= 0) b->offset = items[count++].offset;
+    }
+    for (int i = 0; i < program->n_bufs; i++)
+        if (program->bufs[i].alias >= 0) program->bufs[i].offset = program->bufs[root_of(program, i)].offset;
+    vkb_free(p->allocator, items);
+    return status;
+}
+
+static vki_status check_limit(const ses_plan *p, vki_error *err)
+{
+    uint64_t weights = 0, limit = p->options->memory_limit;
+    for (int i = 0; i < p->program.n_weights; i++) weights += p->program.weights[i].bytes;
+    uint64_t total = weights + p->arena_bytes + p->staging_bytes;
+    if (!limit || total <= limit) return VKI_OK;
+    return vkb_fail(err, VKI_E_NOMEM,
+                    "the plan needs %llu bytes of device memory (weights %llu, activations %llu, staging "
+                    "%llu), more than "
+                    "the memory_limit of %llu",
+                    (unsigned long long)total, (unsigned long long)weights,
+                    (unsigned long long)p->arena_bytes, (unsigned long long)p->staging_bytes,
+                    (unsigned long long)limit);
+}
+
+static int copy_transfers(vkr_transfer *to, const ses_crossing *from, int count)
+{
+    for (int i = 0; i < count; i++) to[i] = from[i].transfer;
+    return count;
+}
+
+static vki_status make_device_plan(ses_plan *p, vki_error *err)
+{
+    int transfers = 0, n = 0;
+    for (int s = 0; s < p->n_segments; s++)
+        transfers += p->segments[s].n_uploads + p->segments[s].n_downloads;
+    vkr_segment *segments = vkb_calloc(p->allocator, (size_t)p->n_segments, sizeof *segments);
+    vkr_transfer *list = vkb_calloc(p->allocator, (size_t)transfers, sizeof *list), *next = list;
+    vki_status status = segments && list ? VKI_OK : vkb_nomem(err, (uint64_t)transfers * sizeof *list);
+    for (int s = 0; s < p->n_segments && status == VKI_OK; s++) {
+        const ses_segment *seg = &p->segments[s];
+        if (!seg->gpu) continue;
+        vkr_segment *v = &segments[n++];
+        *v = (vkr_segment){seg->first_dispatch, seg->n_dispatches, next, NULL,
+                           seg->n_uploads,      seg->n_downloads};
+        next += copy_transfers(next, seg->uploads, seg->n_uploads);
+        v->downloads = next;
+        next += copy_transfers(next, seg->downloads, seg->n_downloads);
+    }
+    vkr_plan_desc desc = {&p->graph,      &p->program,      segments,           n,
+                          p->arena_bytes, p->staging_bytes, p->options->profile};
+    if (status == VKI_OK)
+        status = vkr_plan_create(p->model->context->device, p->model->device_weights, &desc, &p->device, err);
+    vkb_free(p->allocator, list);
+    vkb_free(p->allocator, segments);
+    return status;
+}
+
+static vki_status plan(device_state *s, const gpu_limits *limits)
+{
+    ses_plan *p = s->p;
+    for (int i = 0; i < p->n_segments; i++)
+        if (p->segments[i].gpu) VKB_TRY(emit_segment(s, &p->segments[i]));
+    bool unified = vkr_device_unified(p->model->context->device);
+    if (unified) p->staging_bytes = 0;
+    find_lifetimes(p, unified);
+    VKB_TRY(lay_out(p, limits, s->err));
+    VKB_TRY(check_limit(p, s->err));
+    VKB_TRY(make_device_plan(p, s->err));
+    p->dispatch_us = vkb_calloc(p->allocator, (size_t)p->program.n_dispatches, sizeof *p->dispatch_us);
+    if (!p->dispatch_us) return vkb_nomem(s->err, (uint64_t)p->program.n_dispatches * sizeof *p->dispatch_us);
+    for (int i = 0; i < p->n_segments; i++)
+        for (int k = 0; k < p->segments[i].n_downloads; k++)
+            p->down[p->segments[i].downloads[k].tensor] = &p->segments[i].downloads[k];
+    return VKI_OK;
+}
+
+static void find_cpu_reads(const ses_plan *p, bool *read_on_cpu)
+{
+    for (int i = 0; i < p->graph.n_nodes; i++)
+        for (int k = 0; k < p->graph.nodes[i].n_in && !p->places[i].gpu; k++)
+            if (p->graph.nodes[i].in[k] != GR_NONE) read_on_cpu[p->graph.nodes[i].in[k]] = true;
+}
+
+vki_status ses_device_plan(ses_plan *p, vki_error *err)
+{
+    size_t n = (size_t)p->graph.n_tensors;
+    p->down = vkb_calloc(p->allocator, n, sizeof *p->down);
+    if (!p->down) return vkb_nomem(err, n * sizeof *p->down);
+    bool any = false;
+    for (int i = 0; i < p->n_segments; i++) any |= p->segments[i].gpu;
+    if (!any) return VKI_OK;
+    const gpu_limits *limits = vkr_device_limits(p->model->context->device);
+    device_state s = {.p = p, .err = err};
+    VKB_TRY(gpu_builder_init(&s.builder, &p->graph, limits, p->options->half, &p->program, err));
+    s.on_device = vkb_calloc(p->allocator, n, sizeof *s.on_device);
+    s.read_on_cpu = vkb_calloc(p->allocator, n, sizeof *s.read_on_cpu);
+    vki_status status = s.on_device && s.read_on_cpu ? VKI_OK : vkb_nomem(err, n);
+    if (status == VKI_OK) {
+        find_cpu_reads(p, s.read_on_cpu);
+        status = plan(&s, limits);
+    }
+    vkb_free(p->allocator, s.on_device);
+    vkb_free(p->allocator, s.read_on_cpu);
+    gpu_builder_free(&s.builder);
+    return status;
+}

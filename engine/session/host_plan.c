@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The CPU's side of a plan: which tensors need host memory and where it lies, which kernel runs each node,
+ * packed weights and scratch. */
+#include "session/session.h"
+
+#include <string.h>
+
+#include "graph/memplan.h"
+
+typedef struct host_tensor {
+    gr_id root; /* the tensor whose memory this is: itself, or a view's source */
+    bool needed;
+    int32_t first, last; /* of roots: node indices */
+} host_tensor;
+
+static gr_id root_of(const host_tensor *t, gr_id id)
+{
+    while (t[id].root != id) id = t[id].root;
+    return id;
+}
+
+static void touch(host_tensor *t, gr_id id, int32_t at)
+{
+    host_tensor *root = &t[root_of(t, id)];
+    root->needed = true;
+    if (at < root->first) root->first = at;
+    if (at > root->last) root->last = at;
+}
+
+static void touch_crossings(host_tensor *t, const gr_graph *g, const ses_crossing *list, int count,
+                            int32_t at)
+{
+    for (int i = 0; i < count; i++)
+        if (!(g->tensors[list[i].tensor].flags & GR_INPUT)) touch(t, list[i].tensor, at);
+}
+
+/* A download matters to the host arena only if a CPU node reads it; graph outputs are read from device
+ * memory. */
+static void touch_downloads(ses_plan *p, host_tensor *t, const bool *read_on_cpu, const ses_segment *s,
+                            int32_t at)
+{
+    (void)p;
+    for (int i = 0; i < s->n_downloads; i++)
+        if (read_on_cpu[s->downloads[i].tensor]) touch(t, s->downloads[i].tensor, at);
+}
+
+static void touch_cpu_node(ses_plan *p, host_tensor *t, gr_id i)
+{
+    const gr_node *n = &p->graph.nodes[i];
+    if (p->places[i].view) {
+        if (!gr_is_const(&p->graph, n->in[0]))
+            t[n->out[0]].root = n->in[0];
+        else
+            p->host[n->out[0]] = (void *)(uintptr_t)p->graph.tensors[n->in[0]].data;
+    }
+    for (int k = 0; k < n->n_in; k++)
+        if (n->in[k] != GR_NONE && !gr_is_const(&p->graph, n->in[k])) touch(t, n->in[k], i);
+    for (int k = 0; k < n->n_out; k++)
+        if (n->out[k] != GR_NONE && !p->host[n->out[k]]) touch(t, n->out[k], i);
+}
+
+static void find_lifetimes(ses_plan *p, host_tensor *t, bool *read_on_cpu)
+{
+    gr_graph *g = &p->graph;
+    int32_t end = g->n_nodes;
+    for (gr_id i = 0; i < g->n_tensors; i++) t[i] = (host_tensor){.root = i, .first = INT32_MAX, .last = -1};
+    for (int s = 0; s < p->n_segments; s++)
+        for (gr_id i = p->segments[s].first;
+             !p->segments[s].gpu && i < p->segments[s].first + p->segments[s].count; i++)
+            for (int k = 0; k < g->nodes[i].n_in; k++)
+                if (g->nodes[i].in[k] != GR_NONE) read_on_cpu[g->nodes[i].in[k]] = true;
+    for (int s = 0; s < p->n_segments; s++) {
+        const ses_segment *seg = &p->segments[s];
+        if (seg->gpu) {
+            touch_crossings(t, g, seg->uploads, seg->n_uploads, seg->first);
+            touch_downloads(p, t, read_on_cpu, seg, seg->first + seg->count - 1);
+        } else {
+            for (gr_id i = seg->first; i < seg->first + seg->count; i++) touch_cpu_node(p, t, i);
+        }
+    }
+    /* An input keeps its value between runs; an output stays until the next run. */
+    for (int i = 0; i < g->n_inputs; i++) {
+        gr_tensor *in = &g->tensors[g->inputs[i]];
+        if (read_on_cpu[g->inputs[i]] || in->flags & GR_OUTPUT || p->options->keep) {
+            touch(t, g->inputs[i], -1);
+            touch(t, g->inputs[i], end);
+        }
+    }
+    for (gr_id i = 0; i < g->n_tensors; i++) {
+        bool stays = g->tensors[i].flags & GR_OUTPUT || p->options->keep;
+        if (stays && t[root_of(t, i)].needed) touch(t, i, end);
+    }
+}
+
+static vki_status assign_memory(ses_plan *p, const host_tensor *t, vki_error *err)
+{
+    gr_graph *g = &p->graph;
+    memplan_item *items = vkb_calloc(p->allocator, (size_t)g->n_tensors, sizeof *items);
+    if (!items) return vkb_nomem(err, (uint64_t)g->n_tensors * sizeof *items);
+    int count = 0;
+    for (gr_id i = 0; i < g->n_tensors; i++)
+        if (t[i].root == i && t[i].needed)
+            items[count++] = (memplan_item){gr_bytes(&g->tensors[i]), t[i].first + 1, t[i].last + 1, 0};
+    vki_status status =
+        memplan_solve(items, count, 64, p->allocator, &p->host_bytes, &p->host_lower_bound, err);
+    if (status == VKI_OK && p->host_bytes) {
+        p->host_arena = p->host_bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)p->host_bytes) : NULL;
+        if (!p->host_arena) status = vkb_nomem(err, p->host_bytes);
+    }
+    if (status == VKI_OK) {
+        count = 0;
+        for (gr_id i = 0; i < g->n_tensors; i++)
+            if (t[i].root == i && t[i].needed) p->host[i] = (char *)p->host_arena + items[count++].offset;
+        for (gr_id i = 0; i < g->n_tensors; i++)
+            if (!p->host[i] && t[i].root != i) p->host[i] = p->host[root_of(t, i)];
+        for (gr_id i = 0; i < g->n_tensors; i++)
+            if (g->tensors[i].data) p->host[i] = (void *)(uintptr_t)g->tensors[i].data;
+    }
+    vkb_free(p->allocator, items);
+    return status;
+}
+
+static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
+{
+    gr_node *n = &p->graph.nodes[step->node];
+    const cpu_kernel *k = p->options->reference ? NULL : cpu_op_of(n->op)->kernels;
+    while (k && k->name && !k->fits(&p->graph, n)) k++;
+    step->kernel = k && k->name ? k : NULL;
+    p->places[step->node].reason =
+        !step->kernel ? "no fast kernel fits: the reference runs" : "first candidate that fits";
+    cpu_prep prep = {.g = &p->graph, .n = n, .threads = p->options->threads, .arena = &p->graph.arena};
+    if (step->kernel && step->kernel->prepare) VKB_TRY(step->kernel->prepare(&prep, err));
+    VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, &prep, &step->call.weights, err));
+    step->call.state = prep.state;
+    if (prep.scratch_bytes > p->scratch_bytes) p->scratch_bytes = prep.scratch_bytes;
+    for (int i = 0; i < n->n_in && !prep.weight_bytes; i++)
+        if (gr_is_const(&p->graph, n->in[i])) p->cpu_constant_bytes += gr_bytes(&p->graph.tensors[n->in[i]]);
+    return VKI_OK;
+}
+
+static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
+{
+    gr_node *n = &p->graph.nodes[step->node];
+    const char *reason = p->places[step->node].reason;
+    const void **in = vkb_arena_alloc(&p->graph.arena, (size_t)n->n_in * sizeof *in + 1);
+    void **out = vkb_arena_alloc(&p->graph.arena, (size_t)n->n_out * sizeof *out + 1);
+    if (!in || !out) return vkb_nomem(err, (uint64_t)(n->n_in + n->n_out) * sizeof *in);
+    for (int i = 0; i < n->n_in; i++) in[i] = n->in[i] == GR_NONE ? NULL : p->host[n->in[i]];
+    for (int i = 0; i < n->n_out; i++) out[i] = n->out[i] == GR_NONE ? NULL : p->host[n->out[i]];
+    step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out};
+    if (p->places[step->node].view) return VKI_OK;
+    VKB_TRY(choose_kernel(p, step, err));
+    if (!p->model->context->device || p->options->placement == VKI_PLACE_CPU_ONLY) return VKI_OK;
+    p->places[step->node].reason = reason; /* why it is not on the device says more */
+    return VKI_OK;
+}
+
+static vki_status make_steps(ses_plan *p, vki_error *err)
+{
+    int count = 0;
+    for (int s = 0; s < p->n_segments; s++) count += p->segments[s].gpu ? 0 : p->segments[s].count;
+    p->steps = vkb_calloc(p->allocator, (size_t)count, sizeof *p->steps);
+    if (!p->steps) return vkb_nomem(err, (uint64_t)count * sizeof *p->steps);
+    for (int s = 0; s < p->n_segments; s++) {
+        const ses_segment *seg = &p->segments[s];
+        for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) {
+            p->steps[p->n_steps].node = i;
+            p->steps[p->n_steps].us = -1;
+            VKB_TRY(make_step(p, &p->steps[p->n_steps++], err));
+        }
+    }
+    if (!p->scratch_bytes) return VKI_OK;
+    p->scratch = p->scratch_bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)p->scratch_bytes) : NULL;
+    return p->scratch ? VKI_OK : vkb_nomem(err, p->scratch_bytes);
+}
+
+vki_status ses_host_plan(ses_plan *p, vki_error *err)
+{
+    size_t n = (size_t)p->graph.n_tensors;
+    p->host = vkb_calloc(p->allocator, n, sizeof *p->host);
+    host_tensor *t = vkb_calloc(p->allocator, n, sizeof *t);
+    bool *read_on_cpu = vkb_calloc(p->allocator, n, sizeof *read_on_cpu);
+    vki_status status = p->host && t && read_on_cpu ? VKI_OK : vkb_nomem(err, n * sizeof *t);
+    if (status == VKI_OK) {
+        find_lifetimes(p, t, read_on_cpu);
+        status = assign_memory(p, t, err);
+    }
+    if (status == VKI_OK) status = make_steps(p, err);
+    vkb_free(p->allocator, t);
+    vkb_free(p->allocator, read_on_cpu);
+    return status;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where each node runs: on the device if a kernel fits, else on the CPU with the reason. A view runs where
+ * its input lives, so that it never causes a transfer. */
+#include "session/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct refusals { /* what GPU_ONLY complains about, all of it in one text */
+    char text[640];
+    int count;
+} refusals;
+
+static void refuse(refusals *r, const gr_graph *g, const gr_node *n, const char *why)
+{
+    size_t used = strlen(r->text);
+    char shape[96] = "";
+    if (n->n_in && n->in[0] != GR_NONE) gr_shape_text(g, &g->tensors[n->in[0]], shape, sizeof shape);
+    if (r->count++ < 6 && used < sizeof r->text)
+        snprintf(r->text + used, sizeof r->text - used, "\n  %s (%s on %s): %s", n->name, op_get(n->op)->name,
+                 shape, why);
+}
+
+static vki_status cpu_place(const ses_plan *p, const gr_node *n, vki_error *err)
+{
+    const char *why = "";
+    if (cpu_supports(&p->graph, n, &why)) return VKI_OK;
+    return vkb_fail_node(err, VKI_E_UNSUPPORTED, n->name, op_get(n->op)->name,
+                         "node %s (%s) cannot run on the CPU: %s", n->name, op_get(n->op)->name, why);
+}
+
+/* Marks, by tensor, what is produced on the device; graph inputs count as on the device for views. */
+static void place_view(ses_plan *p, const gr_node *n, ses_place *place, const bool *on_device)
+{
+    gr_id in = n->in[0];
+    place->gpu = place->gpu && in != GR_NONE && !gr_is_const(&p->graph, in) && on_device[in];
+    if (!place->gpu) place->reason = "a view of host memory";
+}
+
+static vki_status place_all(ses_plan *p, const gpu_builder *b, bool *on_device, vki_error *err)
+{
+    gr_graph *g = &p->graph;
+    refusals r = {"", 0};
+    bool gpu = b != NULL;
+    for (int i = 0; i < g->n_inputs; i++) on_device[g->inputs[i]] = gpu;
+    for (gr_id i = 0; i < g->n_nodes; i++) {
+        gr_node *n = &g->nodes[i];
+        ses_place *place = &p->places[i];
+        place->view = ses_plan_is_view(p, i);
+        place->reason =
+            p->model->context->device ? "placement is CPU_ONLY" : "the context has no Vulkan device";
+        if (gpu) {
+            const char *why = "no GPU kernel";
+            place->kernel = gpu_choose(b, n, &why);
+            place->gpu = place->kernel != NULL;
+            place->reason = place->gpu ? "first candidate that fits" : why;
+            if (!place->gpu) refuse(&r, g, n, why);
+        }
+        if (place->view) place_view(p, n, place, on_device);
+        if (!place->gpu) VKB_TRY(cpu_place(p, n, err));
+        for (int o = 0; o < n->n_out; o++)
+            if (n->out[o] != GR_NONE) on_device[n->out[o]] = place->gpu;
+    }
+    if (r.count && p->options->placement == VKI_PLACE_GPU_ONLY)
+        return vkb_fail(err, VKI_E_UNSUPPORTED,
+                        "%d node%s cannot run on the GPU, and placement is GPU_ONLY:%s", r.count,
+                        r.count == 1 ? "" : "s", r.text);
+    return VKI_OK;
+}
+
+static vki_status cut(ses_plan *p, vki_error *err)
+{
+    for (gr_id i = 0; i < p->graph.n_nodes; i++) {
+        ses_segment *last = p->n_segments ? &p->segments[p->n_segments - 1] : NULL;
+        if (!last || last->gpu != p->places[i].gpu) {
+            if (!VKB_GROW(p->allocator, p->segments, p->cap_segments, p->n_segments + 1))
+                return vkb_nomem(err, sizeof(ses_segment));
+            last = &p->segments[p->n_segments++];
+            *last = (ses_segment){.gpu = p->places[i].gpu, .first = i};
+        }
+        last->count++;
+    }
+    return VKI_OK;
+}
+
+vki_status ses_place_nodes(ses_plan *p, vki_error *err)
+{
+    const vki_allocator *a = p->allocator;
+    p->places = vkb_calloc(a, (size_t)p->graph.n_nodes, sizeof *p->places);
+    bool *on_device = vkb_calloc(a, (size_t)p->graph.n_tensors, sizeof *on_device);
+    vki_status status =
+        p->places && on_device ? VKI_OK : vkb_nomem(err, (uint64_t)p->graph.n_nodes * sizeof *p->places);
+    vkr_device *device = p->options->placement == VKI_PLACE_CPU_ONLY ? NULL : p->model->context->device;
+    if (status == VKI_OK && device) {
+        gpu_builder b;
+        gpu_program none = {0};
+        status = gpu_builder_init(&b, &p->graph, vkr_device_limits(device), p->options->half, &none, err);
+        if (status == VKI_OK) status = place_all(p, &b, on_device, err);
+        gpu_builder_free(&b);
+        gpu_program_free(&none, a);
+    } else if (status == VKI_OK) {
+        status = place_all(p, NULL, on_device, err);
+    }
+    if (status == VKI_OK) status = cut(p, err);
+    vkb_free(a, on_device);
+    return status;
+}

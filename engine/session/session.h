@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The engine's middle: contexts, models, sessions and their plans. Internal; engine/api.c is the public face.
+ *
+ * A plan is a clone of the model's graph with concrete shapes, cut into segments that run on one place each.
+ * Host memory of a plan is one arena; device memory is the Vulkan plan's arena. */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include <stdatomic.h>
+
+#include "cpu/cpu.h"
+#include "graph/passes/pass.h"
+#include "vulkan/vkr.h"
+
+struct vki_context {
+    atomic_int references; /* the creator's, and one a model */
+    vki_allocator allocator;
+    vki_log_fn log;
+    void *log_user;
+    vkr_device *device; /* NULL: CPU */
+    vki_device_info info;
+};
+
+/* ---- cpu_weights.c: packed weights of the CPU kernels, shared by all sessions of a model; thread safe ----
+ */
+typedef struct ses_cpu_weights ses_cpu_weights;
+vki_status ses_cpu_weights_create(const vki_allocator *a, ses_cpu_weights **out, vki_error *err);
+void ses_cpu_weights_destroy(ses_cpu_weights **w);
+/* The packed form that `prep` asks for, made on first use. Lives as long as `w`. VKI_E_NOMEM. */
+vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *prep, const void **out, vki_error *err);
+uint64_t ses_cpu_weights_bytes(ses_cpu_weights *w);
+
+struct vki_model {
+    atomic_int references; /* the creator's, and one a session */
+    vki_context *context;
+    vkb_file file;      /* mapped file the constants point into; empty if loaded from memory or imported */
+    gr_graph source;    /* as loaded: what reference sessions run */
+    gr_graph optimized; /* after the passes that need no shapes; shares constants with `source` */
+    double load_ms;
+    vkr_weights *device_weights; /* NULL on the CPU */
+    ses_cpu_weights *cpu_weights;
+};
+
+/* ---- plan.c ---- */
+typedef struct ses_options { /* of a session, resolved */
+    vki_placement placement;
+    bool half, profile, reference, keep;
+    int threads;
+    uint64_t memory_limit;
+    const char *disable_passes;
+} ses_options;
+
+typedef struct ses_step { /* one node on the CPU */
+    gr_id node;
+    const cpu_kernel *kernel; /* NULL: the reference, or nothing to do for a view */
+    cpu_call call;
+    double us;
+} ses_step;
+
+typedef struct ses_crossing { /* a tensor that goes between host and device at a segment's edge */
+    gr_id tensor;
+    vkr_transfer transfer;
+} ses_crossing;
+
+typedef struct ses_segment {
+    bool gpu;
+    int first, count; /* nodes, as indices into graph.nodes */
+    int first_dispatch, n_dispatches;
+    ses_crossing *uploads, *downloads; /* gpu: before and after; inputs and outputs of the graph among them */
+    int n_uploads, cap_uploads, n_downloads, cap_downloads;
+} ses_segment;
+
+typedef struct ses_place { /* of one node */
+    bool gpu, view;
+    const gpu_kernel *kernel; /* gpu */
+    const char *reason;       /* never NULL */
+    int first_dispatch, n_dispatches;
+} ses_place;
+
+typedef struct ses_plan {
+    const vki_allocator *allocator;
+    vki_model *model;
+    const ses_options *options;
+    gr_graph graph;
+    ses_place *places; /* by node */
+    ses_segment *segments;
+    int n_segments, cap_segments;
+
+    /* host side: by tensor, its address or NULL; views share */
+    void **host;
+    void *host_arena, *scratch;
+    ses_step *steps; /* CPU nodes, in order */
+    int n_steps;
+    uint64_t host_bytes, host_lower_bound, scratch_bytes, cpu_constant_bytes;
+
+    /* device side */
+    gpu_program program;
+    ses_crossing **down; /* by tensor: where it can be read after its segment, or NULL */
+    vkr_plan *device;
+    uint64_t arena_bytes, arena_lower_bound, staging_bytes;
+    double plan_ms;
+    double *dispatch_us;
+} ses_plan;
+
+/* `threads` is the size of the pool that will run it. On failure *out is NULL. */
+vki_status ses_plan_create(vki_model *model, const ses_options *options, const vki_shape *shapes, int count,
+                           ses_plan **out, vki_error *err);
+void ses_plan_destroy(ses_plan **plan);
+bool ses_plan_is_view(const ses_plan *p, gr_id node); /* costs nothing on the CPU */
+
+/* ---- place.c: where each node runs, and the segments that makes ---- */
+vki_status ses_place_nodes(ses_plan *p, vki_error *err);
+
+/* ---- host_plan.c: memory and kernels of the CPU segments ---- */
+vki_status ses_host_plan(ses_plan *p, vki_error *err);
+
+/* ---- device_plan.c: dispatches, memory and commands of the GPU segments ---- */
+vki_status ses_device_plan(ses_plan *p, vki_error *err);
+
+/* ---- run.c ---- */
+vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *err);
+/* Host values of a tensor into and out of wherever it lives. `bytes` is checked by the caller. */
+void ses_write_input(ses_plan *p, gr_id tensor, const void *data);
+bool ses_readable(const ses_plan *p, gr_id tensor);
+void ses_read(const ses_plan *p, gr_id tensor, void *data);
+
+struct vki_session {
+    vki_model *model;
+    ses_options options;
+    char *disable_passes; /* owned copy */
+    vkb_pool *pool;
+    ses_plan *plan; /* NULL until all input shapes are known */
+    bool *written;  /* by input */
+    bool ran;
+    double first_run_ms;
+    vki_shape *shapes; /* by input: rank -1 until known; .input points into the model */
+};
+
+/* ---- context.c, model.c: reference counts ---- */
+void ses_context_release(vki_context *context);
+void ses_model_release(vki_model *model);
+extern const gr_evaluator ses_evaluator; /* the CPU reference */
+
+#endif
