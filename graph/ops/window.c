@@ -186,6 +186,17 @@ vki_status op_window_resolve(const gr_graph *g, const gr_node *n, op_window_nd *
     return n->op == OP_ConvTranspose ? resolve_out_transposed(n, w, err) : resolve_out(n, &a, w, err);
 }
 
+void op_window_extend(op_window_nd *w, int rank)
+{
+    for (; w->rank < rank; w->rank++) {
+        int64_t *const lists[] = {w->in, w->out, w->kernel, w->stride, w->dilation, w->pad_begin, w->pad_end};
+        for (size_t k = 0; k < VKB_COUNT(lists); k++) {
+            memmove(lists[k] + 1, lists[k], (size_t)w->rank * sizeof *lists[k]);
+            lists[k][0] = lists[k] == w->pad_begin || lists[k] == w->pad_end ? 0 : 1;
+        }
+    }
+}
+
 vki_status op_window_out(op_infer *c, int i, vki_dtype dtype, const op_window_nd *w)
 {
     int64_t dims[GR_MAX_RANK] = {w->batch, w->out_c};
@@ -210,28 +221,24 @@ bool op_window_of(const gr_graph *g, const gr_node *n, op_window *out)
     if (!gr_is_concrete(&g->tensors[n->in[0]]) || op_window_resolve(g, n, &w, NULL) != VKI_OK) return false;
     if (is_global(n)) flatten(&w);
     if (w.rank > 2) return false;
+    op_window_extend(&w, 2);
     *out = (op_window){.batch = w.batch,
                        .in_c = w.in_c,
                        .out_c = w.out_c,
-                       .in_h = 1,
-                       .in_w = 1,
-                       .out_h = 1,
-                       .out_w = 1,
-                       .kernel_h = 1,
-                       .kernel_w = 1,
-                       .stride_h = 1,
-                       .stride_w = 1,
-                       .dilation_h = 1,
-                       .dilation_w = 1,
-                       .group = w.group};
-    if (w.rank >= 1) {
-        int i = w.rank - 1;
-        out->in_w = w.in[i], out->out_w = w.out[i], out->kernel_w = w.kernel[i], out->stride_w = w.stride[i];
-        out->dilation_w = w.dilation[i], out->pad_left = w.pad_begin[i], out->pad_right = w.pad_end[i];
-    }
-    if (w.rank == 2) {
-        out->in_h = w.in[0], out->out_h = w.out[0], out->kernel_h = w.kernel[0], out->stride_h = w.stride[0];
-        out->dilation_h = w.dilation[0], out->pad_top = w.pad_begin[0], out->pad_bottom = w.pad_end[0];
-    }
+                       .group = w.group,
+                       .in_h = w.in[0],
+                       .in_w = w.in[1],
+                       .out_h = w.out[0],
+                       .out_w = w.out[1],
+                       .kernel_h = w.kernel[0],
+                       .kernel_w = w.kernel[1],
+                       .stride_h = w.stride[0],
+                       .stride_w = w.stride[1],
+                       .dilation_h = w.dilation[0],
+                       .dilation_w = w.dilation[1],
+                       .pad_top = w.pad_begin[0],
+                       .pad_left = w.pad_begin[1],
+                       .pad_bottom = w.pad_end[0],
+                       .pad_right = w.pad_end[1]};
     return true;
 }

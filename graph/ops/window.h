@@ -19,6 +19,9 @@ typedef struct op_window_nd {
 /* For every operator of the families conv2d, deconv2d and pool, once the inputs are concrete. VKI_E_SHAPE. */
 vki_status op_window_resolve(const gr_graph *g, const gr_node *n, op_window_nd *w, vki_error *err);
 
+/* Puts dimensions of size 1 before the others, up to `rank`: the same operator in more dimensions. */
+void op_window_extend(op_window_nd *w, int rank);
+
 /* Sets output i to [batch, out_c, out...]. */
 vki_status op_window_out(op_infer *c, int i, vki_dtype dtype, const op_window_nd *w);
 
