@@ -105,7 +105,8 @@ typedef enum op_pad_mode {
     OP_PADDING_EDGE,
     OP_PADDING_WRAP
 } op_pad_mode;
-/* Elements added (negative: removed) before and after each dimension, and the fill. false if not constant. */
+/* Elements added (negative: removed) before and after each dimension, and the fill (`value` may be NULL: not
+ * asked for). false if not constant. */
 bool op_pad_amounts(const gr_graph *g, const gr_node *n, int64_t begin[GR_MAX_RANK], int64_t end[GR_MAX_RANK],
                     float *value);
 
