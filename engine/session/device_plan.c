@@ -71,15 +71,16 @@ static vki_status emit_segment(device_state *s, ses_segment *seg)
     return VKI_OK;
 }
 
-static int32_t root_of(const gpu_program *program, int32_t buf)
+static gpu_buf *root_of(gpu_program *program, int32_t buf)
 {
-    while (program->bufs[buf].alias >= 0) buf = program->bufs[buf].alias;
-    return buf;
+    gpu_buf *b = &program->bufs[buf];
+    return b->alias >= 0 ? &program->bufs[b->alias] : b;
 }
 
 static void touch(gpu_program *program, int32_t buf, int32_t at)
 {
-    gpu_buf *root = &program->bufs[root_of(program, buf)];
+    gpu_buf *root = root_of(program, buf);
+    if (root->last < 0) root->first = root->last = at;
     if (at < root->first) root->first = at;
     if (at > root->last) root->last = at;
 }
@@ -90,11 +91,7 @@ static void find_lifetimes(ses_plan *p, bool unified)
 {
     gpu_program *program = &p->program;
     int32_t end = program->n_dispatches;
-    for (int i = 0; i < program->n_bufs; i++) program->bufs[i].first = INT32_MAX, program->bufs[i].last = -1;
-    for (int32_t d = 0; d < program->n_dispatches; d++)
-        for (int i = 0; i < program->dispatches[d].n_bind; i++)
-            if (program->dispatches[d].bind[i].space == GPU_SPACE_ARENA)
-                touch(program, program->dispatches[d].bind[i].index, d);
+    gpu_program_lifetimes(program);
     for (int s = 0; s < p->n_segments; s++) {
         const ses_segment *seg = &p->segments[s];
         for (int i = 0; i < seg->n_uploads; i++) {
@@ -130,7 +127,7 @@ static vki_status lay_out(ses_plan *p, const gpu_limits *limits, vki_error *err)
         if (b->alias < 0 && b->last >= 0) b->offset = items[count++].offset;
     }
     for (int i = 0; i < program->n_bufs; i++)
-        if (program->bufs[i].alias >= 0) program->bufs[i].offset = program->bufs[root_of(program, i)].offset;
+        if (program->bufs[i].alias >= 0) program->bufs[i].offset = root_of(program, i)->offset;
     vkb_free(p->allocator, items);
     return status;
 }

@@ -8,23 +8,33 @@
 static void to_device(void *device, const void *host, const gr_tensor *t, bool half)
 {
     size_t n = (size_t)gr_elements(t);
-    if (half == (t->dtype == VKI_F16))
+    if (t->dtype == VKI_F64) {
+        const double *from = host;
+        for (size_t i = 0; i < n && half; i++) ((uint16_t *)device)[i] = vkb_f32_to_f16((float)from[i]);
+        for (size_t i = 0; i < n && !half; i++) ((float *)device)[i] = (float)from[i];
+    } else if (half == (t->dtype == VKI_F16)) {
         memcpy(device, host, n * (half ? 2 : 4));
-    else if (half)
+    } else if (half) {
         vkb_f32_to_f16_n(device, host, n);
-    else
+    } else {
         vkb_f16_to_f32_n(device, host, n);
+    }
 }
 
 static void from_device(void *host, const void *device, const gr_tensor *t, bool half)
 {
     size_t n = (size_t)gr_elements(t);
-    if (half == (t->dtype == VKI_F16))
+    if (t->dtype == VKI_F64) {
+        double *to = host;
+        for (size_t i = 0; i < n && half; i++) to[i] = vkb_f16_to_f32(((const uint16_t *)device)[i]);
+        for (size_t i = 0; i < n && !half; i++) to[i] = ((const float *)device)[i];
+    } else if (half == (t->dtype == VKI_F16)) {
         memcpy(host, device, n * (half ? 2 : 4));
-    else if (half)
+    } else if (half) {
         vkb_f16_to_f32_n(host, device, n);
-    else
+    } else {
         vkb_f32_to_f16_n(host, device, n);
+    }
 }
 
 static void upload(const ses_plan *p, const ses_crossing *c, const void *host)
