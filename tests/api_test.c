@@ -21,9 +21,9 @@ static bool have_vulkan;
 
 #define OK(call)                                                                                             \
     do {                                                                                                     \
-        vki_error ok_err = {0};                                                                              \
-        vki_error *err = &ok_err;                                                                            \
-        if ((call) != VKI_OK) fail_msg("%s: %s", #call, ok_err.text);                                        \
+        vki_error why[1] = {0};                                                                              \
+                                                                                                             \
+        if ((call) != VKI_OK) fail_msg("%s: %s", #call, why->text);                                          \
     } while (0)
 
 static vki_context *make_context(bool vulkan, const vki_allocator *a, bool staging)
@@ -33,7 +33,7 @@ static vki_context *make_context(bool vulkan, const vki_allocator *a, bool stagi
                              .backend = vulkan ? VKI_BACKEND_VULKAN : VKI_BACKEND_CPU,
                              .allocator = a,
                              .force_staging = staging};
-    OK(vki_context_create(&o, &c, err));
+    OK(vki_context_create(&o, &c, why));
     return c;
 }
 
@@ -60,10 +60,10 @@ static void run_cnn(vki_session *s, int64_t height, int64_t width, float *featur
     float *image = malloc(n * sizeof *image);
     assert_non_null(image);
     fill(image, n, 7);
-    OK(vki_session_write(s, 0, image, n * sizeof *image, err));
-    OK(vki_session_run(s, 0, err));
-    OK(vki_session_read(s, 0, features, (size_t)(8 * (height / 2) * (width / 2)) * sizeof *features, err));
-    OK(vki_session_read(s, 1, scores, 5 * sizeof *scores, err));
+    OK(vki_session_write(s, 0, image, n * sizeof *image, why));
+    OK(vki_session_run(s, 0, why));
+    OK(vki_session_read(s, 0, features, (size_t)(8 * (height / 2) * (width / 2)) * sizeof *features, why));
+    OK(vki_session_read(s, 1, scores, 5 * sizeof *scores, why));
     free(image);
 }
 
@@ -79,13 +79,13 @@ static void compare_with_reference(bool vulkan, bool staging, vki_precision prec
 {
     vki_context *c = make_context(vulkan, NULL, staging);
     vki_model *m = NULL;
-    OK(vki_model_load_file(c, cnn_file(SIZE), &m, err));
+    OK(vki_model_load_file(c, cnn_file(SIZE), &m, why));
     vki_session *reference = NULL, *s = NULL;
     OK(vki_session_create(m, &(vki_session_options){.size = sizeof(vki_session_options), .reference = true},
-                          &reference, err));
+                          &reference, why));
     vki_session_options o = {.size = sizeof o, .precision = precision};
     if (vulkan) o.placement = VKI_PLACE_GPU_ONLY;
-    OK(vki_session_create(m, &o, &s, err));
+    OK(vki_session_create(m, &o, &s, why));
     enum { N = 8 * (SIZE / 2) * (SIZE / 2) };
     static float f0[N], f1[N], f2[N];
     float s0[5], s1[5], s2[5];
@@ -117,13 +117,13 @@ static void reshape_on(bool vulkan)
 {
     vki_context *c = make_context(vulkan, NULL, false);
     vki_model *m = NULL;
-    OK(vki_model_load_file(c, cnn_file(0), &m, err));
+    OK(vki_model_load_file(c, cnn_file(0), &m, why));
     vki_tensor_info info;
     assert_int_equal(vki_model_input(m, 0, &info), VKI_OK);
     assert_int_equal(info.dims[2], -1);
     assert_string_equal(info.symbol[3], "W");
     vki_session *s = NULL;
-    OK(vki_session_create(m, NULL, &s, err));
+    OK(vki_session_create(m, NULL, &s, why));
     assert_int_equal(vki_session_input(s, 0, &info), VKI_E_STATE);
     assert_int_equal(vki_session_run(s, 0, NULL), VKI_E_STATE);
     static float features[8 * 32 * 32], again[8 * 32 * 32];
@@ -132,7 +132,7 @@ static void reshape_on(bool vulkan)
         int64_t sizes[][2] = {{8, 12}, {17, 31}, {64, 64}};
         for (size_t i = 0; i < VKB_COUNT(sizes); i++) {
             vki_shape shape = {"image", 4, {1, 3, sizes[i][0], sizes[i][1]}};
-            OK(vki_session_reshape(s, &shape, 1, err));
+            OK(vki_session_reshape(s, &shape, 1, why));
             assert_int_equal(vki_session_output(s, 0, &info), VKI_OK);
             assert_int_equal(info.dims[3], sizes[i][1] / 2);
             assert_int_equal(vki_session_run(s, 0, NULL), VKI_E_STATE); /* the new input was not written */
@@ -173,7 +173,7 @@ static void wrong_arguments(void **state)
         .size = sizeof no_loader, .backend = VKI_BACKEND_VULKAN, .loader_path = "/nowhere/libvulkan.so"};
     assert_int_equal(vki_context_create(&no_loader, &c, &err), VKI_E_NO_DEVICE);
     no_loader.backend = VKI_BACKEND_AUTO; /* falls to the CPU, which says so itself */
-    OK(vki_context_create(&no_loader, &c, err));
+    OK(vki_context_create(&no_loader, &c, why));
     vki_device_info device;
     assert_int_equal(vki_context_device(c, &device), VKI_OK);
     assert_int_equal(device.kind, VKI_DEVICE_CPU);
@@ -182,7 +182,7 @@ static void wrong_arguments(void **state)
     assert_int_equal(vki_model_load_file(c, "/", &m, &err), VKI_E_IO);
     assert_int_equal(vki_model_load_file(NULL, "x", &m, &err), VKI_E_ARG);
     assert_int_equal(vki_model_load_memory(c, "not a model", 11, &m, &err), VKI_E_FORMAT);
-    OK(vki_model_load_file(c, cnn_file(SIZE), &m, err));
+    OK(vki_model_load_file(c, cnn_file(SIZE), &m, why));
     vki_tensor_info info;
     assert_int_equal(vki_model_input(m, 1, &info), VKI_E_ARG);
     assert_int_equal(vki_model_output(m, -1, &info), VKI_E_ARG);
@@ -199,22 +199,22 @@ static void wrong_arguments(void **state)
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_NOMEM);
     assert_non_null(strstr(err.text, "memory_limit"));
     assert_null(s);
-    OK(vki_session_create(m, NULL, &s, err));
+    OK(vki_session_create(m, NULL, &s, why));
     float x[3 * SIZE * SIZE] = {0};
     assert_int_equal(vki_session_write(s, 0, x, sizeof x - 4, &err), VKI_E_ARG);
     assert_int_equal(vki_session_write(s, 1, x, sizeof x, &err), VKI_E_ARG);
     assert_int_equal(vki_session_write(s, 0, NULL, sizeof x, &err), VKI_E_ARG);
     assert_int_equal(vki_session_run(s, 0, &err), VKI_E_STATE);
-    OK(vki_session_write(s, 0, x, sizeof x, err));
+    OK(vki_session_write(s, 0, x, sizeof x, why));
     assert_int_equal(vki_session_read(s, 1, x, 20, &err), VKI_E_STATE);
-    OK(vki_session_run(s, 0, err));
+    OK(vki_session_run(s, 0, why));
     assert_int_equal(vki_session_read(s, 1, x, 16, &err), VKI_E_ARG);
     assert_int_equal(vki_session_read(s, 2, x, 20, &err), VKI_E_ARG);
     assert_int_equal(vki_session_read_tensor(s, "nobody", NULL, x, 20, &err), VKI_E_ARG);
     /* parents first: the children keep them alive */
     vki_context_destroy(&c);
     vki_model_destroy(&m);
-    OK(vki_session_run(s, 0, err));
+    OK(vki_session_run(s, 0, why));
     vki_session_destroy(&s);
     vki_session_destroy(&s);
     vki_session_destroy(NULL);
@@ -239,10 +239,10 @@ static void report_on(bool vulkan)
 {
     vki_context *c = make_context(vulkan, NULL, false);
     vki_model *m = NULL;
-    OK(vki_model_load_file(c, cnn_file(SIZE), &m, err));
+    OK(vki_model_load_file(c, cnn_file(SIZE), &m, why));
     vki_session *s = NULL;
     OK(vki_session_create(m, &(vki_session_options){.size = sizeof(vki_session_options), .profile = true}, &s,
-                          err));
+                          why));
     float features[8 * (SIZE / 2) * (SIZE / 2)], scores[5];
     run_cnn(s, SIZE, SIZE, features, scores);
     seen r = {0};
@@ -342,9 +342,9 @@ static void threads_on(bool vulkan)
 {
     vki_context *c = make_context(vulkan, NULL, false);
     vki_model *m = NULL;
-    OK(vki_model_load_file(c, cnn_file(SIZE), &m, err));
+    OK(vki_model_load_file(c, cnn_file(SIZE), &m, why));
     vki_session *s = NULL;
-    OK(vki_session_create(m, NULL, &s, err));
+    OK(vki_session_create(m, NULL, &s, why));
     float features[8 * (SIZE / 2) * (SIZE / 2)], scores[5];
     run_cnn(s, SIZE, SIZE, features, scores);
     enum { THREADS = 4 };
