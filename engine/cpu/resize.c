@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "cpu/ref.h"
+#include "graph/ops/resize.h"
+
+typedef struct resize_taps { /* of one axis, for the output element being made */
+    int count;               /* 0: outside of the region of interest */
+    int64_t index[OP_RESIZE_TAPS];
+    double weight[OP_RESIZE_TAPS];
+} resize_taps;
+
+/* The weighted sum over the axes from d on; `offset` is the place in the input so far. */
+static double sample(const gr_tensor *x, const void *data, const resize_taps *taps, int d, int64_t offset)
+{
+    if (d == x->rank) return cpu_load(data, x->dtype, offset);
+    double sum = 0;
+    for (int k = 0; k < taps[d].count; k++)
+        sum += taps[d].weight[k] * sample(x, data, taps, d + 1, offset * x->dims[d] + taps[d].index[k]);
+    return sum;
+}
+
+static void resize_reference(const cpu_call *c)
+{
+    const gr_tensor *x = cpu_in(c, 0), *y = cpu_out(c, 0);
+    const op_resize_attrs *a = c->n->attrs;
+    op_resize_axis axes[GR_MAX_RANK];
+    resize_taps taps[GR_MAX_RANK];
+    int64_t at[GR_MAX_RANK] = {0}, n = gr_elements(y);
+    size_t element = vki_dtype_size(x->dtype);
+    /* Inference has read the same constants, so this cannot fail. */
+    if (n == 0 || op_resize_axes_of(c->g, c->n, axes)) return;
+    for (int d = 0; d < x->rank; d++)
+        taps[d].count = op_resize_taps(a, &axes[d], 0, taps[d].index, taps[d].weight);
+    for (int64_t i = 0; i < n; i++) {
+        bool outside = false;
+        int64_t first = 0;
+        for (int d = 0; d < x->rank; d++) {
+            outside = outside || taps[d].count == 0;
+            first = first * x->dims[d] + taps[d].index[0];
+        }
+        if (outside)
+            cpu_store(c->out[0], y->dtype, i, (double)a->extrapolation_value);
+        else if (a->mode == OP_RESIZE_NEAREST) /* any type: the element itself */
+            memcpy((uint8_t *)c->out[0] + (size_t)i * element,
+                   (const uint8_t *)c->in[0] + (size_t)first * element, element);
+        else
+            cpu_store(c->out[0], y->dtype, i, sample(x, c->in[0], taps, 0, 0));
+        for (int d = x->rank - 1; d >= 0; d--) { /* next element; only axes that moved need new taps */
+            bool wrapped = ++at[d] == y->dims[d];
+            if (wrapped) at[d] = 0;
+            taps[d].count = op_resize_taps(a, &axes[d], at[d], taps[d].index, taps[d].weight);
+            if (!wrapped) break;
+        }
+    }
+}
+
+static bool resize_supports(const gr_graph *g, const gr_node *n, const char **why)
+{
+    if (((const op_resize_attrs *)n->attrs)->mode == OP_RESIZE_NEAREST) return true;
+    *why = "linear and cubic resize take float types only";
+    return cpu_is_float(g->tensors[n->in[0]].dtype);
+}
+
+const cpu_op cpu_op_resize = {.supports = resize_supports, .reference = resize_reference};

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/strided.h"
+
+#include <string.h>
+
+/* One innermost run of n elements; strides in elements. */
+static void copy_run(uint8_t *dst, const uint8_t *src, size_t element, int64_t n, int64_t dst_stride,
+                     int64_t src_stride)
+{
+#define COPY_AS(type)                                                                                        \
+    for (int64_t i = 0; i < n; i++) ((type *)dst)[i * dst_stride] = ((const type *)src)[i * src_stride]
+    if (dst_stride == 1 && src_stride == 1)
+        memcpy(dst, src, (size_t)n * element);
+    else if (element == 1)
+        COPY_AS(uint8_t);
+    else if (element == 2)
+        COPY_AS(uint16_t);
+    else if (element == 4)
+        COPY_AS(uint32_t);
+    else
+        COPY_AS(uint64_t);
+#undef COPY_AS
+}
+
+void cpu_strided_copy(void *dst, const void *src, size_t element, const op_strided *s)
+{
+    if (s->elements == 0) return;
+    int last = s->rank - 1;
+    int64_t at[GR_MAX_RANK] = {0}, from = s->src_offset, to = s->dst_offset, size = (int64_t)element;
+    for (;;) {
+        copy_run((uint8_t *)dst + to * size, (const uint8_t *)src + from * size, element, s->dims[last],
+                 s->dst[last], s->src[last]);
+        int d = last - 1;
+        for (; d >= 0; d--) { /* count up, the innermost of the outer dimensions first */
+            from += s->src[d];
+            to += s->dst[d];
+            if (++at[d] < s->dims[d]) break;
+            from -= s->src[d] * s->dims[d];
+            to -= s->dst[d] * s->dims[d];
+            at[d] = 0;
+        }
+        if (d < 0) return;
+    }
+}
+
+void cpu_strided_reference(const cpu_call *c)
+{
+    size_t element = vki_dtype_size(c->g->tensors[c->n->in[0]].dtype);
+    bool concat = c->n->op == OP_Concat, split = c->n->op == OP_Split;
+    for (int i = 0; i < op_strided_count(c->n); i++) {
+        void *dst = c->out[split ? i : 0];
+        const void *src = c->in[concat ? i : 0];
+        op_strided s;
+        /* Inference has read the same constants, so this cannot fail. */
+        if (op_strided_of(c->g, c->n, i, &s) && dst) cpu_strided_copy(dst, src, element, &s);
+    }
+}
