@@ -81,7 +81,7 @@ void small_cnn(gr_graph *g, const vki_allocator *a, int64_t size)
 
 const char *small_model_file(const gr_graph *g)
 {
-    static char path[64];
+    static char path[96];
     snprintf(path, sizeof path, "/tmp/vkinfer-test-%ld.vkm", (long)getpid());
     vki_error err;
     if (vkm_write(g, path, &(vkm_write_options){0}, &err) != VKI_OK) {
