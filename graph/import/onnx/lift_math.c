@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operators whose meaning changed, and those that the graph composes of others. */
+#include "graph/import/onnx/onnx_internal.h"
+
+#include <string.h>
+
+static vki_status require_inputs(const onnx_node *n, int low)
+{
+    for (int i = 0; i < low; i++)
+        if (i >= n->n_in || n->in[i] == GR_NONE) return onnx_fail(n, "input %d is missing", i);
+    return VKI_OK;
+}
+
+static gr_id scalar(onnx_node *n, const char *suffix, float value)
+{
+    return onnx_const_floats(n, suffix, 0, &value, 1);
+}
+
+/* ---- changed meaning ---- */
+
+/* fp16 and bf16 models are computed in fp32, so casts to those types cast to fp32. */
+vki_status lift_cast(onnx_node *n)
+{
+    int64_t to = 0;
+    vki_dtype dtype;
+    VKB_TRY(onnx_attr_int(n, "to", &to));
+    if (to <= 0 || to > INT32_MAX) return onnx_fail(n, "the attribute 'to' is missing or invalid");
+    if (to == VKI_F16 || to == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16) to = VKI_F32;
+    if (!onnx_dtype((int32_t)to, &dtype)) return onnx_refuse(n, "to type %s", onnx_type_name((int32_t)to));
+    onnx_set_attr(n, "to", (double)to);
+    return VKI_OK;
+}
+
+vki_status lift_dropout(onnx_node *n)
+{
+    VKB_TRY(require_inputs(n, 1));
+    onnx_attr(n, "ratio");
+    onnx_attr(n, "seed");
+    if (n->n_in > 2 && n->in[2] != GR_NONE) {
+        const gr_tensor *t = &n->c->g->tensors[n->in[2]];
+        if (!t->data || t->dtype != VKI_BOOL || gr_elements(t) != 1 || *(const uint8_t *)t->data)
+            return onnx_refuse(n, "in training mode");
+    }
+    if (n->n_out > 1 && n->out_used[1]) return onnx_refuse(n, "its mask is used");
+    n->n_in = 1;
+    n->op = OP_Identity;
+    return VKI_OK;
+}
+
+vki_status lift_batch_norm(onnx_node *n)
+{
+    int64_t spatial = 1;
+    VKB_TRY(onnx_attr_int(n, "spatial", &spatial));
+    return spatial ? VKI_OK : onnx_refuse(n, "spatial = 0");
+}
+
+/* Whether softmax over the dimensions from `axis` on is a softmax along `axis` alone. */
+static bool is_one_axis(const gr_tensor *t, int64_t axis)
+{
+    if (axis == -1) return true;
+    if (t->rank < 0) return false;
+    if (axis < 0) axis += t->rank;
+    for (int64_t d = axis < 0 ? 0 : axis + 1; d < t->rank; d++)
+        if (t->dims[d] != 1) return false;
+    return true;
+}
+
+/* Before opset 13: over all dimensions from `axis` on, as if flattened to a matrix. */
+vki_status lift_softmax(onnx_node *n)
+{
+    int64_t axis = 1;
+    VKB_TRY(onnx_attr_int(n, "axis", &axis));
+    VKB_TRY(require_inputs(n, 1));
+    if (is_one_axis(&n->c->g->tensors[n->in[0]], axis)) {
+        onnx_set_attr(n, "axis", (double)axis);
+        return VKI_OK;
+    }
+    gr_id x = n->in[0];
+    gr_id shape = onnx_unary(n, OP_Shape, "shape", x);
+    gr_id flat = onnx_helper(n, OP_Flatten, "flat", 1, &x, (onnx_set[]){{"axis", (double)axis}, {NULL, 0}});
+    gr_id y = onnx_helper(n, n->op, "rows", 1, &flat, (onnx_set[]){{"axis", -1}, {NULL, 0}});
+    return onnx_finish(n, OP_Reshape, 2, (gr_id[]){y, shape});
+}
+
+/* ---- compositions ---- */
+
+/* Max, Min, Sum and Mean of any number of inputs, as a chain of two at a time. */
+vki_status lift_variadic(onnx_node *n)
+{
+    int count = n->n_in;
+    VKB_TRY(require_inputs(n, count ? count : 1));
+    op_kind op = n->op == OP_Max || n->op == OP_Min ? n->op : OP_Add;
+    bool mean = strcmp(n->type, "Mean") == 0;
+    if (count == 1) {
+        n->op = OP_Identity;
+        return VKI_OK;
+    }
+    gr_id sum = n->in[0];
+    for (int i = 1; i < count - !mean; i++) sum = onnx_binary(n, op, "partial", sum, n->in[i]);
+    if (!mean) return onnx_finish(n, op, 2, (gr_id[]){sum, n->in[count - 1]});
+    return onnx_finish(n, OP_Mul, 2, (gr_id[]){sum, scalar(n, "1/count", 1.0f / (float)count)});
+}
+
+/* x/2 (1 + erf(x / sqrt 2)), or with tanh(sqrt(2/pi) (x + 0.044715 x^3)) for the erf. */
+vki_status lift_gelu(onnx_node *n)
+{
+    char approximate[16] = "none";
+    VKB_TRY(onnx_attr_text(n, "approximate", approximate, sizeof approximate));
+    VKB_TRY(require_inputs(n, 1));
+    gr_id x = n->in[0], s;
+    if (strcmp(approximate, "tanh") == 0) {
+        gr_id cube = onnx_binary(n, OP_Mul, "cube", x, onnx_binary(n, OP_Mul, "square", x, x));
+        gr_id small = onnx_binary(n, OP_Mul, "small", cube, scalar(n, "0.044715", 0.044715f));
+        gr_id inner = onnx_binary(n, OP_Add, "inner", x, small);
+        inner = onnx_binary(n, OP_Mul, "scaled", inner, scalar(n, "sqrt(2/pi)", 0.7978845608f));
+        s = onnx_unary(n, OP_Tanh, "tanh", inner);
+    } else if (strcmp(approximate, "none") == 0) {
+        gr_id scaled = onnx_binary(n, OP_Mul, "scaled", x, scalar(n, "1/sqrt2", 0.7071067812f));
+        s = onnx_unary(n, OP_Erf, "erf", scaled);
+    } else {
+        return onnx_refuse(n, "approximate = '%s'", approximate);
+    }
+    gr_id half = onnx_binary(n, OP_Mul, "half", x, scalar(n, "0.5", 0.5f));
+    return onnx_finish(n, OP_Mul, 2, (gr_id[]){half, onnx_binary(n, OP_Add, "plus", s, scalar(n, "1", 1))});
+}
+
+vki_status lift_mish(onnx_node *n) /* x tanh(softplus(x)) */
+{
+    VKB_TRY(require_inputs(n, 1));
+    gr_id t = onnx_unary(n, OP_Tanh, "tanh", onnx_unary(n, OP_Softplus, "softplus", n->in[0]));
+    return onnx_finish(n, OP_Mul, 2, (gr_id[]){n->in[0], t});
+}
+
+vki_status lift_softsign(onnx_node *n) /* x / (1 + |x|) */
+{
+    VKB_TRY(require_inputs(n, 1));
+    gr_id below = onnx_binary(n, OP_Add, "plus", onnx_unary(n, OP_Abs, "abs", n->in[0]), scalar(n, "1", 1));
+    return onnx_finish(n, OP_Div, 2, (gr_id[]){n->in[0], below});
+}
+
+vki_status lift_selu(onnx_node *n) /* gamma elu(x, alpha) */
+{
+    float alpha = 1.67326319217681884765625f, gamma = 1.05070102214813232421875f;
+    VKB_TRY(onnx_attr_float(n, "alpha", &alpha));
+    VKB_TRY(onnx_attr_float(n, "gamma", &gamma));
+    VKB_TRY(require_inputs(n, 1));
+    gr_id elu = onnx_helper(n, OP_Elu, "elu", 1, n->in, (onnx_set[]){{"alpha", alpha}, {NULL, 0}});
+    return onnx_finish(n, OP_Mul, 2, (gr_id[]){elu, scalar(n, "gamma", gamma)});
+}
+
+vki_status lift_celu(onnx_node *n) /* max(0,x) + min(0, alpha (exp(x/alpha) - 1)) = alpha elu(x/alpha) */
+{
+    float alpha = 1;
+    VKB_TRY(onnx_attr_float(n, "alpha", &alpha));
+    VKB_TRY(require_inputs(n, 1));
+    if (alpha <= 0) return onnx_refuse(n, "alpha = %g", (double)alpha);
+    gr_id factor = scalar(n, "alpha", alpha);
+    gr_id scaled = onnx_binary(n, OP_Div, "scaled", n->in[0], factor);
+    return onnx_finish(n, OP_Mul, 2, (gr_id[]){onnx_unary(n, OP_Elu, "elu", scaled), factor});
+}
+
+/* Hands the reduction's attributes and axes on to a helper ReduceSum over `x`. */
+static vki_status reduce_sum(onnx_node *n, gr_id x, gr_id *sum)
+{
+    int64_t keep = 1, noop = 0;
+    VKB_TRY(onnx_attr_int(n, "keepdims", &keep));
+    VKB_TRY(onnx_attr_int(n, "noop_with_empty_axes", &noop));
+    gr_id in[2] = {x, n->n_in > 1 ? n->in[1] : GR_NONE};
+    *sum = onnx_helper(
+        n, OP_ReduceSum, "sum", in[1] == GR_NONE ? 1 : 2, in,
+        (onnx_set[]){{"keepdims", (double)keep}, {"noop_with_empty_axes", (double)noop}, {NULL, 0}});
+    return *sum == GR_NONE ? onnx_nomem(n->c) : VKI_OK;
+}
+
+/* ReduceSumSquare: sum x^2. ReduceLogSum: log sum x. */
+vki_status lift_reduce_composed(onnx_node *n)
+{
+    VKB_TRY(require_inputs(n, 1));
+    if (n->c->opset < 18) VKB_TRY(lift_axes_input(n));
+    gr_id sum;
+    if (strcmp(n->type, "ReduceLogSum") == 0) {
+        VKB_TRY(reduce_sum(n, n->in[0], &sum));
+        return onnx_finish(n, OP_Log, 1, &sum);
+    }
+    gr_id square = onnx_binary(n, OP_Mul, "square", n->in[0], n->in[0]);
+    VKB_TRY(reduce_sum(n, square, &sum));
+    return onnx_finish(n, OP_Identity, 1, &sum);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Shared by the files of the ONNX importer.
+ *
+ * An import goes: wire.c unpacks the file -> import.c defines every value by name, so that nodes may stand in
+ * any order -> each node becomes an onnx_node, which its lift (lift.c) brings to the newest semantics ->
+ * emit.c appends it to the graph, mapping the remaining attributes by op_info. What is valid but cannot be
+ * taken is collected (issues.c) and reported at once; what is damaged ends the import. */
+#ifndef GRAPH_IMPORT_ONNX_INTERNAL_H
+#define GRAPH_IMPORT_ONNX_INTERNAL_H
+
+#include "graph/import/onnx/onnx_import.h"
+#include "graph/ops/attrs.h"
+
+#include "onnx.pb-c.h"
+
+enum { ONNX_OPSET_MIN = 7, ONNX_OPSET_MAX = 21 };
+
+/* A name of the model. fp16 models are computed in fp32: `tensor` is what carries the name; `value` is what
+ * nodes read and write, another tensor only for fp16 inputs and outputs of the model. */
+typedef struct onnx_value {
+    const char *name;
+    gr_id tensor, value;
+    bool defined, read; /* read: by a node or as a model output */
+    bool made;          /* by a node that is no constant */
+    bool half_output;   /* a model output declared as fp16 */
+} onnx_value;
+
+typedef struct onnx_values { /* hash table; entries in order of first mention */
+    onnx_value *entries;
+    int32_t *slots; /* index + 1 into entries; 0: free */
+    size_t n_entries, cap_entries, n_slots;
+} onnx_values;
+
+typedef struct onnx_issue {
+    const char *what, *reason, *node; /* what: an operator, or "" for the model; node: the first concerned */
+    int count;
+    struct onnx_issue *next;
+} onnx_issue;
+
+typedef struct onnx_ctx {
+    gr_graph *g;
+    vki_error *err;    /* never NULL */
+    vkb_arena scratch; /* the unpacked model, names: until the import ends */
+    int64_t opset;
+    onnx_values values;
+    onnx_issue *issues, **issues_end;
+    int n_issues;              /* distinct ones; `issues` keeps the first few hundred */
+    const char *directory;     /* of external data; may be NULL */
+    vkb_file external;         /* the last external file used stays mapped */
+    const char *external_path; /* its path, NULL: none */
+} onnx_ctx;
+
+/* ---- wire.c ---- */
+/* The message lives in `arena`. Nesting and memory are limited before anything is allocated. */
+ProtobufCMessage *onnx_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
+                              vkb_arena *arena, vki_status *status, vki_error *err);
+
+/* ---- values.c ---- */
+bool onnx_values_init(onnx_ctx *c, size_t capacity);                /* false if exhausted */
+onnx_value *onnx_value_of(onnx_ctx *c, const char *name, bool add); /* NULL: no such name (or table full) */
+const char *onnx_text(const char *s);                               /* "" for NULL */
+
+/* ---- define.c: every value gets its tensor ---- */
+vki_status onnx_define(onnx_ctx *c, const Onnx__ModelProto *model);
+/* Adds the model outputs, once all nodes are there. */
+vki_status onnx_define_outputs(onnx_ctx *c, const Onnx__GraphProto *graph);
+bool onnx_is_constant(const Onnx__NodeProto *node); /* of the default domain */
+bool onnx_is_default_domain(const char *domain);    /* "" and "ai.onnx" */
+
+/* ---- node.c ---- */
+vki_status onnx_nodes(onnx_ctx *c, const Onnx__GraphProto *graph);
+/* The name, or "<Op>_<index>"; in the arena. NULL if exhausted. */
+const char *onnx_node_name(onnx_ctx *c, const Onnx__NodeProto *node, size_t index);
+
+/* ---- tensor.c, external.c ---- */
+const char *onnx_type_name(int32_t data_type);
+bool onnx_dtype(int32_t data_type, vki_dtype *dtype); /* false: the IR has no such type */
+/* Adds a constant. widen: fp16 and bf16 become fp32 (bf16 always does). VKI_E_UNSUPPORTED for types that the
+ * IR lacks: the text is the reason. */
+vki_status onnx_tensor(onnx_ctx *c, const Onnx__TensorProto *t, const char *name, bool widen, gr_id *id);
+vki_status onnx_external(onnx_ctx *c, const Onnx__TensorProto *t, const char *name, uint64_t bytes,
+                         const void **data);
+
+/* ---- nodes ---- */
+typedef struct onnx_set { /* an attribute that a lift decided */
+    const char *name;
+    double value;
+} onnx_set;
+
+typedef struct onnx_node {
+    onnx_ctx *c;
+    const Onnx__NodeProto *proto;
+    const char *name, *type;
+    op_kind op; /* to emit at the end; a lift sets it to OP_NONE when nothing is left to emit */
+    int n_in, n_out;
+    gr_id *in, *out; /* in has room for ONNX_IN_SPARE more inputs than the source has */
+    bool *out_used;  /* per output: somebody reads it */
+    bool *taken;     /* per attribute: a lift has dealt with it */
+    onnx_set set[4]; /* applied after the node's own attributes */
+    int n_set;
+} onnx_node;
+enum { ONNX_IN_SPARE = 4 };
+
+vki_status onnx_fail(const onnx_node *n, const char *format, ...) VKB_PRINTF(2, 3); /* VKI_E_FORMAT */
+/* Notes that the node cannot be taken and ends its import; VKI_OK or VKI_E_NOMEM. */
+vki_status onnx_refuse(onnx_node *n, const char *format, ...) VKB_PRINTF(2, 3);
+vki_status onnx_nomem(const onnx_ctx *c);
+
+/* ---- issues.c ---- */
+vki_status onnx_issue_add(onnx_ctx *c, const char *what, const char *node, const char *reason);
+vki_status onnx_issues_report(const onnx_ctx *c); /* VKI_OK if there are none */
+
+/* ---- attrs.c: reading marks the attribute as dealt with. Wrong type: VKI_E_FORMAT. Absent: *value stays
+ * ---- */
+const Onnx__AttributeProto *onnx_attr(onnx_node *n, const char *name); /* NULL if absent */
+vki_status onnx_attr_int(onnx_node *n, const char *name, int64_t *value);
+vki_status onnx_attr_float(onnx_node *n, const char *name, float *value);
+vki_status onnx_attr_text(onnx_node *n, const char *name, char *buffer, size_t size);
+vki_status onnx_attr_ints(onnx_node *n, const char *name, const int64_t **values, int *count);
+vki_status onnx_attr_floats(onnx_node *n, const char *name, const float **values, int *count);
+vki_status onnx_attr_tensor(onnx_node *n, const char *name, const Onnx__TensorProto **value);
+/* All attributes not dealt with yet, by the operator's op_info. Refuses the node if one is unknown. */
+vki_status onnx_attrs_map(onnx_node *n, void *attrs);
+bool onnx_attr_put(op_kind op, void *attrs, const char *name, double value); /* false: no such attribute */
+
+/* ---- emit.c ---- */
+vki_status onnx_emit(onnx_node *n);                               /* n->op with all that the lift left */
+void onnx_set_attr(onnx_node *n, const char *name, double value); /* for onnx_emit; at most 4 */
+void onnx_set_input(onnx_node *n, int i, gr_id id);               /* i < source inputs + ONNX_IN_SPARE */
+/* Appends a helper node <name>/<suffix> with one new output. set: attributes, ended by a NULL name; may be
+ * NULL. Inputs that are GR_NONE because memory ran out fail here, so that calls can be chained. */
+gr_id onnx_helper(onnx_node *n, op_kind op, const char *suffix, int n_in, const gr_id *in,
+                  const onnx_set *set);
+gr_id onnx_unary(onnx_node *n, op_kind op, const char *suffix, gr_id a);
+gr_id onnx_binary(onnx_node *n, op_kind op, const char *suffix, gr_id a, gr_id b);
+/* The last node of a composition: writes the source node's output. */
+vki_status onnx_finish(onnx_node *n, op_kind op, int n_in, const gr_id *in);
+gr_id onnx_const_ints(onnx_node *n, const char *suffix, const int64_t *values, int count);
+gr_id onnx_const_floats(onnx_node *n, const char *suffix, int rank, const float *values, int count);
+
+/* ---- lift.c, lift_*.c ---- */
+vki_status onnx_lift(onnx_node *n);
+typedef vki_status (*onnx_lift_fn)(onnx_node *n);
+vki_status lift_slice(onnx_node *n);
+vki_status lift_axes_input(onnx_node *n);
+vki_status lift_split(onnx_node *n);
+vki_status lift_split_input(onnx_node *n);
+vki_status lift_pad(onnx_node *n);
+vki_status lift_clip(onnx_node *n);
+vki_status lift_constant_of_shape(onnx_node *n);
+vki_status lift_cast(onnx_node *n);
+vki_status lift_dropout(onnx_node *n);
+vki_status lift_batch_norm(onnx_node *n);
+vki_status lift_softmax(onnx_node *n);
+vki_status lift_upsample(onnx_node *n);
+vki_status lift_upsample_input(onnx_node *n);
+vki_status lift_resize_10(onnx_node *n);
+vki_status lift_resize(onnx_node *n);
+vki_status lift_variadic(onnx_node *n);
+vki_status lift_gelu(onnx_node *n);
+vki_status lift_mish(onnx_node *n);
+vki_status lift_softsign(onnx_node *n);
+vki_status lift_selu(onnx_node *n);
+vki_status lift_celu(onnx_node *n);
+vki_status lift_reduce_composed(onnx_node *n);
+
+#endif
