@@ -144,7 +144,12 @@ bool op_resize_scales(const gr_graph *g, const gr_node *n, double scale[GR_MAX_R
 static double source_position(const op_resize_attrs *a, const op_resize_axis *s, int64_t x)
 {
     double in = (double)s->in, out = (double)s->out, at = (double)x;
-    double half_pixel = (at + 0.5) * s->step_num / s->step_den - 0.5;
+    double corner = at * s->step_num / s->step_den, center = (at + 0.5) * s->step_num / s->step_den;
+    if (a->mode == OP_RESIZE_NEAREST) { /* a scale of 0.6f is meant to be 0.6: in float, 1.5 / 0.6f is 2.5 */
+        corner = (double)(float)corner;
+        center = (double)(float)center;
+    }
+    double half_pixel = center - 0.5;
     switch ((op_resize_coord)a->coordinate_transformation_mode) {
     case OP_COORD_HALF_PIXEL:
         return half_pixel;
@@ -153,9 +158,9 @@ static double source_position(const op_resize_attrs *a, const op_resize_axis *s,
     case OP_COORD_ALIGN_CORNERS:
         return s->out > 1 ? at * (in - 1) / (out - 1) : 0;
     case OP_COORD_ASYMMETRIC:
-        return at * s->step_num / s->step_den;
+        return corner;
     case OP_COORD_TF_HALF_PIXEL_FOR_NN:
-        return (at + 0.5) * s->step_num / s->step_den;
+        return center;
     case OP_COORD_TF_CROP_AND_RESIZE:
         return s->out > 1 ? s->roi_start * (in - 1) + at * (s->roi_end - s->roi_start) * (in - 1) / (out - 1)
                           : 0.5 * (s->roi_start + s->roi_end) * (in - 1);
