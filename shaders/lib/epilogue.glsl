@@ -24,11 +24,15 @@ const int ACT_RELU = 1, ACT_LEAKY = 2, ACT_CLIP = 3, ACT_SIGMOID = 4, ACT_TANH =
 /* enum gr_residual */
 const int RESIDUAL_BEFORE = 1, RESIDUAL_AFTER = 2;
 
+/* Comparisons are written so that NaN passes. */
 float epilogue_activate(float x, float alpha, float beta)
 {
     if (epilogue_act == ACT_RELU) return x < 0.0 ? 0.0 : x;
     if (epilogue_act == ACT_LEAKY) return x < 0.0 ? alpha * x : x;
-    if (epilogue_act == ACT_CLIP) return min(max(x, alpha), beta);
+    if (epilogue_act == ACT_CLIP) {
+        float y = x < alpha ? alpha : x;
+        return y > beta ? beta : y;
+    }
     if (epilogue_act == ACT_SIGMOID) return math_sigmoid(x);
     if (epilogue_act == ACT_TANH) return math_tanh(x);
     if (epilogue_act == ACT_HARDSIGMOID) return clamp(alpha * x + beta, 0.0, 1.0);
@@ -39,8 +43,18 @@ float epilogue_activate(float x, float alpha, float beta)
 
 vec4 epilogue_activate4(vec4 x, float alpha, float beta)
 {
-    return vec4(epilogue_activate(x.x, alpha, beta), epilogue_activate(x.y, alpha, beta),
-                epilogue_activate(x.z, alpha, beta), epilogue_activate(x.w, alpha, beta));
+    if (epilogue_act == ACT_RELU) return mix(x, vec4(0.0), lessThan(x, vec4(0.0)));
+    if (epilogue_act == ACT_LEAKY) return mix(x, alpha * x, lessThan(x, vec4(0.0)));
+    if (epilogue_act == ACT_CLIP) {
+        vec4 y = mix(x, vec4(alpha), lessThan(x, vec4(alpha)));
+        return mix(y, vec4(beta), greaterThan(y, vec4(beta)));
+    }
+    if (epilogue_act == ACT_SIGMOID) return math_sigmoid(x);
+    if (epilogue_act == ACT_TANH) return math_tanh(x);
+    if (epilogue_act == ACT_HARDSIGMOID) return clamp(alpha * x + beta, 0.0, 1.0);
+    if (epilogue_act == ACT_HARDSWISH) return x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0);
+    if (epilogue_act == ACT_SILU) return x * math_sigmoid(x);
+    return x;
 }
 
 #define epilogue_before(v, residual, i)  (epilogue_residual == RESIDUAL_BEFORE ? (v) + LD(residual, i) : (v))

@@ -20,9 +20,13 @@ float elem_saturate(float v)
 {
     return v > 65504.0 ? 65504.0 : v < -65504.0 ? -65504.0 : v;
 }
+vec4 elem_saturate(vec4 v)
+{
+    v = mix(v, vec4(65504.0), greaterThan(v, vec4(65504.0)));
+    return mix(v, vec4(-65504.0), lessThan(v, vec4(-65504.0)));
+}
 #define TO_ELEM(v)  ELEM(elem_saturate(v))
-#define TO_ELEM4(v) \
-    ELEM4(vec4(elem_saturate((v).x), elem_saturate((v).y), elem_saturate((v).z), elem_saturate((v).w)))
+#define TO_ELEM4(v) ELEM4(elem_saturate(v))
 #else
 #define ELEM  float
 #define ELEM4 vec4

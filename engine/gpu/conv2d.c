@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Convolution over one or two spatial dimensions, in slices of four channels. */
+#include "gpu/conv_tile.h"
+#include "gpu/pack_conv.h"
+#include "graph/ops/schema.h"
+
+static bool window_fits(const gpu_builder *b, const gr_node *n, op_window *w, const char **why)
+{
+    *why = "more than two spatial dimensions";
+    if (!op_window_of(b->g, n, w)) return false;
+    *why = "weights or bias are not constant";
+    if (!gr_is_const(b->g, n->in[1]) || (op_has_own(n, 2) && !gr_is_const(b->g, n->in[2]))) return false;
+    *why = "more channels or kernel positions than 32-bit addresses reach";
+    gpu_conv_shape s;
+    return gpu_conv_shape_of(w, 4, n->op == OP_ConvTranspose, &s);
+}
+
+/* ---- conv2d_1x1, conv2d_direct: register tiles over pixels and output slices ---- */
+
+static bool fits_direct(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    return window_fits(b, n, &w, why);
+}
+
+static bool fits_1x1(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    if (!window_fits(b, n, &w, why)) return false;
+    *why = "not an ungrouped 1x1 kernel without padding";
+    return w.group == 1 && w.kernel_h == 1 && w.kernel_w == 1 &&
+           !(w.pad_top | w.pad_left | w.pad_bottom | w.pad_right);
+}
+
+static void push_1x1(gpu_dispatch *d, const op_window *w)
+{
+    gpu_push(d, w->in_w);
+    gpu_push(d, w->in_w * w->in_h);
+    gpu_push(d, vkb_ceil_div(w->in_c, 4));
+    gpu_push(d, w->out_w);
+    gpu_push(d, w->out_w * w->out_h);
+    gpu_push(d, vkb_ceil_div(w->out_c, 4));
+    gpu_push(d, w->stride_w);
+    gpu_push(d, w->stride_h);
+}
+
+static void push_direct(gpu_dispatch *d, const op_window *w, const gpu_conv_shape *s)
+{
+    const int64_t words[] = {w->in_w,
+                             w->in_h,
+                             vkb_ceil_div(w->in_c, 4),
+                             w->out_w,
+                             w->out_w * w->out_h,
+                             vkb_ceil_div(w->out_c, 4),
+                             w->kernel_w,
+                             w->kernel_h,
+                             w->stride_w,
+                             w->stride_h,
+                             w->dilation_w,
+                             w->dilation_h,
+                             w->pad_left,
+                             w->pad_top,
+                             s->group_in,
+                             s->group_out,
+                             s->depth};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+}
+
+/* One dispatch for the tiles [s->first_tile, + s->tiles). */
+static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, const gpu_conv_shape *s,
+                      gpu_conv_tile tile, bool is_1x1)
+{
+    gpu_bind bias = gpu_pack_bias(b, n, vkb_ceil_div(w->out_c, 4));
+    gpu_dispatch *d =
+        gpu_dispatch_begin(b, is_1x1 ? GPU_SHADER(b, conv2d_1x1) : GPU_SHADER(b, conv2d_direct));
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), GPU_READ);
+    gpu_bind_add(d, gpu_pack_conv(b, n->in[1], s), GPU_READ);
+    gpu_bind_add(d, bias, GPU_READ);
+    gpu_grid(b, d, vkb_ceil_div(w->out_w * w->out_h, tile.pixels), s->tiles, w->batch, tile.lx, tile.ly, 1);
+    if (is_1x1)
+        push_1x1(d, w);
+    else
+        push_direct(d, w, s);
+    gpu_push(d, s->first_tile);
+    gpu_push(d, s->tiles);
+    gpu_epilogue(b, d, n, GPU_C4, bias);
+    gpu_spec(d, tile.pixels);
+    gpu_spec(d, tile.slices);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
+static void emit_tiled(gpu_builder *b, const gr_node *n, bool is_1x1)
+{
+    op_window w;
+    gpu_conv_shape s;
+    if (!op_window_of(b->g, n, &w)) return;
+    gpu_conv_tile tile = gpu_conv_tile_of(b->limits, w.out_w * w.out_h, w.batch, vkb_ceil_div(w.out_c, 4));
+    if (!gpu_conv_shape_of(&w, tile.slices, false, &s)) return;
+    int32_t all = s.tiles, step = gpu_conv_tiles_in_range(b, &s);
+    for (s.first_tile = 0; s.first_tile < all && !b->failed; s.first_tile += step) {
+        s.tiles = (int32_t)vkb_min(step, all - s.first_tile);
+        emit_part(b, n, &w, &s, tile, is_1x1);
+    }
+}
+
+static void emit_1x1(gpu_builder *b, const gr_node *n)
+{
+    emit_tiled(b, n, true);
+}
+
+static void emit_direct(gpu_builder *b, const gr_node *n)
+{
+    emit_tiled(b, n, false);
+}
+
+/* ---- conv2d_depthwise: one kernel a channel ---- */
+
+enum { DEPTHWISE_PX = 4, ROW_KERNEL_MAX = 7 };
+
+static bool fits_depthwise(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    if (!window_fits(b, n, &w, why)) return false;
+    *why = "not one kernel a channel";
+    return w.group == w.in_c && w.in_c == w.out_c;
+}
+
+/* The row kernel keeps the input row of its outputs in registers, so that neighbours share loads. */
+static bool fits_depthwise_row(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    if (!fits_depthwise(b, n, why) || !op_window_of(b->g, n, &w)) return false;
+    *why = "kernel width not 3, 5 or 7, or dilated, or stride over 2, or too narrow an output";
+    bool width = w.kernel_w == 3 || w.kernel_w == 5 || w.kernel_w == ROW_KERNEL_MAX;
+    return width && w.dilation_w == 1 && w.stride_w <= 2 && w.out_w >= DEPTHWISE_PX;
+}
+
+static void emit_depthwise_as(gpu_builder *b, const gr_node *n, bool row)
+{
+    op_window w;
+    if (!op_window_of(b->g, n, &w)) return;
+    int64_t slices = vkb_ceil_div(w.out_c, 4);
+    int64_t invocations =
+        row ? vkb_ceil_div(w.out_w, DEPTHWISE_PX) * w.out_h : vkb_ceil_div(w.out_w * w.out_h, DEPTHWISE_PX);
+    gpu_bind bias = gpu_pack_bias(b, n, slices);
+    gpu_dispatch *d =
+        gpu_dispatch_begin(b, row ? GPU_SHADER(b, conv2d_depthwise_row) : GPU_SHADER(b, conv2d_depthwise));
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), GPU_READ);
+    gpu_bind_add(d, gpu_pack_depthwise(b, n->in[1], (int32_t)w.out_c, (int32_t)(w.kernel_h * w.kernel_w)),
+                 GPU_READ);
+    gpu_bind_add(d, bias, GPU_READ);
+    gpu_grid(b, d, invocations, slices, w.batch, 16, 4, 1);
+    const int64_t words[] = {w.in_w,       w.in_h,     w.out_w,    w.out_h,    slices,
+                             w.kernel_w,   w.kernel_h, w.stride_w, w.stride_h, w.dilation_w,
+                             w.dilation_h, w.pad_left, w.pad_top};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    gpu_epilogue(b, d, n, GPU_C4, bias);
+    gpu_spec(d, DEPTHWISE_PX);
+    if (row) {
+        gpu_spec(d, (uint32_t)w.kernel_w);
+        gpu_spec(d, (uint32_t)w.stride_w);
+    }
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
+static void emit_depthwise_row(gpu_builder *b, const gr_node *n)
+{
+    emit_depthwise_as(b, n, true);
+}
+
+static void emit_depthwise(gpu_builder *b, const gr_node *n)
+{
+    emit_depthwise_as(b, n, false);
+}
+
+static const gpu_kernel kernels[] = {
+    {"conv2d_depthwise_row", fits_depthwise_row, emit_depthwise_row},
+    {"conv2d_depthwise", fits_depthwise, emit_depthwise},
+    {"conv2d_1x1", fits_1x1, emit_1x1},
+    {"conv2d_direct", fits_direct, emit_direct},
+    {0},
+};
+const gpu_op gpu_op_conv2d = {kernels};
