@@ -145,9 +145,12 @@ static double source_position(const op_resize_attrs *a, const op_resize_axis *s,
 {
     double in = (double)s->in, out = (double)s->out, at = (double)x;
     double corner = at * s->step_num / s->step_den, center = (at + 0.5) * s->step_num / s->step_den;
+    /* The centre stays the centre where scale * in is no whole number. */
+    double symmetric = center - 0.5 + in / 2 * (1 - out * s->step_num / (in * s->step_den));
     if (a->mode == OP_RESIZE_NEAREST) { /* a scale of 0.6f is meant to be 0.6: in float, 1.5 / 0.6f is 2.5 */
         corner = (double)(float)corner;
         center = (double)(float)center;
+        symmetric = (double)(float)symmetric;
     }
     double half_pixel = center - 0.5;
     switch ((op_resize_coord)a->coordinate_transformation_mode) {
@@ -164,8 +167,8 @@ static double source_position(const op_resize_attrs *a, const op_resize_axis *s,
     case OP_COORD_TF_CROP_AND_RESIZE:
         return s->out > 1 ? s->roi_start * (in - 1) + at * (s->roi_end - s->roi_start) * (in - 1) / (out - 1)
                           : 0.5 * (s->roi_start + s->roi_end) * (in - 1);
-    case OP_COORD_HALF_PIXEL_SYMMETRIC: /* the centre stays the centre where scale * in is no whole number */
-        return half_pixel + in / 2 * (1 - out * s->step_num / (in * s->step_den));
+    case OP_COORD_HALF_PIXEL_SYMMETRIC:
+        return symmetric;
     }
     return half_pixel;
 }
