@@ -2,31 +2,19 @@
  * Convolution over one or two spatial dimensions, in slices of four channels. */
 #include "gpu/conv_tile.h"
 #include "gpu/pack_conv.h"
-#include "graph/ops/schema.h"
-
-static bool window_fits(const gpu_builder *b, const gr_node *n, op_window *w, const char **why)
-{
-    *why = "more than two spatial dimensions";
-    if (!op_window_of(b->g, n, w)) return false;
-    *why = "weights or bias are not constant";
-    if (!gr_is_const(b->g, n->in[1]) || (op_has_own(n, 2) && !gr_is_const(b->g, n->in[2]))) return false;
-    *why = "more channels or kernel positions than 32-bit addresses reach";
-    gpu_conv_shape s;
-    return gpu_conv_shape_of(w, 4, n->op == OP_ConvTranspose, &s);
-}
 
 /* ---- conv2d_1x1, conv2d_direct: register tiles over pixels and output slices ---- */
 
 static bool fits_direct(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    return window_fits(b, n, &w, why);
+    return gpu_conv_window(b, n, &w, why);
 }
 
 static bool fits_1x1(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    if (!window_fits(b, n, &w, why)) return false;
+    if (!gpu_conv_window(b, n, &w, why)) return false;
     *why = "not an ungrouped 1x1 kernel without padding";
     return w.group == 1 && w.kernel_h == 1 && w.kernel_w == 1 &&
            !(w.pad_top | w.pad_left | w.pad_bottom | w.pad_right);
@@ -120,7 +108,7 @@ enum { DEPTHWISE_PX = 4, ROW_KERNEL_MAX = 7 };
 static bool fits_depthwise(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    if (!window_fits(b, n, &w, why)) return false;
+    if (!gpu_conv_window(b, n, &w, why)) return false;
     *why = "not one kernel a channel";
     return w.group == w.in_c && w.in_c == w.out_c;
 }

@@ -45,6 +45,17 @@ bool gpu_conv_shape_of(const op_window *w, int32_t tile_slices, bool transposed,
     return true;
 }
 
+bool gpu_conv_window(const gpu_builder *b, const gr_node *n, op_window *w, const char **why)
+{
+    *why = "more than two spatial dimensions";
+    if (!op_window_of(b->g, n, w)) return false;
+    *why = "weights or bias are not constant";
+    if (!gr_is_const(b->g, n->in[1]) || (op_has_own(n, 2) && !gr_is_const(b->g, n->in[2]))) return false;
+    *why = "more channels or kernel positions than 32-bit addresses reach";
+    gpu_conv_shape s;
+    return gpu_conv_shape_of(w, 4, n->op == OP_ConvTranspose, &s);
+}
+
 static uint64_t tile_bytes(const gpu_conv_shape *s, bool half)
 {
     return (uint64_t)s->taps * (uint64_t)s->depth * (uint64_t)s->tile_slices * 16 * (half ? 2 : 4);

@@ -16,6 +16,8 @@ typedef struct gpu_conv_shape {
     int32_t transposed;        /* source is [in_c][group_out][taps], else [out_c][group_in][taps] */
 } gpu_conv_shape;
 
+/* What every convolution kernel needs of a node; else *why says what is amiss. */
+bool gpu_conv_window(const gpu_builder *b, const gr_node *n, op_window *w, const char **why);
 /* Fills depth, first_tile = 0 and tiles = all. False if a figure exceeds 32 bits. */
 bool gpu_conv_shape_of(const op_window *w, int32_t tile_slices, bool transposed, gpu_conv_shape *s);
 /* First input slice that a tile reads; the shaders compute it in the same way. */

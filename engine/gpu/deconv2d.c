@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Transposed convolution over one or two spatial dimensions, one small convolution an output phase. */
+#include "gpu/conv_tile.h"
+#include "gpu/pack_conv.h"
+
+static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    return gpu_conv_window(b, n, &w, why);
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static void push_shape(gpu_dispatch *d, const op_window *w, const gpu_conv_shape *s)
+{
+    int64_t common_w = gcd(w->stride_w, w->dilation_w), common_h = gcd(w->stride_h, w->dilation_h);
+    const int64_t words[] = {w->in_w,
+                             w->in_h,
+                             vkb_ceil_div(w->in_c, 4),
+                             w->out_w,
+                             w->out_h,
+                             vkb_ceil_div(w->out_c, 4),
+                             vkb_ceil_div(w->out_w, w->stride_w),
+                             vkb_ceil_div(w->out_h, w->stride_h),
+                             w->kernel_w,
+                             w->kernel_h,
+                             w->stride_w,
+                             w->stride_h,
+                             w->dilation_w,
+                             w->dilation_h,
+                             w->pad_left,
+                             w->pad_top,
+                             w->stride_w / common_w,
+                             w->stride_h / common_h,
+                             w->dilation_w / common_w,
+                             w->dilation_h / common_h,
+                             s->group_in,
+                             s->group_out,
+                             s->depth,
+                             s->first_tile,
+                             s->tiles};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+}
+
+static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, const gpu_conv_shape *s,
+                      gpu_conv_tile tile)
+{
+    int64_t phases = w->stride_w * w->stride_h;
+    int64_t positions = vkb_ceil_div(w->out_w, w->stride_w) * vkb_ceil_div(w->out_h, w->stride_h);
+    gpu_bind bias = gpu_pack_bias(b, n, vkb_ceil_div(w->out_c, 4));
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, deconv2d_phase));
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), GPU_READ);
+    gpu_bind_add(d, gpu_pack_conv(b, n->in[1], s), GPU_READ);
+    gpu_bind_add(d, bias, GPU_READ);
+    gpu_grid(b, d, vkb_ceil_div(positions, tile.pixels), s->tiles, w->batch * phases, tile.lx, tile.ly, 1);
+    push_shape(d, w, s);
+    gpu_epilogue(b, d, n, GPU_C4, bias);
+    gpu_spec(d, tile.pixels);
+    gpu_spec(d, tile.slices);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
+static void emit(gpu_builder *b, const gr_node *n)
+{
+    op_window w;
+    gpu_conv_shape s;
+    if (!op_window_of(b->g, n, &w)) return;
+    int64_t phases = w.stride_w * w.stride_h;
+    gpu_conv_tile tile = gpu_conv_tile_of(b->limits, vkb_ceil_div(w.out_w * w.out_h, phases),
+                                          w.batch * phases, vkb_ceil_div(w.out_c, 4));
+    if (!gpu_conv_shape_of(&w, tile.slices, true, &s)) return;
+    int32_t all = s.tiles, step = gpu_conv_tiles_in_range(b, &s);
+    for (s.first_tile = 0; s.first_tile < all && !b->failed; s.first_tile += step) {
+        s.tiles = (int32_t)vkb_min(step, all - s.first_tile);
+        emit_part(b, n, &w, &s, tile);
+    }
+}
+
+static const gpu_kernel kernels[] = {
+    {"deconv2d_phase", fits, emit},
+    {0},
+};
+const gpu_op gpu_op_deconv2d = {kernels};

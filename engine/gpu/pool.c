@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Pools over windows and over all positions, in slices of four channels. */
+#include "gpu/gpu.h"
+
+enum { GLOBAL_LANES = 64, GLOBAL_MIN = 128 /* positions; below, one invocation walks them all */ };
+enum { POOL_MAX = 0, POOL_MEAN_INSIDE, POOL_MEAN_PADDED }; /* AVERAGE in the shaders */
+
+static bool is_global(const gr_node *n)
+{
+    return n->op == OP_GlobalMaxPool || n->op == OP_GlobalAveragePool;
+}
+
+static uint32_t mode_of(const gr_node *n)
+{
+    if (n->op == OP_MaxPool || n->op == OP_GlobalMaxPool) return POOL_MAX;
+    if (n->op == OP_GlobalAveragePool) return POOL_MEAN_INSIDE;
+    return ((const op_pool_attrs *)n->attrs)->count_include_pad ? POOL_MEAN_PADDED : POOL_MEAN_INSIDE;
+}
+
+static bool fits_window(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    *why = "the positions of the largest values are not computed on the GPU";
+    if (n->n_out > 1 && n->out[1] != GR_NONE) return false;
+    *why = "more than two spatial dimensions";
+    return op_window_of(b->g, n, &w);
+}
+
+static bool fits_global(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    if (!fits_window(b, n, why) || !op_window_of(b->g, n, &w)) return false;
+    *why = "the window is not the whole input, or so small that one invocation walks it";
+    bool whole = w.kernel_h == w.in_h && w.kernel_w == w.in_w && w.out_h == 1 && w.out_w == 1 &&
+                 w.dilation_h == 1 && w.dilation_w == 1 &&
+                 !(w.pad_top | w.pad_left | w.pad_bottom | w.pad_right);
+    return (is_global(n) || whole) && w.in_h * w.in_w >= GLOBAL_MIN;
+}
+
+static void emit_window(gpu_builder *b, const gr_node *n)
+{
+    op_window w;
+    if (!op_window_of(b->g, n, &w)) return;
+    int64_t slices = vkb_ceil_div(w.in_c, 4), positions = w.out_w * w.out_h;
+    gpu_bind in = gpu_in(b, n, 0, GPU_C4);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, pool_window));
+    gpu_bind_add(d, in, GPU_READ);
+    if (positions >= 16)
+        gpu_grid(b, d, positions, slices, w.batch, 64, 1, 1);
+    else
+        gpu_grid(b, d, positions, slices, w.batch, 1, 64, 1);
+    const int64_t words[] = {w.in_w,
+                             w.in_h,
+                             w.out_w,
+                             w.out_h,
+                             slices,
+                             w.kernel_w,
+                             w.kernel_h,
+                             w.stride_w,
+                             w.stride_h,
+                             w.dilation_w,
+                             w.dilation_h,
+                             w.pad_left,
+                             w.pad_top,
+                             w.in_w + w.pad_right,
+                             w.in_h + w.pad_bottom};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    gpu_epilogue(b, d, n, GPU_C4, in);
+    gpu_spec(d, mode_of(n));
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
+static void emit_global(gpu_builder *b, const gr_node *n)
+{
+    op_window w;
+    if (!op_window_of(b->g, n, &w)) return;
+    int64_t slices = vkb_ceil_div(w.in_c, 4);
+    gpu_bind in = gpu_in(b, n, 0, GPU_C4);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, pool_global));
+    gpu_bind_add(d, in, GPU_READ);
+    gpu_grid(b, d, GLOBAL_LANES, slices, w.batch, GLOBAL_LANES, 1, 1);
+    gpu_push(d, w.in_h * w.in_w);
+    gpu_push(d, slices);
+    gpu_epilogue(b, d, n, GPU_C4, in);
+    gpu_spec(d, mode_of(n));
+    gpu_spec(d, GLOBAL_LANES);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
+static const gpu_kernel kernels[] = {
+    {"pool_global", fits_global, emit_global},
+    {"pool_window", fits_window, emit_window},
+    {0},
+};
+const gpu_op gpu_op_pool = {kernels};
