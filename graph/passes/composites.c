@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Activations that exporters spell out in primitive operators:
+ *   HardSigmoid  Clip(x + 3, 0, 6) / 6 and Clip(x, 0, 1) after a scale and a shift
+ *   HardSwish    x HardSigmoid(x), x Clip(x + 3, 0, 6) / 6 in any order
+ *   Silu         x Sigmoid(x) */
+#include <math.h>
+
+#include "graph/passes/rewrite.h"
+
+/* A binary node of floats with one constant number. */
+static bool float_scalar(const rewrite *rw, const gr_node *n, gr_id *x, float *value)
+{
+    return rw_plain(n) && rw_scalar(rw, n, x, value) && rw_is_float(rw->g, n->in[n->in[0] == *x ? 1 : 0]);
+}
+
+/* n is x / 6 or x * (1/6). */
+static bool sixth_of(const rewrite *rw, const gr_node *n, gr_id *x)
+{
+    float c;
+    if ((n->op != OP_Div && n->op != OP_Mul) || !float_scalar(rw, n, x, &c)) return false;
+    return rw_near(c, n->op == OP_Div ? 6 : 1.0 / 6);
+}
+
+/* t is Clip(x + 3, 0, 6), its nodes read by nobody else. */
+static bool relu6_of_shifted(const rewrite *rw, gr_id t, gr_id *x, gr_node **clip, gr_node **add)
+{
+    float c, low, high;
+    *clip = rw_maker(rw, t, OP_Clip);
+    if (!*clip || !rw_single(rw, t) || !op_clip_range(rw->g, *clip, &low, &high)) return false;
+    if (low != 0 || !rw_near(high, 6)) return false;
+    *add = rw_maker(rw, (*clip)->in[0], OP_Add);
+    return *add && rw_single(rw, (*clip)->in[0]) && float_scalar(rw, *add, x, &c) && rw_near(c, 3);
+}
+
+static vki_status become_unary(rewrite *rw, gr_node *n, op_kind op, gr_id x, gr_node *const *inner, int count,
+                               vki_error *err)
+{
+    VKB_TRY(rw_become(rw, n, op, 1, &x, err));
+    for (int i = 0; i < count; i++)
+        if (inner[i]) VKB_TRY(rw_drop(rw, n, inner[i], err));
+    return VKI_OK;
+}
+
+/* Clip(x + 3, 0, 6) / 6. It becomes HardSwish when x is what it is multiplied with. */
+static vki_status match_hard_sigmoid(rewrite *rw, gr_node *n, vki_error *err)
+{
+    gr_id t, x;
+    gr_node *clip, *add;
+    if (!sixth_of(rw, n, &t) || !relu6_of_shifted(rw, t, &x, &clip, &add)) return VKI_OK;
+    VKB_TRY(become_unary(rw, n, OP_HardSigmoid, x, (gr_node *[]){clip, add}, 2, err));
+    op_unary_attrs *a = n->attrs;
+    a->alpha = 1.0f / 6;
+    a->beta = 0.5f;
+    return VKI_OK;
+}
+
+/* (x * Clip(x + 3, 0, 6)) / 6 */
+static vki_status match_hard_swish_outer(rewrite *rw, gr_node *n, vki_error *err)
+{
+    gr_id t, x;
+    gr_node *clip, *add;
+    if (!sixth_of(rw, n, &t) || !rw_single(rw, t)) return VKI_OK;
+    gr_node *mul = rw_maker(rw, t, OP_Mul);
+    for (int side = 0; mul && side < 2; side++) {
+        if (!relu6_of_shifted(rw, mul->in[side], &x, &clip, &add) || mul->in[1 - side] != x) continue;
+        return become_unary(rw, n, OP_HardSwish, x, (gr_node *[]){mul, clip, add}, 3, err);
+    }
+    return VKI_OK;
+}
+
+/* x * HardSigmoid(x, 1/6, 1/2); x * Sigmoid(x); (x / 6) * Clip(x + 3, 0, 6) */
+static vki_status match_product(rewrite *rw, gr_node *n, vki_error *err)
+{
+    if (n->op != OP_Mul || !rw_plain(n)) return VKI_OK;
+    for (int side = 0; side < 2; side++) {
+        gr_id gate = n->in[side], x = n->in[1 - side], y;
+        gr_node *clip, *add;
+        if (!rw_single(rw, gate)) continue;
+        gr_node *sigmoid = rw_maker(rw, gate, OP_Sigmoid), *hard = rw_maker(rw, gate, OP_HardSigmoid);
+        if (sigmoid && sigmoid->in[0] == x)
+            return become_unary(rw, n, OP_Silu, x, (gr_node *[]){sigmoid}, 1, err);
+        if (hard && hard->in[0] == x) {
+            const op_unary_attrs *a = hard->attrs;
+            if (!rw_near(a->alpha, 1.0 / 6) || !rw_near(a->beta, 0.5)) continue;
+            return become_unary(rw, n, OP_HardSwish, x, (gr_node *[]){hard}, 1, err);
+        }
+        gr_node *sixth = rw_maker(rw, x, OP_NONE);
+        if (sixth && rw_single(rw, x) && sixth_of(rw, sixth, &x) &&
+            relu6_of_shifted(rw, gate, &y, &clip, &add) && x == y)
+            return become_unary(rw, n, OP_HardSwish, x, (gr_node *[]){sixth, clip, add}, 3, err);
+    }
+    return VKI_OK;
+}
+
+/* Clip(a x + b, 0, 1) */
+static vki_status match_clipped_line(rewrite *rw, gr_node *n, vki_error *err)
+{
+    float low, high, a = 1, b;
+    gr_id x;
+    if (n->op != OP_Clip || !op_clip_range(rw->g, n, &low, &high) || low != 0 || high != 1) return VKI_OK;
+    gr_node *add = rw_maker(rw, n->in[0], OP_Add);
+    if (!add || !rw_single(rw, n->in[0]) || !float_scalar(rw, add, &x, &b)) return VKI_OK;
+    gr_node *mul = rw_single(rw, x) ? rw_maker(rw, x, OP_Mul) : NULL;
+    gr_id inner;
+    if (!mul || !float_scalar(rw, mul, &inner, &a) || !isfinite(a) || !isfinite(b)) return VKI_OK;
+    VKB_TRY(become_unary(rw, n, OP_HardSigmoid, inner, (gr_node *[]){add, mul}, 2, err));
+    op_unary_attrs *attrs = n->attrs;
+    attrs->alpha = a;
+    attrs->beta = b;
+    return VKI_OK;
+}
+
+static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
+{
+    static vki_status (*const matchers[])(rewrite *, gr_node *, vki_error *) = {
+        match_hard_swish_outer, match_hard_sigmoid, match_product, match_clipped_line};
+    (void)ev;
+    rewrite rw;
+    VKB_TRY(rw_begin(&rw, g, changed, err));
+    vki_status status = VKI_OK;
+    for (int i = 0; i < g->n_nodes && status == VKI_OK; i++)
+        for (size_t m = 0; m < VKB_COUNT(matchers) && status == VKI_OK; m++)
+            if (!g->nodes[i].dead) status = matchers[m](&rw, &g->nodes[i], err);
+    rw_end(&rw);
+    return status;
+}
+
+const gr_pass pass_composites = {"composites", "activations spelled out in primitives become one node", run,
+                                 true};

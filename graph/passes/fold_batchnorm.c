@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * BatchNormalization, and Mul, Div, Add and Sub with one constant a channel, go into the weights and the bias
+ * of the Conv, ConvTranspose or Gemm before them. Computed in double, rounded once. */
+#include <math.h>
+#include <string.h>
+
+#include "graph/passes/rewrite.h"
+
+typedef struct affine { /* y[c] = scale[c] x[c] + shift[c] */
+    double *scale, *shift;
+    int64_t channels;
+    bool scales; /* some scale is not 1 */
+} affine;
+
+static bool is_f32_const(const gr_graph *g, gr_id t)
+{
+    return gr_is_const(g, t) && g->tensors[t].dtype == VKI_F32;
+}
+
+/* Channels that the node makes; 0 if its weights cannot be changed. */
+static int64_t channels_of(const gr_graph *g, const gr_node *n)
+{
+    if (n->op != OP_Conv && n->op != OP_ConvTranspose && n->op != OP_Gemm) return 0;
+    if (!is_f32_const(g, n->in[1]) || (op_has_in(n, 2) && !is_f32_const(g, n->in[2]))) return 0;
+    const gr_tensor *w = &g->tensors[n->in[1]];
+    if (n->op == OP_Gemm) {
+        const op_gemm_attrs *a = n->attrs;
+        const gr_tensor *c = op_has_in(n, 2) ? &g->tensors[n->in[2]] : NULL;
+        if (w->rank != 2) return 0;
+        int64_t columns = w->dims[a->transB ? 0 : 1];
+        /* the bias must be one a column, not one a row */
+        bool good =
+            !c || gr_elements(c) == 1 || (gr_elements(c) == columns && c->dims[c->rank - 1] == columns);
+        return good ? columns : 0;
+    }
+    const op_conv_attrs *a = n->attrs;
+    if (w->rank < 3) return 0;
+    if (n->op == OP_Conv) return w->dims[0];
+    return w->dims[0] % a->group == 0 ? w->dims[1] * a->group : 0;
+}
+
+/* ---- reading what is applied ---- */
+
+/* Channel c of a constant that has one value, or one for each channel at the channel axis of a tensor of
+ * `rank` dimensions. */
+static bool per_channel(const gr_graph *g, gr_id id, int rank, int64_t channels, double *out)
+{
+    if (!is_f32_const(g, id)) return false;
+    const gr_tensor *t = &g->tensors[id];
+    const float *v = t->data;
+    int64_t n = gr_elements(t);
+    if (t->rank > rank || (n != 1 && n != channels)) return false;
+    if (n != 1) {
+        int axis = t->rank - (rank - 1); /* where dimension 1 of the data meets the constant */
+        if (axis < 0 || t->dims[axis] != channels) return false;
+    }
+    for (int64_t c = 0; c < channels; c++) out[c] = (double)v[n == 1 ? 0 : c];
+    return true;
+}
+
+static bool read_batchnorm(const gr_graph *g, const gr_node *n, affine *f)
+{
+    const op_norm_attrs *a = n->attrs;
+    const float *p[4];
+    if (a->training_mode) return false;
+    for (int i = 0; i < 4; i++) {
+        if (!is_f32_const(g, n->in[1 + i]) || gr_elements(&g->tensors[n->in[1 + i]]) != f->channels)
+            return false;
+        p[i] = g->tensors[n->in[1 + i]].data;
+    }
+    for (int64_t c = 0; c < f->channels; c++) {
+        f->scale[c] = (double)p[0][c] / sqrt((double)p[3][c] + (double)a->epsilon);
+        f->shift[c] = (double)p[1][c] - (double)p[2][c] * f->scale[c];
+    }
+    return true;
+}
+
+static bool read_binary(const gr_graph *g, const gr_node *n, gr_id x, int rank, affine *f)
+{
+    bool left = n->in[0] == x; /* the data is the left operand */
+    double *values = n->op == OP_Mul || n->op == OP_Div ? f->scale : f->shift;
+    if (n->op == OP_Div && !left) return false;
+    if (!per_channel(g, n->in[left ? 1 : 0], rank, f->channels, values)) return false;
+    for (int64_t c = 0; c < f->channels; c++) {
+        if (n->op == OP_Div) f->scale[c] = 1 / f->scale[c];
+        if (n->op == OP_Sub && left) f->shift[c] = -f->shift[c];
+        if (n->op == OP_Sub && !left) f->scale[c] = -1;
+    }
+    return true;
+}
+
+static bool read_affine(const gr_graph *g, const gr_node *n, gr_id x, int rank, affine *f)
+{
+    for (int64_t c = 0; c < f->channels; c++) {
+        f->scale[c] = 1;
+        f->shift[c] = 0;
+    }
+    bool good = n->op == OP_BatchNormalization ? n->in[0] == x && read_batchnorm(g, n, f)
+                                               : read_binary(g, n, x, rank, f);
+    f->scales = false;
+    for (int64_t c = 0; good && c < f->channels; c++) {
+        good = isfinite(f->scale[c]) && isfinite(f->shift[c]);
+        f->scales = f->scales || f->scale[c] != 1;
+    }
+    return good;
+}
+
+/* ---- applying it ---- */
+
+static float *new_const(gr_graph *g, gr_id like, int rank, const int64_t *dims, uint64_t elements, gr_id *id)
+{
+    float *data = gr_const_alloc(g, elements * sizeof *data);
+    if (!data) return NULL;
+    *id = gr_add_tensor(g, g->tensors[like].name, VKI_F32, rank, dims);
+    return *id == GR_NONE ? NULL : data;
+}
+
+/* The channel that weight i belongs to: i / inner % count (+ group * count for a transposed convolution). */
+static void scale_weights(const gr_node *n, const gr_tensor *w, const affine *f, float *out)
+{
+    const float *in = w->data;
+    int64_t total = gr_elements(w), inner = 1, count = f->channels, per_group = total;
+    if (n->op == OP_Gemm) {
+        inner = ((const op_gemm_attrs *)n->attrs)->transB ? w->dims[1] : 1;
+    } else {
+        for (int d = n->op == OP_Conv ? 1 : 2; d < w->rank; d++) inner *= w->dims[d];
+        if (n->op == OP_ConvTranspose) {
+            count = w->dims[1];
+            per_group = total / ((const op_conv_attrs *)n->attrs)->group;
+        }
+    }
+    for (int64_t i = 0; i < total; i++) {
+        int64_t channel = i / inner % count + i / per_group * count;
+        out[i] = (float)((double)in[i] * f->scale[channel < f->channels ? channel : 0]);
+    }
+}
+
+static vki_status fold_weights(gr_graph *g, gr_node *n, const affine *f, vki_error *err)
+{
+    const gr_tensor w = g->tensors[n->in[1]];
+    gr_id id = GR_NONE;
+    float *data = new_const(g, n->in[1], w.rank, w.dims, (uint64_t)gr_elements(&w), &id);
+    if (!data) return vkb_nomem(err, gr_bytes(&w));
+    scale_weights(n, &w, f, data);
+    if (!gr_make_const(g, id, data, false)) return vkb_nomem(err, 0);
+    n->in[1] = id;
+    return VKI_OK;
+}
+
+static vki_status fold_bias(gr_graph *g, gr_node *n, const affine *f, vki_error *err)
+{
+    bool had = op_has_in(n, 2);
+    float beta = n->op == OP_Gemm ? ((const op_gemm_attrs *)n->attrs)->beta : 1;
+    const gr_tensor old = had ? g->tensors[n->in[2]] : (gr_tensor){.rank = 0};
+    int64_t stride = had && gr_elements(&old) > 1;
+    gr_id id = GR_NONE;
+    float *data = new_const(g, n->in[had ? 2 : 1], 1, &f->channels, (uint64_t)f->channels, &id);
+    if (!data) return vkb_nomem(err, (uint64_t)f->channels * sizeof *data);
+    for (int64_t c = 0; c < f->channels; c++) {
+        double b = had ? (double)beta * (double)((const float *)old.data)[c * stride] : 0;
+        data[c] = (float)(b * f->scale[c] + f->shift[c]);
+    }
+    if (!gr_make_const(g, id, data, false)) return vkb_nomem(err, 0);
+    if (n->op == OP_Gemm) ((op_gemm_attrs *)n->attrs)->beta = 1;
+    const gr_id in[3] = {n->in[0], n->in[1], id};
+    return gr_set_inputs(g, n, 3, in) ? VKI_OK : vkb_nomem(err, sizeof in);
+}
+
+/* ---- the pass ---- */
+
+static vki_status fold(rewrite *rw, gr_node *maker, gr_node *n, gr_id x, affine *f, vki_error *err)
+{
+    gr_graph *g = rw->g;
+    int rank = g->tensors[maker->in[1]].rank; /* of the weights, which is that of the data */
+    if (!read_affine(g, n, x, rank, f)) return VKI_OK;
+    if (f->scales) VKB_TRY(fold_weights(g, maker, f, err));
+    VKB_TRY(fold_bias(g, maker, f, err));
+    return rw_absorb(rw, maker, n, err);
+}
+
+static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
+{
+    gr_graph *g = rw->g;
+    if (n->op != OP_BatchNormalization && n->op != OP_Mul && n->op != OP_Div && n->op != OP_Add &&
+        n->op != OP_Sub)
+        return VKI_OK;
+    gr_id x = gr_is_const(g, n->in[0]) ? n->in[1] : n->in[0];
+    gr_node *maker = rw_maker(rw, x, OP_NONE);
+    if (n->n_out != 1 || !maker || !rw_plain(maker) || !rw_single(rw, x)) return VKI_OK;
+    affine f = {.channels = channels_of(g, maker)};
+    if (f.channels <= 0) return VKI_OK;
+    f.scale = vkb_calloc(g->allocator, (size_t)f.channels, 2 * sizeof *f.scale);
+    if (!f.scale) return vkb_nomem(err, (uint64_t)f.channels * 2 * sizeof *f.scale);
+    f.shift = f.scale + f.channels;
+    gr_epilogue epilogue = n->epilogue; /* an activation that was fused into n goes along */
+    vki_status status = fold(rw, maker, n, x, &f, err);
+    if (n->dead) maker->epilogue = epilogue;
+    vkb_free(g->allocator, f.scale);
+    return status;
+}
+
+static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
+{
+    (void)ev;
+    rewrite rw;
+    VKB_TRY(rw_begin(&rw, g, changed, err));
+    vki_status status = VKI_OK;
+    for (int i = 0; i < g->n_nodes && status == VKI_OK; i++)
+        if (!g->nodes[i].dead) status = visit(&rw, &g->nodes[i], err);
+    rw_end(&rw);
+    return status;
+}
+
+const gr_pass pass_fold_batchnorm = {
+    "fold_batchnorm", "normalization, scale and shift by channel go into the weights before them", run, true};

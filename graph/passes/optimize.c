@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The order of the passes, and the loop that runs them until nothing changes. */
+#include <string.h>
+
+#include "graph/passes/rewrite.h"
+
+const gr_pass *const gr_passes[] = {
+    &pass_fold_constants,
+    &pass_identities,
+    &pass_common_subexpressions,
+    &pass_dead_code,
+    &pass_layer_normalization,
+    &pass_composites,
+    &pass_fold_batchnorm,
+    &pass_fold_pad,
+    &pass_fuse_activation,
+    &pass_fuse_residual,
+    NULL,
+};
+
+/* `name` of n characters is in the list. */
+static bool listed(const char *list, const char *name, size_t n)
+{
+    for (const char *p = list; p && *p;) {
+        size_t length = strcspn(p, ",");
+        if (length == n && !strncmp(p, name, n)) return true;
+        p += length + (p[length] == ',');
+    }
+    return false;
+}
+
+static vki_status check_names(const char *list, vki_error *err)
+{
+    for (const char *p = list; p && *p;) {
+        size_t length = strcspn(p, ",");
+        bool known = length == 0;
+        char names[256] = "";
+        for (int i = 0; gr_passes[i]; i++) {
+            known =
+                known || (strlen(gr_passes[i]->name) == length && !strncmp(gr_passes[i]->name, p, length));
+            if (i) strncat(names, ", ", sizeof names - strlen(names) - 1);
+            strncat(names, gr_passes[i]->name, sizeof names - strlen(names) - 1);
+        }
+        if (!known)
+            return vkb_fail(err, VKI_E_ARG, "there is no graph pass \"%.*s\"; the passes are %s", (int)length,
+                            p, names);
+        p += length + (p[length] == ',');
+    }
+    return VKI_OK;
+}
+
+/* Nodes whose shapes could not be known before, such as a Reshape whose target has been folded meanwhile. */
+static vki_status infer_open(gr_graph *g, vki_error *err)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        gr_node *n = &g->nodes[i];
+        bool open = false, known;
+        for (int k = 0; !n->dead && k < n->n_out; k++)
+            open = open || (n->out[k] != GR_NONE && !gr_is_concrete(&g->tensors[n->out[k]]));
+        if (open) VKB_TRY(gr_infer_node(g, n, &known, err));
+    }
+    return VKI_OK;
+}
+
+static vki_status run_round(gr_graph *g, const gr_pass_options *o, bool *changed, vki_error *err)
+{
+    for (int i = 0; gr_passes[i]; i++) {
+        const gr_pass *pass = gr_passes[i];
+        if ((o->no_fusion && pass->fusion) || listed(o->disable, pass->name, strlen(pass->name))) continue;
+        VKB_TRY(pass->run(g, o->evaluator, changed, err));
+    }
+    return infer_open(g, err);
+}
+
+vki_status gr_optimize(gr_graph *g, const gr_pass_options *options, vki_error *err)
+{
+    enum { ROUNDS = 100 }; /* each changing round removes a node or a read, so this is never reached */
+    VKB_TRY(check_names(options->disable, err));
+    VKB_TRY(gr_infer(g, err));
+    bool changed = true;
+    for (int round = 0; changed && round < ROUNDS; round++) {
+        changed = false;
+        VKB_TRY(run_round(g, options, &changed, err));
+    }
+    gr_compact(g);
+    return VKI_OK;
+}
