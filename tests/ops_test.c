@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every operator x every case of tests/cases/ x every kernel that takes it, against the reference.
+ *   ops_test [family[:line]]...      only those */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/cases.h"
+#include "common/guard.h"
+#include "common/tolerance.h"
+#include "cpu/ref.h"
+
+enum { THREADS = 3 };
+
+static vkb_pool *pool;
+static char **filters;
+static int n_filters;
+
+typedef struct outputs {
+    guarded v[CASE_MAX_OUT];
+} outputs;
+
+typedef struct check { /* one case being checked */
+    const test_case *t;
+    case_graph c;
+    outputs expected, got, again;
+    int failures;
+} check;
+
+static outputs make_outputs(const case_graph *c)
+{
+    outputs o = {0};
+    for (int i = 0; i < c->n_out; i++)
+        o.v[i] = guard_make((size_t)gr_bytes(&c->g.tensors[c->g.nodes[0].out[i]]));
+    return o;
+}
+
+static void free_outputs(outputs *o)
+{
+    for (int i = 0; i < CASE_MAX_OUT; i++) guard_free(&o->v[i]);
+}
+
+static void fill_outputs(outputs *o, int value)
+{
+    for (int i = 0; i < CASE_MAX_OUT; i++)
+        if (o->v[i].base) guard_fill(&o->v[i], value);
+}
+
+static void *const *pointers(outputs *o, void *list[CASE_MAX_OUT])
+{
+    for (int i = 0; i < CASE_MAX_OUT; i++) list[i] = o->v[i].data;
+    return list;
+}
+
+VKB_PRINTF(3, 4) static void complain(check *k, const char *what, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    print_error("%s:%d: %s %s (%s): %s: %s\n", k->t->file, k->t->line, op_name(k->t->op), k->t->inputs,
+                k->t->attrs, what, text);
+    k->failures++;
+}
+
+/* Runs that started from different bytes must end in the same: all is written, and nothing else is read. */
+static void check_repeat(check *k, const char *what, outputs *a, outputs *b)
+{
+    for (int i = 0; i < k->c.n_out; i++) {
+        if (!guard_intact(&a->v[i]) || !guard_intact(&b->v[i]))
+            complain(k, what, "wrote outside of output %d", i);
+        if (memcmp(a->v[i].data, b->v[i].data, a->v[i].bytes))
+            complain(k, what, "two runs differ in output %d, or not all of it is written", i);
+    }
+}
+
+static void check_values(check *k, const char *what, bool half)
+{
+    tolerance t = tolerance_of(&k->c, half);
+    for (int i = 0; i < k->c.n_out; i++) {
+        int64_t bad = tolerance_check(&k->c, i, k->expected.v[i].data, k->got.v[i].data, t);
+        if (bad < 0) continue;
+        vki_dtype dtype = k->c.g.tensors[k->c.g.nodes[0].out[i]].dtype;
+        double e = cpu_load(k->expected.v[i].data, dtype, bad), v = cpu_load(k->got.v[i].data, dtype, bad);
+        complain(k, what, "output %d, element %lld is %.9g, expected %.9g; off by %.3g, allowed %.3g", i,
+                 (long long)bad, v, e, v - e, t.absolute + t.relative * (e < 0 ? -e : e));
+    }
+}
+
+/* ---- CPU ---- */
+
+static void check_reference(check *k)
+{
+    vki_error err = {0};
+    void *list[CASE_MAX_OUT];
+    const void *const *in = (const void *const *)k->c.in;
+    const gr_node *n = &k->c.g.nodes[0];
+    fill_outputs(&k->expected, 0xff);
+    fill_outputs(&k->again, 0x11);
+    if (cpu_evaluate(&k->c.g, n, in, pointers(&k->expected, list), &err) != VKI_OK ||
+        cpu_evaluate(&k->c.g, n, in, pointers(&k->again, list), &err) != VKI_OK)
+        complain(k, "reference", "%s", err.text);
+    else
+        check_repeat(k, "reference", &k->expected, &k->again);
+}
+
+/* Prepares the kernel as a session would and runs it once, everything it may not read filled with `garbage`.
+ */
+static bool run_kernel(check *k, const cpu_kernel *kernel, int threads, int garbage, outputs *out)
+{
+    vki_error err = {0};
+    vkb_arena arena;
+    void *list[CASE_MAX_OUT];
+    vkb_arena_init(&arena, &vkb_libc_allocator);
+    const gr_node *n = &k->c.g.nodes[0];
+    cpu_prep prep = {.g = &k->c.g, .n = n, .threads = threads, .arena = &arena};
+    vki_status status = kernel->prepare ? kernel->prepare(&prep, &err) : VKI_OK;
+    if (status != VKI_OK) {
+        complain(k, kernel->name, "prepare: %s", err.text);
+        vkb_arena_free(&arena);
+        return false;
+    }
+    guarded weights = guard_make((size_t)prep.weight_bytes), scratch = guard_make((size_t)prep.scratch_bytes);
+    guard_fill(&weights, garbage);
+    guard_fill(&scratch, garbage);
+    fill_outputs(out, garbage);
+    if (prep.weight_bytes) prep.pack(weights.data, &k->c.g, n, prep.state);
+    cpu_call call = {.g = &k->c.g,
+                     .n = n,
+                     .in = (const void *const *)k->c.in,
+                     .out = pointers(out, list),
+                     .state = prep.state,
+                     .weights = prep.weight_bytes ? weights.data : NULL,
+                     .scratch = prep.scratch_bytes ? scratch.data : NULL,
+                     .pool = threads > 1 ? pool : NULL};
+    kernel->run(&call);
+    if (!guard_intact(&weights)) complain(k, kernel->name, "wrote outside of its packed weights");
+    if (!guard_intact(&scratch)) complain(k, kernel->name, "wrote outside of its scratch");
+    guard_free(&weights);
+    guard_free(&scratch);
+    vkb_arena_free(&arena);
+    return true;
+}
+
+static int check_kernels(check *k)
+{
+    int ran = 0;
+    const cpu_kernel *kernel = cpu_op_of(k->t->op)->kernels;
+    for (; kernel && kernel->name; kernel++) {
+        if (!kernel->fits(&k->c.g, &k->c.g.nodes[0])) continue;
+        ran++;
+        if (!run_kernel(k, kernel, 1, 0xff, &k->got)) continue;
+        check_values(k, kernel->name, false);
+        if (run_kernel(k, kernel, THREADS, 0x11, &k->again))
+            check_repeat(k, kernel->name, &k->got, &k->again);
+    }
+    return ran;
+}
+
+/* ---- cases ---- */
+
+static bool wanted(const test_case *t)
+{
+    const char *family = op_family(t->op);
+    size_t n = strlen(family);
+    for (int i = 0; i < n_filters; i++) {
+        if (strncmp(filters[i], family, n)) continue;
+        if (!filters[i][n] || (filters[i][n] == ':' && atoi(filters[i] + n + 1) == t->line)) return true;
+    }
+    return n_filters == 0;
+}
+
+static int check_reject(const test_case *t)
+{
+    case_graph c;
+    vki_error err = {0};
+    check k = {.t = t};
+    vki_status status = case_make(&c, t, 1, false, &err);
+    if (status == VKI_OK) case_free(&c);
+    if (status != VKI_E_SHAPE && status != VKI_E_ARG && status != VKI_E_UNSUPPORTED)
+        complain(&k, "inference", "must refuse it, but: %s %s", vki_status_name(status), err.text);
+    return k.failures;
+}
+
+static int check_case(const test_case *t, int *kernels)
+{
+    vki_error err = {0};
+    check k = {.t = t};
+    if (case_make(&k.c, t, (uint64_t)t->line, false, &err) != VKI_OK) {
+        complain(&k, "inference", "%s", err.text);
+        return k.failures;
+    }
+    k.expected = make_outputs(&k.c);
+    k.got = make_outputs(&k.c);
+    k.again = make_outputs(&k.c);
+    check_reference(&k);
+    if (!k.failures) *kernels += check_kernels(&k);
+    free_outputs(&k.expected);
+    free_outputs(&k.got);
+    free_outputs(&k.again);
+    case_free(&k.c);
+    return k.failures;
+}
+
+static void test_family(void **state)
+{
+    const char *family = *state;
+    int failures = 0, cases = 0, kernels = 0;
+    for (int i = 0; i < test_case_count; i++) {
+        const test_case *t = &test_cases[i];
+        if (strcmp(op_family(t->op), family) || !wanted(t)) continue;
+        failures += t->reject ? check_reject(t) : check_case(t, &kernels);
+        cases++;
+    }
+    print_message("%s: %d cases, %d runs of fast kernels\n", family, cases, kernels);
+    assert_int_equal(failures, 0);
+    assert_true(cases > 0);
+}
+
+/* Case files name their own operators only; otherwise a case would be counted for the wrong family. */
+static void test_files(void **state)
+{
+    (void)state;
+    for (int i = 0; i < test_case_count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "cases/%s.h", op_family(test_cases[i].op));
+        assert_non_null(strstr(test_cases[i].file, name));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct CMUnitTest tests[OP_COUNT + 1] = {{"case_files", test_files, NULL, NULL, NULL}};
+    size_t n = 1;
+    filters = argv + 1;
+    n_filters = argc - 1;
+    for (int op = OP_NONE + 1; op < OP_COUNT; op++) {
+        const char *family = op_family((op_kind)op);
+        bool chosen = n_filters == 0;
+        for (int i = 0; i < n_filters; i++)
+            chosen = chosen || !strncmp(filters[i], family, strcspn(filters[i], ":"));
+        if (!chosen || (n > 1 && !strcmp(tests[n - 1].name, family))) continue;
+        tests[n++] = (struct CMUnitTest){family, test_family, NULL, NULL, (void *)(uintptr_t)family};
+    }
+    if (vkb_pool_create(&vkb_libc_allocator, THREADS, &pool, NULL) != VKI_OK) return 1;
+    int result = _cmocka_run_group_tests("ops", tests, n, NULL, NULL);
+    vkb_pool_destroy(&pool);
+    return result;
+}
