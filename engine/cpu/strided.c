@@ -52,6 +52,6 @@ void cpu_strided_reference(const cpu_call *c)
         const void *src = c->in[concat ? i : 0];
         op_strided s;
         /* Inference has read the same constants, so this cannot fail. */
-        if (op_strided_of(c->g, c->n, i, &s) && dst) cpu_strided_copy(dst, src, element, &s);
+        if (op_strided_of(c->g, c->n, i, 1, &s) && dst) cpu_strided_copy(dst, src, element, &s);
     }
 }

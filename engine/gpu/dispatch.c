@@ -91,6 +91,13 @@ void gpu_grid(gpu_builder *b, gpu_dispatch *d, int64_t x, int64_t y, int64_t z, 
     for (int i = 0; i < 3; i++) gpu_spec(d, local[i]);
 }
 
+void gpu_grid_flat(gpu_builder *b, gpu_dispatch *d, int64_t count)
+{
+    const uint32_t local = 64; /* within every device's limits */
+    int64_t groups = vkb_ceil_div(count, local), rows = vkb_ceil_div(groups, b->limits->max_groups[0]);
+    gpu_grid(b, d, rows > 1 ? vkb_ceil_div(groups, rows) * local : count, rows, 1, local, 1, 1);
+}
+
 void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout layout, gpu_bind dummy)
 {
     const gr_epilogue *e = &n->epilogue;

@@ -151,6 +151,9 @@ void gpu_push_f32(gpu_dispatch *d, float value);
  * constants 0, 1, 2 (call it before gpu_spec). Fails if over the limits: kernels loop or fold dimensions. */
 void gpu_grid(gpu_builder *b, gpu_dispatch *d, int64_t x, int64_t y, int64_t z, uint32_t lx, uint32_t ly,
               uint32_t lz);
+/* The same for a flat range of `count` invocations in workgroups of 64, folded into x and y
+ * (shaders/lib/flat.glsl). */
+void gpu_grid_flat(gpu_builder *b, gpu_dispatch *d, int64_t count);
 /* The node's epilogue in the form of shaders/lib/epilogue.glsl: two specialization constants (act, residual),
  * two push words (alpha, beta), and the residual's binding (or `dummy` where there is none). */
 void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout layout, gpu_bind dummy);

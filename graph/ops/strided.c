@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/ops/strided.h"
 
-static void row_strides(const gr_tensor *t, int64_t stride[GR_MAX_RANK])
+typedef struct strided_side { /* a tensor in the unit of the copy */
+    int rank;
+    int64_t dims[GR_MAX_RANK], stride[GR_MAX_RANK];
+} strided_side;
+
+static strided_side side_of(const gr_tensor *t, int channels)
 {
-    int64_t s = 1;
+    strided_side s = {.rank = t->rank};
+    int64_t stride = 1;
     for (int d = t->rank - 1; d >= 0; d--) {
-        stride[d] = s;
-        s *= t->dims[d];
+        s.dims[d] = d == 1 ? vkb_ceil_div(t->dims[d], channels) : t->dims[d];
+        s.stride[d] = stride;
+        stride *= s.dims[d];
     }
+    return s;
 }
 
 /* Drops dimensions of 1 and joins neighbours whose outer stride is the inner's extent on both sides. */
@@ -33,20 +41,6 @@ static void normalize(op_strided *s)
     s->rank = rank;
 }
 
-/* The place of copy i along the axis that Concat or Split divides. */
-static int64_t part_offset(const gr_graph *g, const gr_id *parts, int i, int axis)
-{
-    int64_t offset = 0;
-    for (int k = 0; k < i; k++) offset += g->tensors[parts[k]].dims[axis];
-    return offset;
-}
-
-static int part_axis(const gr_node *n, int rank)
-{
-    int64_t axis = ((const op_axis_attrs *)n->attrs)->axis;
-    return (int)(axis < 0 ? axis + rank : axis);
-}
-
 int op_strided_count(const gr_node *n)
 {
     switch (n->op) {
@@ -63,34 +57,68 @@ int op_strided_count(const gr_node *n)
     }
 }
 
-bool op_strided_of(const gr_graph *g, const gr_node *n, int i, op_strided *s)
+static bool transpose_of(const gr_node *n, const strided_side *x, int channels, op_strided *s)
+{
+    const op_ints *perm = &((const op_transpose_attrs *)n->attrs)->perm;
+    for (int d = 0; d < s->rank; d++) s->src[d] = x->stride[perm->v[d]];
+    return channels == 1 || perm->v[1] == 1;
+}
+
+static bool expand_of(const strided_side *x, const gr_tensor *from, const gr_tensor *to, int channels,
+                      op_strided *s)
+{
+    for (int d = 0; d < s->rank; d++) {
+        int k = d - (s->rank - x->rank);
+        s->src[d] = k < 0 || x->dims[k] == 1 ? 0 : x->stride[k];
+    }
+    return channels == 1 || (from->rank == to->rank && from->dims[1] == to->dims[1]);
+}
+
+static bool slice_of(const gr_graph *g, const gr_node *n, const strided_side *x, int channels, op_strided *s)
+{
+    int64_t start[GR_MAX_RANK], step[GR_MAX_RANK];
+    if (!op_slice_of(g, n, start, step)) return false;
+    if (channels > 1 && (start[1] % channels || step[1] != 1)) return false;
+    for (int d = 0; d < s->rank; d++) {
+        s->src[d] = x->stride[d] * step[d];
+        s->src_offset += x->stride[d] * (d == 1 ? start[d] / channels : start[d]);
+    }
+    return true;
+}
+
+/* Part i of what Concat joins or Split cuts: `whole` is the undivided side, *offset the part's place in it.
+ */
+static bool part_of(const gr_graph *g, const gr_node *n, const gr_id *parts, int count, int i,
+                    const strided_side *whole, int channels, int64_t *offset)
+{
+    int64_t axis = ((const op_axis_attrs *)n->attrs)->axis, before = 0;
+    if (axis < 0) axis += whole->rank;
+    for (int k = 0; k < i; k++) before += g->tensors[parts[k]].dims[axis];
+    int64_t unit = axis == 1 ? channels : 1;
+    *offset = before / unit * whole->stride[axis];
+    /* A part may end within a slice only where nothing follows it. */
+    return before % unit == 0 && (i == count - 1 || g->tensors[parts[i]].dims[axis] % unit == 0);
+}
+
+bool op_strided_of(const gr_graph *g, const gr_node *n, int i, int channels, op_strided *s)
 {
     bool concat = n->op == OP_Concat, split = n->op == OP_Split;
-    const gr_tensor *x = &g->tensors[n->in[concat ? i : 0]], *y = &g->tensors[n->out[split ? i : 0]];
-    const gr_tensor *walked = concat ? x : y;
-    int64_t xs[GR_MAX_RANK], ys[GR_MAX_RANK], start[GR_MAX_RANK], step[GR_MAX_RANK];
-    int axis = concat || split ? part_axis(n, x->rank) : 0;
-    row_strides(x, xs);
-    row_strides(y, ys);
+    const gr_tensor *from = &g->tensors[n->in[concat ? i : 0]], *to = &g->tensors[n->out[split ? i : 0]];
+    if (channels > 1 && (from->rank < 2 || to->rank < 2)) return false;
+    strided_side x = side_of(from, channels), y = side_of(to, channels);
+    const strided_side *walked = concat ? &x : &y;
     *s = (op_strided){.rank = walked->rank};
-    if (n->op == OP_Slice && !op_slice_of(g, n, start, step)) return false;
     for (int d = 0; d < walked->rank; d++) {
         s->dims[d] = walked->dims[d];
-        s->dst[d] = ys[d];
-        if (n->op == OP_Transpose) {
-            s->src[d] = xs[((const op_transpose_attrs *)n->attrs)->perm.v[d]];
-        } else if (n->op == OP_Expand) {
-            int from = d - (y->rank - x->rank);
-            s->src[d] = from < 0 || x->dims[from] == 1 ? 0 : xs[from];
-        } else if (n->op == OP_Slice) {
-            s->src[d] = xs[d] * step[d];
-            s->src_offset += xs[d] * start[d];
-        } else {
-            s->src[d] = xs[d];
-        }
+        s->src[d] = x.stride[d];
+        s->dst[d] = y.stride[d];
     }
-    if (concat) s->dst_offset = part_offset(g, n->in, i, axis) * ys[axis];
-    if (split) s->src_offset = part_offset(g, n->out, i, axis) * xs[axis];
+    bool ok = true;
+    if (n->op == OP_Transpose) ok = transpose_of(n, &x, channels, s);
+    if (n->op == OP_Expand) ok = expand_of(&x, from, to, channels, s);
+    if (n->op == OP_Slice) ok = slice_of(g, n, &x, channels, s);
+    if (concat) ok = part_of(g, n, n->in, n->n_in, i, &y, channels, &s->dst_offset);
+    if (split) ok = part_of(g, n, n->out, n->n_out, i, &x, channels, &s->src_offset);
     normalize(s);
-    return true;
+    return ok;
 }

@@ -19,7 +19,9 @@ typedef struct op_strided {
 /* How many copies the node is: 0 if it is none of these operators. */
 int op_strided_count(const gr_node *n);
 /* Copy i of the node: from input i to output 0 for Concat, from input 0 to output i for the others. Shapes
- * are concrete. false if a parameter is not constant. */
-bool op_strided_of(const gr_graph *g, const gr_node *n, int i, op_strided *s);
+ * are concrete. `channels` 1: plain row-major tensors. Above 1: tensors of rank >= 2 stored as slices of so
+ * many channels (dimension 1, the last slice may be partly unused), and offsets and strides count slices of
+ * one position. false if a parameter is not constant or the operator tears slices apart. */
+bool op_strided_of(const gr_graph *g, const gr_node *n, int i, int channels, op_strided *s);
 
 #endif
