@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A program made ready: everything that takes time happens here, so that a run is a submit and a wait. */
+#include "vulkan/internal.h"
+
+#include <string.h>
+
+static vki_status check_desc(const vkr_device *device, const vkr_plan_desc *desc, vki_error *err)
+{
+    const gpu_program *p = desc->program;
+    for (int i = 0; i < p->n_bufs; i++) {
+        const gpu_buf *own = p->bufs[i].alias >= 0 ? &p->bufs[p->bufs[i].alias] : &p->bufs[i];
+        if (own->offset % device->physical.limits.offset_align || own->offset > desc->arena_bytes ||
+            p->bufs[i].bytes > desc->arena_bytes - own->offset)
+            return vkb_fail(err, VKI_E_INTERNAL, "buffer %d lies outside of the arena or unaligned", i);
+    }
+    int next = 0;
+    for (int i = 0; i < desc->n_segments; i++) {
+        if (desc->segments[i].first_dispatch != next || desc->segments[i].n_dispatches < 0)
+            return vkb_fail(err, VKI_E_INTERNAL, "segment %d does not begin at dispatch %d", i, next);
+        next += desc->segments[i].n_dispatches;
+    }
+    if (next != p->n_dispatches)
+        return vkb_fail(err, VKI_E_INTERNAL, "the segments hold %d of %d dispatches", next, p->n_dispatches);
+    return VKI_OK;
+}
+
+static vki_status make_buffers(vkr_plan *plan, const vkr_plan_desc *desc, vki_error *err)
+{
+    const gpu_program *p = desc->program;
+    plan->n_bufs = p->n_bufs;
+    plan->buf_offset = vkb_calloc(&plan->device->allocator, (size_t)p->n_bufs + 1, sizeof *plan->buf_offset);
+    if (!plan->buf_offset) return vkb_nomem(err, (uint64_t)p->n_bufs * sizeof *plan->buf_offset);
+    for (int i = 0; i < p->n_bufs; i++)
+        plan->buf_offset[i] = p->bufs[p->bufs[i].alias >= 0 ? p->bufs[i].alias : i].offset;
+    VKB_TRY(vkr_buffer_create(plan->device, VKR_USE_ARENA, desc->arena_bytes, &plan->arena, err));
+    plan->info.arena_bytes = plan->arena.bytes;
+    if (plan->device->unified || desc->staging_bytes == 0) return VKI_OK;
+    VKB_TRY(vkr_buffer_create(plan->device, VKR_USE_STAGING, desc->staging_bytes, &plan->staging, err));
+    plan->info.staging_bytes = plan->staging.bytes;
+    return VKI_OK;
+}
+
+static const vkr_buffer *host_buffer(const vkr_plan *plan)
+{
+    return plan->device->unified ? &plan->arena : &plan->staging;
+}
+
+static uint64_t host_offset(const vkr_plan *plan, const vkr_transfer *t)
+{
+    return plan->device->unified ? plan->buf_offset[t->buf] : t->staging_offset;
+}
+
+static vki_status make_ranges(const vkr_plan *plan, const vkr_transfer *transfers, int count,
+                              VkMappedMemoryRange **out, int *n, vki_error *err)
+{
+    const vkr_buffer *buffer = host_buffer(plan);
+    if (count == 0 || buffer->coherent) return VKI_OK;
+    *out = vkb_calloc(&plan->device->allocator, (size_t)count, sizeof **out);
+    if (!*out) return vkb_nomem(err, (uint64_t)count * sizeof **out);
+    for (int i = 0; i < count; i++)
+        (*out)[i] =
+            vkr_buffer_range(plan->device, buffer, host_offset(plan, &transfers[i]), transfers[i].bytes);
+    *n = count;
+    return VKI_OK;
+}
+
+static vki_status make_segments(vkr_plan *plan, const vkr_plan_desc *desc, vki_error *err)
+{
+    plan->segments =
+        vkb_calloc(&plan->device->allocator, (size_t)desc->n_segments + 1, sizeof *plan->segments);
+    if (!plan->segments) return vkb_nomem(err, (uint64_t)desc->n_segments * sizeof *plan->segments);
+    plan->n_segments = desc->n_segments;
+    for (int i = 0; i < desc->n_segments; i++) {
+        const vkr_segment *from = &desc->segments[i];
+        vkr_plan_segment *to = &plan->segments[i];
+        to->first_dispatch = from->first_dispatch;
+        to->n_dispatches = from->n_dispatches;
+        VKB_TRY(make_ranges(plan, from->uploads, from->n_uploads, &to->flush, &to->n_flush, err));
+        VKB_TRY(
+            make_ranges(plan, from->downloads, from->n_downloads, &to->invalidate, &to->n_invalidate, err));
+    }
+    return VKI_OK;
+}
+
+static vki_status make_queries(vkr_plan *plan, const vkr_plan_desc *desc, vki_error *err)
+{
+    vkr_device *device = plan->device;
+    if (!desc->profile || !device->physical.timestamp_bits) return VKI_OK;
+    uint32_t count = (uint32_t)(desc->program->n_dispatches + desc->n_segments);
+    plan->ticks = vkb_calloc(&device->allocator, count + 1, sizeof *plan->ticks);
+    if (!plan->ticks) return vkb_nomem(err, count * sizeof *plan->ticks);
+    VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                  .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                  .queryCount = count};
+    VKR_TRY(device->vk.CreateQueryPool(device->handle, &info, NULL, &plan->queries), "vkCreateQueryPool");
+    return VKI_OK;
+}
+
+static vki_status make_commands(vkr_plan *plan, vki_error *err)
+{
+    vkr_device *device = plan->device;
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .queueFamilyIndex = device->physical.queue_family};
+    VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    VKR_TRY(device->vk.CreateCommandPool(device->handle, &pool, NULL, &plan->command_pool),
+            "vkCreateCommandPool");
+    VKR_TRY(device->vk.CreateFence(device->handle, &fence, NULL, &plan->fence), "vkCreateFence");
+    for (int i = 0; i < plan->n_segments; i++) {
+        VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                            .commandPool = plan->command_pool,
+                                            .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                            .commandBufferCount = 1};
+        VKR_TRY(device->vk.AllocateCommandBuffers(device->handle, &info, &plan->segments[i].commands),
+                "vkAllocateCommandBuffers");
+    }
+    return VKI_OK;
+}
+
+static vki_status record(vkr_plan *plan, vkr_recording *r, vki_error *err)
+{
+    const gpu_program *p = r->desc->program;
+    double start = vkb_now_ms();
+    VKB_TRY(vkr_pipelines_get(plan->device, p->dispatches, p->n_dispatches, r->pipelines,
+                              &plan->info.pipelines, err));
+    plan->info.pipelines_ms = vkb_now_ms() - start;
+    if (p->n_weights)
+        VKB_TRY(vkr_weights_add(r->weights, r->desc->g, p->weights, p->n_weights, r->slices, err));
+    VKB_TRY(make_buffers(plan, r->desc, err));
+    VKB_TRY(make_segments(plan, r->desc, err));
+    VKB_TRY(make_queries(plan, r->desc, err));
+    VKB_TRY(make_commands(plan, err));
+    VKB_TRY(vkr_write_descriptors(plan, r, err));
+    for (int i = 0; i < plan->n_segments; i++) VKB_TRY(vkr_record_segment(plan, r, i, err));
+    plan->info.dispatches = p->n_dispatches;
+    return VKI_OK;
+}
+
+vki_status vkr_plan_create(vkr_device *device, vkr_weights *weights, const vkr_plan_desc *desc,
+                           vkr_plan **out, vki_error *err)
+{
+    *out = NULL;
+    VKB_TRY(check_desc(device, desc, err));
+    const vki_allocator *a = &device->allocator;
+    size_t n = (size_t)desc->program->n_dispatches + 1;
+    vkr_recording r = {.desc = desc, .weights = weights};
+    vkr_plan *plan = vkb_calloc(a, 1, sizeof *plan);
+    r.pipelines = vkb_calloc(a, n, sizeof *r.pipelines);
+    r.sets = vkb_calloc(a, n, sizeof *r.sets);
+    r.slices = vkb_calloc(a, (size_t)desc->program->n_weights + 1, sizeof *r.slices);
+    vki_status status = VKI_OK;
+    if (plan) plan->device = device;
+    if (plan && r.pipelines && r.sets && r.slices)
+        status = record(plan, &r, err);
+    else
+        status = vkb_nomem(err, n * (sizeof *r.pipelines + sizeof *r.sets));
+    vkb_free(a, r.pipelines);
+    vkb_free(a, r.sets);
+    vkb_free(a, r.slices);
+    if (status != VKI_OK)
+        vkr_plan_destroy(&plan);
+    else
+        *out = plan;
+    return status;
+}
+
+void vkr_plan_destroy(vkr_plan **handle)
+{
+    vkr_plan *plan = *handle;
+    *handle = NULL;
+    if (!plan) return;
+    vkr_device *device = plan->device;
+    const vki_allocator *a = &device->allocator;
+    if (plan->pending) /* ends at the latest when the driver gives the device up */
+        device->vk.WaitForFences(device->handle, 1, &plan->fence, VK_TRUE, UINT64_MAX);
+    for (int i = 0; i < plan->n_segments; i++) {
+        vkb_free(a, plan->segments[i].flush);
+        vkb_free(a, plan->segments[i].invalidate);
+    }
+    if (plan->fence) device->vk.DestroyFence(device->handle, plan->fence, NULL);
+    if (plan->command_pool) device->vk.DestroyCommandPool(device->handle, plan->command_pool, NULL);
+    if (plan->descriptor_pool) device->vk.DestroyDescriptorPool(device->handle, plan->descriptor_pool, NULL);
+    if (plan->queries) device->vk.DestroyQueryPool(device->handle, plan->queries, NULL);
+    vkr_buffer_destroy(device, &plan->arena);
+    vkr_buffer_destroy(device, &plan->staging);
+    vkb_free(a, plan->segments);
+    vkb_free(a, plan->buf_offset);
+    vkb_free(a, plan->ticks);
+    vkb_free(a, plan);
+}
+
+void vkr_plan_info_get(const vkr_plan *plan, vkr_plan_info *out)
+{
+    *out = plan->info;
+}
+
+void *vkr_plan_host(const vkr_plan *plan, const vkr_transfer *t)
+{
+    return (char *)host_buffer(plan)->mapped + host_offset(plan, t);
+}
