@@ -9,6 +9,7 @@ static vki_status check_desc(const vkr_device *device, const vkr_plan_desc *desc
     const gpu_program *p = desc->program;
     for (int i = 0; i < p->n_bufs; i++) {
         const gpu_buf *own = p->bufs[i].alias >= 0 ? &p->bufs[p->bufs[i].alias] : &p->bufs[i];
+        if (own->last < 0) continue; /* nothing touches it */
         if (own->offset % device->physical.limits.offset_align || own->offset > desc->arena_bytes ||
             p->bufs[i].bytes > desc->arena_bytes - own->offset)
             return vkb_fail(err, VKI_E_INTERNAL, "buffer %d lies outside of the arena or unaligned", i);

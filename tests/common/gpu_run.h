@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Runs one GPU kernel on the test machine's Vulkan device, for comparison with the reference. */
+#ifndef TESTS_GPU_RUN_H
+#define TESTS_GPU_RUN_H
+
+#include "vulkan/vkr.h"
+
+/* The first Vulkan device, opened once; NULL without a driver. Environment: VKI_TEST_VALIDATION=1 turns the
+ * validation layer on, VKI_TEST_STAGING=1 forces copies through staging memory. */
+vkr_device *gpu_run_device(void);
+int gpu_run_messages(void); /* of the validation layer so far */
+
+/* Runs node 0 of `g` (shapes concrete) with `kernel`. in[i] and out[i] are float32 in host layout, by the
+ * node's inputs and outputs; in[i] is not read for constants and absent inputs. All device memory holds NaN
+ * before, and the run is done twice: VKI_E_INTERNAL if the two results differ. VKI_E_UNSUPPORTED if the
+ * kernel does not fit, with its reason. */
+vki_status gpu_run_node(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
+                        const void *const *in, void *const *out, vki_error *err);
+
+#endif
