@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Panels of im2col are made in scratch as the GEMM asks for them; the whole matrix never exists. */
+#include "cpu/conv2d_gemm.h"
+
+#include "cpu/fast.h"
+
+enum { DIRECT_ROWS = 24 }; /* pointwise with at most this many rows reads B in place: packing would not pay */
+
+bool cpu_conv_fits(const op_window *w)
+{
+    const int64_t sizes[] = {w->batch,    w->in_c,  w->out_c,      w->in_h,      w->in_w,
+                             w->out_h,    w->out_w, w->kernel_h,   w->kernel_w,  w->stride_h,
+                             w->stride_w, w->group, w->dilation_h, w->dilation_w};
+    for (size_t i = 0; i < VKB_COUNT(sizes); i++)
+        if (sizes[i] < 1 || sizes[i] > INT32_MAX / 4) return false;
+    const int64_t limit = INT32_MAX / 8; /* sums of two such stay in 32 bits */
+    return w->in_h <= limit / w->in_w && w->out_h <= limit / w->out_w &&
+           w->kernel_h * w->dilation_h < limit / w->in_w && w->kernel_w * w->dilation_w < limit &&
+           w->out_h * w->stride_h < limit / w->in_w && w->out_w * w->stride_w < limit &&
+           vkb_max(w->pad_top, -w->pad_top) < limit / w->in_w && vkb_max(w->pad_left, -w->pad_left) < limit;
+}
+
+void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads)
+{
+    c->w = *w;
+    c->direct = w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 && !w->pad_top &&
+                !w->pad_left && w->out_h == w->in_h && w->out_w == w->in_w;
+    if (c->direct) {
+        c->w.in_w = c->w.out_w = w->in_w * w->in_h;
+        c->w.in_h = c->w.out_h = 1;
+    }
+    int64_t m = w->out_c / w->group, n = w->out_h * w->out_w;
+    int64_t k = w->in_c / w->group * w->kernel_h * w->kernel_w;
+    cpu_gemm_plan(&c->gemm, m, n, k, w->batch * w->group, threads, false, true);
+}
+
+static void conv_job(const void *user, int64_t index, cpu_gemm_job *job)
+{
+    const cpu_conv_args *a = user;
+    const op_window *w = &a->conv->w;
+    int64_t group = index % w->group, m = a->conv->gemm.m, pixels = a->conv->gemm.n;
+    job->a = a->weights + group * m * a->conv->gemm.k;
+    job->c = a->y + index * m * pixels;
+    if (a->residual) job->residual = a->residual + index * m * pixels;
+    if (a->bias) job->bias_row = a->bias + group * m;
+    if (a->conv->direct && m <= DIRECT_ROWS) job->b_rows = a->x + index * (w->in_c / w->group) * pixels;
+}
+
+typedef struct columns { /* the input position of each column's first tap; 32 bits suffice: cpu_conv_fits */
+    int32_t y[CPU_NR], x[CPU_NR], offset[CPU_NR];
+} columns;
+
+static void locate(columns *at, const op_window *w, int64_t col, int cols)
+{
+    int64_t oy = col / w->out_w, ox = col % w->out_w;
+    for (int j = 0; j < CPU_NR; j++) {
+        if (j < cols) {
+            at->y[j] = (int32_t)(oy * w->stride_h - w->pad_top);
+            at->x[j] = (int32_t)(ox * w->stride_w - w->pad_left);
+        } else {
+            at->y[j] = at->x[j] = INT32_MIN / 2; /* outside the input with any tap */
+        }
+        at->offset[j] = j < cols ? at->y[j] * (int32_t)w->in_w + at->x[j] : 0;
+        if (++ox == w->out_w) {
+            ox = 0;
+            oy++;
+        }
+    }
+}
+
+static void lanes_of(cpu_lanes *lanes, const columns *at, int first, const op_window *w, int64_t tap)
+{
+    const int32_t dy = (int32_t)(tap / w->kernel_w * w->dilation_h);
+    const int32_t dx = (int32_t)(tap % w->kernel_w * w->dilation_w);
+    const int32_t shift = dy * (int32_t)w->in_w + dx, in_h = (int32_t)w->in_h, in_w = (int32_t)w->in_w;
+    for (int j = 0; j < 8; j++) {
+        const int32_t y = at->y[first + j] + dy, x = at->x[first + j] + dx;
+        const int32_t inside = -((y >= 0) & (y < in_h) & (x >= 0) & (x < in_w));
+        lanes->mask[j] = inside;
+        lanes->offset[j] = (at->offset[first + j] + shift) & inside;
+    }
+}
+
+static void pack_im2col(const void *user, int64_t job, float *dst, int64_t k0, int64_t kc, int64_t col,
+                        int cols, int width)
+{
+    const cpu_conv_args *a = user;
+    const op_window *w = &a->conv->w;
+    const int64_t channels = w->in_c / w->group, plane = w->in_h * w->in_w;
+    const float *x = a->x + job * channels * plane;
+    columns at;
+    locate(&at, w, col, cols);
+    for (int64_t k = 0; k < kc;) {
+        int64_t tap = (k0 + k) / channels, channel = (k0 + k) % channels;
+        int64_t count = vkb_min(channels - channel, kc - k);
+        for (int first = 0; first < width; first += 8) {
+            cpu_lanes lanes;
+            lanes_of(&lanes, &at, first, w, tap);
+            a->conv->gemm.micro->gather(dst + k * width + first, width, x + channel * plane, plane, count,
+                                        &lanes);
+        }
+        k += count;
+    }
+}
+
+void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool)
+{
+    const cpu_gemm_source source = {
+        .user = a, .epilogue = a->epilogue, .job = conv_job, .pack_b = pack_im2col};
+    cpu_gemm_run(&a->conv->gemm, &source, scratch, pool);
+}
+
+/* ---- the kernel of Conv ---- */
+
+bool cpu_conv2d_gemm_fits(const gr_graph *g, const gr_node *n)
+{
+    op_window w;
+    return cpu_all_f32(g, n) && gr_is_const(g, n->in[1]) && op_window_of(g, n, &w) && cpu_conv_fits(&w);
+}
+
+/* W[out][in][taps] to panels of A with k over taps, then channels. */
+static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
+{
+    const op_window *w = &((const cpu_conv *)state)->w;
+    const float *src = g->tensors[n->in[1]].data;
+    const int64_t m = w->out_c / w->group, channels = w->in_c / w->group, taps = w->kernel_h * w->kernel_w;
+    float *out = dst;
+    for (int64_t group = 0; group < w->group; group++)
+        for (int64_t p = 0; p < cpu_panels(m); p++) {
+            int64_t row = cpu_panel_row(m, p), end = cpu_panel_row(m, p + 1);
+            for (int64_t tap = 0; tap < taps; tap++)
+                for (int64_t c = 0; c < channels; c++)
+                    for (int64_t r = row; r < end; r++)
+                        *out++ = src[((group * m + r) * channels + c) * taps + tap];
+        }
+}
+
+vki_status cpu_conv2d_gemm_prepare(cpu_prep *p, vki_error *err)
+{
+    cpu_conv *c = vkb_arena_alloc(p->arena, sizeof *c);
+    op_window w;
+    if (!c) return vkb_nomem(err, sizeof *c);
+    if (!op_window_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    cpu_conv_plan(c, &w, p->threads);
+    p->state = c;
+    p->scratch_bytes = cpu_gemm_scratch(&c->gemm, p->threads);
+    p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
+    p->pack = pack;
+    p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, w.kernel_h, w.kernel_w}, 5);
+    return VKI_OK;
+}
+
+void cpu_conv2d_gemm_run(const cpu_call *c)
+{
+    const cpu_conv_args args = {.conv = c->state,
+                                .x = c->in[0],
+                                .weights = c->weights,
+                                .bias = cpu_own_input(c, 2),
+                                .residual = cpu_residual(c),
+                                .y = c->out[0],
+                                .epilogue = &c->n->epilogue};
+    cpu_conv_run(&args, c->scratch, c->pool);
+}

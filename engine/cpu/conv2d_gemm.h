@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Convolution as GEMM, for conv2d_gemm.c and for the phases of deconv2d_phases.c. */
+#ifndef CPU_CONV2D_GEMM_H
+#define CPU_CONV2D_GEMM_H
+
+#include "cpu/gemm.h"
+
+/* C[out channels of a group][pixels] = W[..][taps x channels] im2col(X). k runs over taps, then channels, so
+ * that one tap of a panel is one cpu_lanes for all channels. */
+typedef struct cpu_conv {
+    op_window w; /* of a convolution; a pointwise one is brought to one row of pixels */
+    bool direct; /* pointwise: X is B as it stands */
+    cpu_gemm gemm;
+} cpu_conv;
+
+bool cpu_conv_fits(const op_window *w); /* sizes that the kernel's 32-bit offsets hold, none of them 0 */
+void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads);
+static inline uint64_t cpu_conv_weight_floats(const op_window *w)
+{
+    return (uint64_t)w->out_c * (uint64_t)(w->in_c / w->group * w->kernel_h * w->kernel_w);
+}
+
+typedef struct cpu_conv_args {
+    const cpu_conv *conv;
+    const float *x, *weights, *bias, *residual; /* weights packed; bias and residual may be NULL */
+    float *y;
+    const gr_epilogue *epilogue;
+} cpu_conv_args;
+void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the fast kernels share. */
+#ifndef CPU_FAST_H
+#define CPU_FAST_H
+
+#include "cpu/cpu.h"
+#include "cpu/micro.h"
+
+bool cpu_all_f32(const gr_graph *g, const gr_node *n); /* every tensor concrete, fp32 and not empty */
+uint64_t cpu_pack_key(const char *form, const int64_t *sizes, int count);
+const void *cpu_own_input(const cpu_call *c, int i); /* NULL if absent, or if that is the residual */
+const float *cpu_residual(const cpu_call *c);        /* NULL if the epilogue has none */
+bool cpu_has_epilogue(const gr_node *n);
+
+/* Elementwise loops: fn gets ranges of whole cache lines. */
+typedef void (*cpu_range_fn)(const cpu_call *c, int64_t begin, int64_t end);
+void cpu_parallel_elements(const cpu_call *c, int64_t count, cpu_range_fn fn);
+
+/* The hooks of each kernel, for the lists in kernels.c. */
+#define CPU_KERNEL(name)                                                                                     \
+    bool cpu_##name##_fits(const gr_graph *g, const gr_node *n);                                             \
+    vki_status cpu_##name##_prepare(cpu_prep *p, vki_error *err);                                            \
+    void cpu_##name##_run(const cpu_call *c);
+CPU_KERNEL(conv2d_gemm)
+#undef CPU_KERNEL
+
+#endif

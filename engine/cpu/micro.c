@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/micro.h"
+
+#include "cpu/cpu.h"
+
+const cpu_micro *cpu_micro_get(void)
+{
+#if defined(__x86_64__)
+    const cpu_features *f = cpu_features_get();
+    if (f->avx2 && f->fma) return &cpu_micro_avx2;
+#endif
+    return &cpu_micro_c;
+}

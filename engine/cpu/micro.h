@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The micro-kernels: what the fast kernels of the CPU are made of. One table an instruction set; the C table
+ * is the specification, and tests/cpu_kernels_test.c compares every entry of the others with it. The bodies
+ * stand once, in *_tmpl.h, over a vector of eight floats (vec_c.h, vec_avx2.h). All data is fp32. No entry
+ * reads or writes beyond what its arguments span. */
+#ifndef CPU_MICRO_H
+#define CPU_MICRO_H
+
+#include "graph/graph.h"
+
+enum { CPU_MR = 6, CPU_NR = 16 }; /* largest GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
+
+/* C[rows][cols] = epilogue(start + A B). A is packed [k][rows]; B is [k][8 or 16], rows b_stride apart. */
+typedef struct cpu_tile {
+    const float *a, *b;
+    int64_t k, b_stride;
+    float *c;
+    int64_t c_stride;
+    int rows, cols;                   /* 1..CPU_MR, 1..CPU_NR; B is readable to the next multiple of 8 */
+    bool accumulate;                  /* start is C's content; otherwise the sum of the biases */
+    const float *bias_row, *bias_col; /* one value a row; a column; NULL: 0 */
+    const float *residual;            /* laid out as C; NULL unless the epilogue has one */
+    const gr_epilogue *epilogue;      /* NULL: store the sums */
+} cpu_tile;
+
+/* Where eight columns of an im2col panel read, in elements from the start of a channel. */
+typedef struct cpu_lanes {
+    int32_t offset[8], mask[8]; /* mask 0: padding, reads as zero; otherwise -1 */
+} cpu_lanes;
+
+/* Rows of a depthwise convolution or a pool over an input that is padded and split into phases, so that
+ * every tap reads contiguous elements: y[r][i] = low..high clamp of bias + sum over t of
+ * weight[t] * x[r * x_row + offset[t] + i]. Reads x up to a multiple of 8 columns. */
+typedef struct cpu_taps {
+    float *y;
+    const float *x;
+    int64_t y_row, x_row, rows, cols;
+    const float *weight; /* unused by max */
+    const int32_t *offset;
+    int count;
+    float bias, low, high;
+} cpu_taps;
+
+typedef enum cpu_binary_op {
+    CPU_ADD = 0,
+    CPU_SUB,
+    CPU_MUL,
+    CPU_DIV,
+    CPU_MAX,
+    CPU_MIN,
+    CPU_PRELU, /* a < 0 ? a b : a */
+    CPU_BINARY_COUNT
+} cpu_binary_op;
+
+typedef enum cpu_unary_op {
+    CPU_EXP = 0,
+    CPU_ELU, /* x < 0 ? alpha (exp(x) - 1) : x */
+    CPU_ERF,
+    CPU_SQRT,
+    CPU_RECIPROCAL,
+    CPU_ABS,
+    CPU_NEG,
+    CPU_FLOOR,
+    CPU_CEIL,
+    CPU_ROUND, /* to even */
+    CPU_UNARY_COUNT
+} cpu_unary_op;
+
+typedef struct cpu_micro {
+    const char *isa;
+    void (*gemm)(const cpu_tile *t);
+    /* y[i * y_step + j] = x[i * x_step + lane j], for i < count, j < 8 */
+    void (*gather)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
+                   const cpu_lanes *lanes);
+    void (*taps_sum)(const cpu_taps *t);
+    void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */
+    /* y = x A for one row x[k] and a panel A of 8 or 16 columns, [k][cols]; sums in a fixed order */
+    void (*row_panel)(float *y, const float *x, const float *panel, int64_t k, int cols);
+    /* y = epilogue(x); x may be y */
+    void (*epilogue)(float *y, const float *x, const float *residual, int64_t n, const gr_epilogue *e);
+    void (*unary)(float *y, const float *x, int64_t n, cpu_unary_op op, float alpha);
+    /* y[i] = a[i * a_step] op b[i * b_step]; steps are 0 or 1, not both 0 */
+    void (*binary)(float *y, const float *a, int a_step, const float *b, int b_step, int64_t n,
+                   cpu_binary_op op);
+    void (*scale_shift)(float *y, const float *x, int64_t n, float scale,
+                        float shift); /* y = x scale + shift */
+    /* y = (x scale + shift) gamma[i] + beta[i]; beta may be NULL */
+    void (*normalize)(float *y, const float *x, int64_t n, float scale, float shift, const float *gamma,
+                      const float *beta);
+    float (*sum)(const float *x, int64_t n);
+    float (*sum_sq)(const float *x, int64_t n, float mean);           /* of (x - mean)^2 */
+    float (*max)(const float *x, int64_t n);                          /* n > 0 */
+    float (*exp_sum)(float *y, const float *x, int64_t n, float max); /* y = exp(x - max); returns the sum */
+} cpu_micro;
+
+extern const cpu_micro cpu_micro_c;
+#if defined(__x86_64__)
+extern const cpu_micro cpu_micro_avx2;
+#endif
+const cpu_micro *cpu_micro_get(void); /* the best this CPU can run; thread safe, constant */
+
+#endif

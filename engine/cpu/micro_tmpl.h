@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The bodies of all micro-kernels, and their table CPU_MICRO_TABLE named CPU_MICRO_ISA. Included once by each
+ * micro_<isa>.c after its vectors. */
+#include <math.h>
+#include <stdbool.h>
+
+#include "cpu/micro.h"
+
+#include "cpu/math_tmpl.h"
+
+#include "cpu/map_tmpl.h"
+
+#include "cpu/reduce_tmpl.h"
+
+#include "cpu/taps_tmpl.h"
+
+#include "cpu/gemm_tmpl.h"
+
+static void gather(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
+                   const cpu_lanes *lanes)
+{
+    v8_gather_rows(y, y_step, x, x_step, count, lanes->offset, lanes->mask);
+}
+
+const cpu_micro CPU_MICRO_TABLE = {
+    .isa = CPU_MICRO_ISA,
+    .gemm = gemm,
+    .gather = gather,
+    .taps_sum = taps_sum,
+    .taps_max = taps_max,
+    .row_panel = row_panel,
+    .epilogue = epilogue,
+    .unary = unary,
+    .binary = binary,
+    .scale_shift = scale_shift,
+    .normalize = normalize,
+    .sum = row_sum,
+    .sum_sq = row_sum_sq,
+    .max = row_max,
+    .exp_sum = exp_sum,
+};

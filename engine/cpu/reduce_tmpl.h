@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reductions of a row over v8: four running vectors hide the latency; the order of the sum depends on n
+ * alone. */
+
+static float row_sum(const float *x, int64_t n)
+{
+    v8 s[4] = {v8_set1(0), v8_set1(0), v8_set1(0), v8_set1(0)};
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        for (int j = 0; j < 4; j++) s[j] = v8_add(s[j], v8_load(x + i + 8 * j));
+    for (; i + 8 <= n; i += 8) s[0] = v8_add(s[0], v8_load(x + i));
+    if (i < n) s[1] = v8_add(s[1], v8_load_n(x + i, (int)(n - i)));
+    return v8_sum(v8_add(v8_add(s[0], s[1]), v8_add(s[2], s[3])));
+}
+
+static float row_sum_sq(const float *x, int64_t n, float mean)
+{
+    const v8 m = v8_set1(mean);
+    v8 s[4] = {v8_set1(0), v8_set1(0), v8_set1(0), v8_set1(0)};
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        for (int j = 0; j < 4; j++) {
+            v8 d = v8_sub(v8_load(x + i + 8 * j), m);
+            s[j] = v8_fma(d, d, s[j]);
+        }
+    for (; i + 8 <= n; i += 8) {
+        v8 d = v8_sub(v8_load(x + i), m);
+        s[0] = v8_fma(d, d, s[0]);
+    }
+    float total = v8_sum(v8_add(v8_add(s[0], s[1]), v8_add(s[2], s[3])));
+    for (; i < n; i++) total += (x[i] - mean) * (x[i] - mean);
+    return total;
+}
+
+static float row_max(const float *x, int64_t n)
+{
+    v8 m[4];
+    for (int j = 0; j < 4; j++) m[j] = v8_set1(x[0]);
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        for (int j = 0; j < 4; j++) m[j] = v8_max(v8_load(x + i + 8 * j), m[j]);
+    for (; i + 8 <= n; i += 8) m[0] = v8_max(v8_load(x + i), m[0]);
+    float best = v8_hmax(v8_max(v8_max(m[0], m[1]), v8_max(m[2], m[3])));
+    for (; i < n; i++) best = x[i] > best ? x[i] : best;
+    return best;
+}
+
+static float exp_sum(float *y, const float *x, int64_t n, float max)
+{
+    const v8 m = v8_set1(max);
+    v8 s = v8_set1(0);
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        v8 e = v8_exp(v8_sub(v8_load(x + i), m));
+        v8_store(y + i, e);
+        s = v8_add(s, e);
+    }
+    float total = v8_sum(s);
+    if (i < n) {
+        const int rest = (int)(n - i);
+        v8_store_n(y + i, v8_exp(v8_sub(v8_load_n(x + i, rest), m)), rest);
+        for (; i < n; i++) total += y[i];
+    }
+    return total;
+}
+
+/* y[cols] = x A: four rows of the panel at a time, each with sums of its own. */
+V8_INLINE void row_panel_of(float *y, const float *x, const float *panel, int64_t k, int vecs)
+{
+    v8 s[4][2];
+    for (int j = 0; j < 4; j++)
+        for (int v = 0; v < vecs; v++) s[j][v] = v8_set1(0);
+    int64_t i = 0;
+    for (; i + 4 <= k; i += 4)
+        for (int j = 0; j < 4; j++)
+            for (int v = 0; v < vecs; v++)
+                s[j][v] = v8_fma(v8_set1(x[i + j]), v8_load(panel + ((i + j) * vecs + v) * 8), s[j][v]);
+    for (; i < k; i++)
+        for (int v = 0; v < vecs; v++)
+            s[0][v] = v8_fma(v8_set1(x[i]), v8_load(panel + (i * vecs + v) * 8), s[0][v]);
+    for (int v = 0; v < vecs; v++)
+        v8_store(y + 8 * v, v8_add(v8_add(s[0][v], s[1][v]), v8_add(s[2][v], s[3][v])));
+}
+
+static void row_panel(float *y, const float *x, const float *panel, int64_t k, int cols)
+{
+    if (cols > 8)
+        row_panel_of(y, x, panel, k, 2);
+    else
+        row_panel_of(y, x, panel, k, 1);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The vector of eight floats on AVX2 with FMA; vec_c.h says what each operation means. Only *_avx2.c may
+ * include this. */
+#ifndef CPU_VEC_AVX2_H
+#define CPU_VEC_AVX2_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define V8_INLINE static inline __attribute__((always_inline, unused))
+
+enum { V8_TILE_ROWS = 6, V8_TILE_VECS = 2 }; /* 12 of 16 registers hold sums */
+
+typedef __m256 v8;
+
+V8_INLINE __m256i v8_first(int n) /* mask of the first n lanes */
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+V8_INLINE v8 v8_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+V8_INLINE void v8_store(float *p, v8 a)
+{
+    _mm256_storeu_ps(p, a);
+}
+V8_INLINE v8 v8_load_n(const float *p, int n)
+{
+    return _mm256_maskload_ps(p, v8_first(n));
+}
+V8_INLINE void v8_store_n(float *p, v8 a, int n)
+{
+    _mm256_maskstore_ps(p, v8_first(n), a);
+}
+V8_INLINE v8 v8_set1(float x)
+{
+    return _mm256_set1_ps(x);
+}
+V8_INLINE v8 v8_add(v8 a, v8 b)
+{
+    return _mm256_add_ps(a, b);
+}
+V8_INLINE v8 v8_sub(v8 a, v8 b)
+{
+    return _mm256_sub_ps(a, b);
+}
+V8_INLINE v8 v8_mul(v8 a, v8 b)
+{
+    return _mm256_mul_ps(a, b);
+}
+V8_INLINE v8 v8_div(v8 a, v8 b)
+{
+    return _mm256_div_ps(a, b);
+}
+V8_INLINE v8 v8_fma(v8 a, v8 b, v8 c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+V8_INLINE v8 v8_max(v8 a, v8 b)
+{
+    return _mm256_max_ps(a, b);
+}
+V8_INLINE v8 v8_min(v8 a, v8 b)
+{
+    return _mm256_min_ps(a, b);
+}
+V8_INLINE v8 v8_sqrt(v8 a)
+{
+    return _mm256_sqrt_ps(a);
+}
+V8_INLINE v8 v8_abs(v8 a)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+V8_INLINE v8 v8_neg(v8 a)
+{
+    return _mm256_xor_ps(_mm256_set1_ps(-0.0f), a);
+}
+V8_INLINE v8 v8_floor(v8 a)
+{
+    return _mm256_floor_ps(a);
+}
+V8_INLINE v8 v8_ceil(v8 a)
+{
+    return _mm256_ceil_ps(a);
+}
+V8_INLINE v8 v8_round(v8 a)
+{
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+V8_INLINE v8 v8_copysign(v8 a, v8 sign)
+{
+    const v8 bit = _mm256_set1_ps(-0.0f);
+    return _mm256_or_ps(_mm256_andnot_ps(bit, a), _mm256_and_ps(bit, sign));
+}
+V8_INLINE v8 v8_select_lt(v8 a, v8 b, v8 yes, v8 no)
+{
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+V8_INLINE v8 v8_round_small(v8 a)
+{
+    return v8_round(a);
+}
+V8_INLINE v8 v8_pow2(v8 n)
+{
+    __m256i bits = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+}
+V8_INLINE float v8_sum(v8 a)
+{
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(d, _mm_movehdup_ps(d)));
+}
+V8_INLINE float v8_hmax(v8 a)
+{
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+}
+
+/* Lanes of an im2col row mostly form one run of neighbours, or two where they cross the end of an image row
+ * or the padding: masked loads at the runs' bases serve these. Neighbours two apart (stride 2) take two
+ * overlapping loads. The rest is gathered. */
+typedef struct v8_runs {
+    __m256i mask0, mask1;
+    int32_t base0, base1;
+    bool two; /* all valid lanes are in the two runs */
+} v8_runs;
+
+V8_INLINE v8_runs v8_find_runs(const int32_t *offset, const int32_t *mask)
+{
+    const __m256i iota = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i rest = _mm256_loadu_si256((const __m256i *)mask);
+    __m256i base = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)offset), iota);
+    v8_runs r = {.mask0 = _mm256_setzero_si256(), .mask1 = _mm256_setzero_si256()};
+    int left = _mm256_movemask_ps(_mm256_castsi256_ps(rest));
+    if (left) {
+        int lane = __builtin_ctz((unsigned)left);
+        r.base0 = offset[lane] - lane;
+        r.mask0 = _mm256_and_si256(rest, _mm256_cmpeq_epi32(base, _mm256_set1_epi32(r.base0)));
+        rest = _mm256_andnot_si256(r.mask0, rest);
+        left = _mm256_movemask_ps(_mm256_castsi256_ps(rest));
+    }
+    if (left) {
+        int lane = __builtin_ctz((unsigned)left);
+        r.base1 = offset[lane] - lane;
+        r.mask1 = _mm256_and_si256(rest, _mm256_cmpeq_epi32(base, _mm256_set1_epi32(r.base1)));
+        rest = _mm256_andnot_si256(r.mask1, rest);
+    }
+    r.two = _mm256_testz_si256(rest, rest);
+    return r;
+}
+
+V8_INLINE bool v8_two_apart(const int32_t *offset, const int32_t *mask)
+{
+    const __m256i twos = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
+    __m256i expected = _mm256_add_epi32(_mm256_set1_epi32(offset[0]), twos);
+    __m256i same = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)offset), expected);
+    same = _mm256_and_si256(same, _mm256_loadu_si256((const __m256i *)mask));
+    return _mm256_movemask_ps(_mm256_castsi256_ps(same)) == 0xff;
+}
+
+V8_INLINE void v8_gather_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
+                              const int32_t *offset, const int32_t *mask)
+{
+    const v8_runs r = v8_find_runs(offset, mask);
+    if (_mm256_movemask_ps(_mm256_castsi256_ps(r.mask0)) == 0xff) {
+        for (int64_t i = 0; i < count; i++) v8_store(y + i * y_step, v8_load(x + i * x_step + r.base0));
+        return;
+    }
+    if (r.two) {
+        for (int64_t i = 0; i < count; i++) {
+            v8 a = _mm256_maskload_ps(x + i * x_step + r.base0, r.mask0);
+            v8 b = _mm256_maskload_ps(x + i * x_step + r.base1, r.mask1);
+            v8_store(y + i * y_step, _mm256_or_ps(a, b));
+        }
+        return;
+    }
+    if (v8_two_apart(offset, mask)) {
+        for (int64_t i = 0; i < count; i++) {
+            const float *p = x + i * x_step + offset[0]; /* p[0..7] and p[7..14]: nothing beyond p[14] */
+            v8 pairs = _mm256_shuffle_ps(v8_load(p), v8_load(p + 7), _MM_SHUFFLE(3, 1, 2, 0));
+            pairs = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(pairs), _MM_SHUFFLE(3, 1, 2, 0)));
+            v8_store(y + i * y_step, pairs);
+        }
+        return;
+    }
+    const __m256i at = _mm256_loadu_si256((const __m256i *)offset);
+    const v8 on = _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)mask));
+    for (int64_t i = 0; i < count; i++)
+        v8_store(y + i * y_step, _mm256_mask_i32gather_ps(_mm256_setzero_ps(), x + i * x_step, at, on, 4));
+}
+
+#endif
