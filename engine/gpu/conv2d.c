@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Convolution over one or two spatial dimensions, in slices of four channels. */
 #include "gpu/conv_tile.h"
+#include "gpu/gemv.h"
 #include "gpu/pack_conv.h"
+#include "graph/ops/schema.h"
 
 /* ---- conv2d_1x1, conv2d_direct: register tiles over pixels and output slices ---- */
 
@@ -18,6 +20,35 @@ static bool fits_1x1(const gpu_builder *b, const gr_node *n, const char **why)
     *why = "not an ungrouped 1x1 kernel without padding";
     return w.group == 1 && w.kernel_h == 1 && w.kernel_w == 1 &&
            !(w.pad_top | w.pad_left | w.pad_bottom | w.pad_right);
+}
+
+/* ---- conv2d_gemv: 1x1 at a single position, where C4 is a row-major matrix with padded rows ---- */
+
+static bool fits_gemv(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    if (!fits_1x1(b, n, why) || !gpu_conv_window(b, n, &w, why)) return false;
+    *why = "more than one position, or more than four batches";
+    return w.in_h * w.in_w == 1 && w.batch <= GPU_GEMV_ROWS;
+}
+
+static void emit_gemv(gpu_builder *b, const gr_node *n)
+{
+    op_window w;
+    if (!op_window_of(b->g, n, &w)) return;
+    int64_t in_lanes = vkb_ceil_div(w.in_c, 4) * 4, out_slices = vkb_ceil_div(w.out_c, 4);
+    gpu_gemv g = {.matrix = {n->in[1], w.in_c, w.out_c, 1, w.in_c, in_lanes},
+                  .rows = w.batch,
+                  .columns = out_slices * 4,
+                  .a_row = in_lanes,
+                  .a_col = 1,
+                  .layout = GPU_C4,
+                  .has_c = op_has_own(n, 2),
+                  .c_col = 1,
+                  .scale = 1.0f,
+                  .scale_c = 1.0f};
+    if (g.has_c) g.c = gpu_pack_bias(b, n, out_slices);
+    gpu_emit_gemv(b, n, &g);
 }
 
 static void push_1x1(gpu_dispatch *d, const op_window *w)
@@ -164,6 +195,7 @@ static void emit_depthwise(gpu_builder *b, const gr_node *n)
 static const gpu_kernel kernels[] = {
     {"conv2d_depthwise_row", fits_depthwise_row, emit_depthwise_row},
     {"conv2d_depthwise", fits_depthwise, emit_depthwise},
+    {"conv2d_gemv", fits_gemv, emit_gemv},
     {"conv2d_1x1", fits_1x1, emit_1x1},
     {"conv2d_direct", fits_direct, emit_direct},
     {0},

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Few rows times a constant matrix: fully connected layers, and 1x1 convolutions at a single position. */
+#ifndef GPU_GEMV_H
+#define GPU_GEMV_H
+
+#include "gpu/gpu.h"
+
+enum { GPU_GEMV_ROWS = 4 }; /* at most */
+
+/* A constant B[k][n], element (i, j) at i row + j col of its tensor, to be packed as [k_padded][n4][4]. */
+typedef struct gpu_matrix {
+    gr_id tensor;
+    int64_t k, n;
+    int64_t row, col; /* strides in elements */
+    int64_t k_padded; /* >= k: rows of zeros follow */
+} gpu_matrix;
+
+/* Columns [first, first + count) of it; `first` is a multiple of four. */
+gpu_bind gpu_pack_matrix(gpu_builder *b, const gpu_matrix *matrix, int64_t first, int64_t count);
+/* How many columns fit one binding, a multiple of four (or all). Fails if not even four do. */
+int64_t gpu_matrix_columns_in_range(gpu_builder *b, const gpu_matrix *matrix);
+
+typedef struct gpu_gemv {
+    gpu_matrix matrix;
+    int64_t rows;         /* of A and Y: 1 .. GPU_GEMV_ROWS */
+    int64_t columns;      /* of Y: >= matrix.n, unused lanes of the last slice included */
+    int64_t a_row, a_col; /* strides of A */
+    gpu_layout layout;    /* of input 0, the residual and output 0 */
+    bool has_c;
+    gpu_bind c;
+    int64_t c_row, c_col;
+    float scale, scale_c; /* Y = scale A B + scale_c C */
+} gpu_gemv;
+void gpu_emit_gemv(gpu_builder *b, const gr_node *n, const gpu_gemv *g);
+
+#endif
