@@ -12,6 +12,6 @@ add_custom_command(OUTPUT ${onnx_dir}/onnx.pb-c.c ${onnx_dir}/onnx.pb-c.h
 file(GLOB onnx_sources CONFIGURE_DEPENDS graph/import/onnx/*.c)
 target_sources(vkinfer_objects PRIVATE ${onnx_sources} ${onnx_dir}/onnx.pb-c.c ${onnx_dir}/onnx.pb-c.h)
 set_source_files_properties(${onnx_dir}/onnx.pb-c.c PROPERTIES COMPILE_OPTIONS "-w")
-target_include_directories(vkinfer_objects SYSTEM PRIVATE ${onnx_dir} ${PROTOBUF_C_HEADERS})
+target_include_directories(vkinfer_objects SYSTEM PUBLIC ${onnx_dir} ${PROTOBUF_C_HEADERS}) # PUBLIC: the tests build models
 target_compile_definitions(vkinfer_objects PUBLIC VKI_HAVE_ONNX=1)
 set(VKI_PRIVATE_LIBRARIES $<BUILD_INTERFACE:${PROTOBUF_C_STATIC}>)

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every lift of the ONNX importer, by value: a model of one old node, imported and run on the references,
+ * gives what the old operator set says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#ifdef VKI_HAVE_ONNX
+#include <math.h>
+
+#include "common/onnx_build.h"
+#include "cpu/cpu.h"
+#include "graph/ops/attrs.h"
+
+#define X32(...)  ((const float[]){__VA_ARGS__})
+#define I64(...)  ((const int64_t[]){__VA_ARGS__})
+#define LEN(list) ((int)(sizeof(list) / sizeof(*(list))))
+
+/* Evaluates every node; results become constants, so that shapes that depend on values are inferred too. */
+static void evaluate(gr_graph *g)
+{
+    vki_error err = {.text = ""};
+    for (int i = 0; i < g->n_nodes; i++) {
+        gr_node *n = &g->nodes[i];
+        bool known;
+        if (gr_infer_node(g, n, &known, &err) != VKI_OK || !known)
+            fail_msg("%s: inference failed: %s", n->name, err.text);
+        const void *in[64] = {NULL};
+        void *out[64] = {NULL};
+        assert_true(n->n_in <= 64 && n->n_out <= 64);
+        for (int k = 0; k < n->n_in; k++) in[k] = n->in[k] == GR_NONE ? NULL : g->tensors[n->in[k]].data;
+        for (int k = 0; k < n->n_out; k++) {
+            if (n->out[k] == GR_NONE) continue;
+            out[k] = vkb_arena_alloc(&g->arena, (size_t)gr_bytes(&g->tensors[n->out[k]]) + 1024);
+            assert_non_null(out[k]);
+        }
+        if (cpu_evaluate(g, n, in, out, &err) != VKI_OK) fail_msg("%s: %s", n->name, err.text);
+        for (int k = 0; k < n->n_out; k++)
+            if (n->out[k] != GR_NONE) g->tensors[n->out[k]].data = out[k];
+    }
+}
+
+/* Imports, feeds x to input 0 and compares output 0. */
+static void expect_values(ob *b, const float *x, const char *shape, const float *want, int n)
+{
+    gr_graph g;
+    vki_error err;
+    if (ob_import(b, &g, NULL, &err) != VKI_OK) fail_msg("%s", err.text);
+    g.tensors[g.inputs[0]].data = x;
+    evaluate(&g);
+    const gr_tensor *y = &g.tensors[g.outputs[0]];
+    char text[64], *p = text;
+    for (int i = 0; i < y->rank; i++) p += sprintf(p, "%s%d", i ? "," : "", (int)y->dims[i]);
+    *p = 0;
+    assert_string_equal(text, shape);
+    assert_int_equal(y->dtype, VKI_F32);
+    assert_int_equal(gr_elements(y), n);
+    for (int i = 0; i < n; i++) {
+        float got = ((const float *)y->data)[i];
+        if (!(fabsf(got - want[i]) <= 2e-6f * (1 + fabsf(want[i]))))
+            fail_msg("element %d is %.8g instead of %.8g", i, (double)got, (double)want[i]);
+    }
+    gr_free(&g);
+    ob_end(b);
+}
+
+/* A model x -> node -> y. */
+static ob_node_t *start(ob *b, int64_t opset, const char *op, const char *dims)
+{
+    ob_start(b, opset);
+    ob_input(b, "x", VKI_F32, dims);
+    ob_output(b, "y", VKI_F32, NULL);
+    return ob_node(b, op, "x", "y");
+}
+
+/* ---- attributes that became inputs ---- */
+
+static void slice(void **state)
+{
+    (void)state;
+    ob b;
+    ob_node_t *n = start(&b, 9, "Slice", "2,4");
+    ob_ints(&b, n, "starts", 1, I64(1));
+    ob_ints(&b, n, "ends", 1, I64(-1));
+    ob_ints(&b, n, "axes", 1, I64(1));
+    expect_values(&b, X32(0, 1, 2, 3, 4, 5, 6, 7), "2,2", X32(1, 2, 5, 6), 4);
+
+    n = start(&b, 7, "Slice", "2,4"); /* without axes: the first ones */
+    ob_ints(&b, n, "starts", 2, I64(1, 2));
+    ob_ints(&b, n, "ends", 2, I64(2, 1000));
+    expect_values(&b, X32(0, 1, 2, 3, 4, 5, 6, 7), "1,2", X32(6, 7), 2);
+}
+
+static void pad(void **state)
+{
+    (void)state;
+    ob b;
+    ob_node_t *n = start(&b, 10, "Pad", "1,2");
+    ob_ints(&b, n, "pads", 4, I64(0, 1, 1, 0));
+    ob_float(&b, n, "value", 9);
+    expect_values(&b, X32(1, 2), "2,3", X32(9, 1, 2, 9, 9, 9), 6);
+
+    n = start(&b, 7, "Pad", "1,3");
+    ob_ints(&b, n, "pads", 4, I64(0, 2, 0, 1));
+    ob_text(&b, n, "mode", "reflect");
+    expect_values(&b, X32(1, 2, 3), "1,6", X32(3, 2, 1, 2, 3, 2), 6);
+}
+
+static void clip(void **state)
+{
+    (void)state;
+    ob b;
+    ob_node_t *n = start(&b, 10, "Clip", "4");
+    ob_float(&b, n, "min", -1);
+    ob_float(&b, n, "max", 2);
+    expect_values(&b, X32(-5, 0, 1, 5), "4", X32(-1, 0, 1, 2), 4);
+    n = start(&b, 7, "Clip", "4");
+    ob_float(&b, n, "max", 2);
+    expect_values(&b, X32(-5, 0, 1, 5), "4", X32(-5, 0, 1, 2), 4);
+    start(&b, 6 + 1, "Clip", "2");
+    expect_values(&b, X32(-5, 5), "2", X32(-5, 5), 2);
+}
+
+static void split(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {1, 3};
+    for (int form = 0; form < 4; form++) {
+        ob b;
+        ob_start(&b, form == 0 ? 11 : form == 3 ? 18 : 13);
+        ob_input(&b, "x", VKI_F32, "4");
+        ob_output(&b, "y", VKI_F32, NULL);
+        ob_node_t *n = ob_node(&b, "Split", form == 1 ? "x,s" : "x", ",y"); /* the first part has no name */
+        if (form == 0) ob_ints(&b, n, "split", 2, sizes);
+        if (form == 1) ob_initializer(&b, "s", VKI_I64, "2", sizes);
+        if (form == 3) ob_int(&b, n, "num_outputs", 2);
+        if (form < 2)
+            expect_values(&b, X32(1, 2, 3, 4), "3", X32(2, 3, 4), 3);
+        else
+            expect_values(&b, X32(1, 2, 3, 4), "2", X32(3, 4), 2);
+    }
+}
+
+static void squeeze(void **state)
+{
+    (void)state;
+    ob b;
+    ob_node_t *n = start(&b, 11, "Squeeze", "1,2,1");
+    ob_ints(&b, n, "axes", 1, I64(-1));
+    expect_values(&b, X32(1, 2), "1,2", X32(1, 2), 2);
+    start(&b, 7, "Squeeze", "1,2,1");
+    expect_values(&b, X32(1, 2), "2", X32(1, 2), 2);
+    n = start(&b, 12, "Unsqueeze", "2");
+    ob_ints(&b, n, "axes", 2, I64(0, 2));
+    expect_values(&b, X32(1, 2), "1,2,1", X32(1, 2), 2);
+}
+
+static void reduce(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        float want[2];
+    } cases[] = {{"ReduceSum", {6, 15}},
+                 {"ReduceMean", {2, 5}},
+                 {"ReduceMax", {3, 6}},
+                 {"ReduceMin", {1, 4}},
+                 {"ReduceProd", {6, 120}},
+                 {"ReduceL1", {6, 15}},
+                 {"ReduceL2", {3.7416574f, 8.7749644f}},
+                 {"ReduceSumSquare", {14, 77}},
+                 {"ReduceLogSum", {1.7917595f, 2.7080502f}}};
+    for (size_t i = 0; i < VKB_COUNT(cases); i++) {
+        for (int newest = 0; newest < 2; newest++) {
+            ob b;
+            ob_node_t *n = start(&b, newest ? 18 : 11, cases[i].op, "2,3");
+            ob_int(&b, n, "keepdims", 0);
+            if (newest) {
+                ob_initializer(&b, "axes", VKI_I64, "1", I64(1));
+                ob_inputs(&b, n, "x,axes");
+            } else {
+                ob_ints(&b, n, "axes", 1, I64(1));
+            }
+            expect_values(&b, X32(1, 2, 3, 4, 5, 6), "2", cases[i].want, 2);
+        }
+    }
+    ob b;
+    start(&b, 11, "ReduceSum", "2,3"); /* all axes, kept */
+    expect_values(&b, X32(1, 2, 3, 4, 5, 6), "1,1", X32(21), 1);
+}
+
+static void constant_of_shape(void **state)
+{
+    (void)state;
+    for (int given = 0; given < 2; given++) {
+        ob b;
+        ob_start(&b, 9);
+        ob_input(&b, "x", VKI_F32, "2");
+        ob_output(&b, "y", VKI_F32, NULL);
+        ob_initializer(&b, "shape", VKI_I64, "1", I64(2));
+        ob_node_t *n = ob_node(&b, "ConstantOfShape", "shape", "c");
+        if (given) ob_tensor_attr(&b, n, "value", ob_tensor(&b, NULL, VKI_F32, "1", X32(3)));
+        ob_node(&b, "Add", "x,c", "y");
+        expect_values(&b, X32(1, 2), "2", given ? X32(4, 5) : X32(1, 2), 2);
+    }
+}
+
+/* ---- resampling ---- */
+
+static void upsample(void **state)
+{
+    (void)state;
+    static const float nearest[] = {1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4};
+    static const float linear[] = {1, 1.5f, 2, 2, 2, 2.5f, 3, 3, 3, 3.5f, 4, 4, 3, 3.5f, 4, 4};
+    static const struct {
+        int opset;
+        const char *op, *mode;
+        const float *want;
+    } cases[] = {{7, "Upsample", NULL, nearest},      {8, "Upsample", "bilinear", linear},
+                 {9, "Upsample", "nearest", nearest}, {9, "Upsample", "linear", linear},
+                 {10, "Resize", "nearest", nearest},  {10, "Resize", "linear", linear}};
+    for (size_t i = 0; i < VKB_COUNT(cases); i++) {
+        ob b;
+        ob_node_t *n = start(&b, cases[i].opset, cases[i].op, "1,1,2,2");
+        if (cases[i].mode) ob_text(&b, n, "mode", cases[i].mode);
+        if (cases[i].opset < 9) {
+            ob_floats(&b, n, "scales", 4, X32(1, 1, 2, 2));
+        } else {
+            ob_initializer(&b, "scales", VKI_F32, "4", X32(1, 1, 2, 2));
+            ob_inputs(&b, n, "x,scales");
+        }
+        expect_values(&b, X32(1, 2, 3, 4), "1,1,4,4", cases[i].want, 16);
+    }
+}
+
+static void resize_down_and_absent_inputs(void **state)
+{
+    (void)state;
+    ob b;
+    ob_node_t *n = start(&b, 10, "Resize", "1,1,1,5"); /* 0, 5/3, 10/3 rounded up */
+    ob_initializer(&b, "scales", VKI_F32, "4", X32(1, 1, 1, 0.6f));
+    ob_inputs(&b, n, "x,scales");
+    expect_values(&b, X32(0, 1, 2, 3, 4), "1,1,1,3", X32(0, 2, 4), 3);
+
+    n = start(&b, 11, "Resize", "1,1,1,2"); /* empty roi and scales stand for none */
+    ob_initializer(&b, "none", VKI_F32, "0", NULL);
+    ob_initializer(&b, "sizes", VKI_I64, "4", I64(1, 1, 1, 4));
+    ob_text(&b, n, "coordinate_transformation_mode", "asymmetric");
+    ob_text(&b, n, "nearest_mode", "floor");
+    ob_inputs(&b, n, "x,none,none,sizes");
+    expect_values(&b, X32(1, 2), "1,1,1,4", X32(1, 1, 2, 2), 4);
+}
+
+/* ---- meaning that changed ---- */
+
+static void softmax_of_rows(void **state)
+{
+    (void)state;
+    const float x[8] = {0.1f, 0.9f, -1, 2, 0.5f, 0.25f, 3, -2};
+    for (int logarithm = 0; logarithm < 2; logarithm++) {
+        float want[8];
+        double sum[2] = {0, 0}; /* axis 1 of [2,2,2] before opset 13: over four elements */
+        for (int i = 0; i < 8; i++) sum[i / 4] += exp((double)x[i]);
+        for (int i = 0; i < 8; i++)
+            want[i] = (float)(logarithm ? (double)x[i] - log(sum[i / 4]) : exp((double)x[i]) / sum[i / 4]);
+        ob b;
+        start(&b, 11, logarithm ? "LogSoftmax" : "Softmax", "2,2,2");
+        expect_values(&b, x, "2,2,2", want, 8);
+    }
+}
+
+static void softmax_of_one_axis(void **state)
+{
+    (void)state;
+    const float x[4] = {1, 2, 3, 5};
+    float last[4], newest[4];
+    for (int i = 0; i < 4; i++) {
+        last[i] = 1 / (1 + expf(x[i ^ 1] - x[i]));
+        newest[i] = 1 / (1 + expf(x[i ^ 2] - x[i]));
+    }
+    ob b;
+    ob_int(&b, start(&b, 11, "Softmax", "1,2,2"), "axis", -1);
+    expect_values(&b, x, "1,2,2", last, 4);
+    ob_int(&b, start(&b, 7, "Softmax", "1,2,2"), "axis", 2);
+    expect_values(&b, x, "1,2,2", last, 4);
+    ob_int(&b, start(&b, 13, "Softmax", "1,2,2"), "axis", 1);
+    expect_values(&b, x, "1,2,2", newest, 4);
+
+    gr_graph g; /* trailing dimensions of 1: one node suffices */
+    vki_error err;
+    start(&b, 7, "Softmax", "2,4,1,1");
+    assert_int_equal(ob_import(&b, &g, NULL, &err), VKI_OK);
+    assert_int_equal(g.n_nodes, 1);
+    gr_free(&g);
+    ob_end(&b);
+}
+
+static void dropout(void **state)
+{
+    (void)state;
+    ob b;
+    ob_node_t *n = start(&b, 7, "Dropout", "2");
+    ob_float(&b, n, "ratio", 0.5f);
+    ob_outputs(&b, n, "y,mask");
+    expect_values(&b, X32(1, 2), "2", X32(1, 2), 2);
+    n = start(&b, 13, "Dropout", "2");
+    ob_initializer(&b, "ratio", VKI_F32, "", X32(0.5f));
+    ob_initializer(&b, "training", VKI_BOOL, "", "");
+    ob_inputs(&b, n, "x,ratio,training");
+    expect_values(&b, X32(1, 2), "2", X32(1, 2), 2);
+}
+
+static void batch_norm(void **state)
+{
+    (void)state;
+    ob b;
+    ob_node_t *n = start(&b, 8, "BatchNormalization", "1,1,2");
+    ob_int(&b, n, "spatial", 1);
+    ob_float(&b, n, "epsilon", 0);
+    ob_initializer(&b, "scale", VKI_F32, "1", X32(2));
+    ob_initializer(&b, "bias", VKI_F32, "1", X32(1));
+    ob_initializer(&b, "mean", VKI_F32, "1", X32(3));
+    ob_initializer(&b, "var", VKI_F32, "1", X32(4));
+    ob_inputs(&b, n, "x,scale,bias,mean,var");
+    expect_values(&b, X32(3, 5), "1,1,2", X32(1, 3), 2);
+}
+
+/* ---- compositions ---- */
+
+static void variadic(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        float want[2];
+    } cases[] = {{"Max", {4, 3}}, {"Min", {1, 0}}, {"Sum", {7, 5}}, {"Mean", {7.0f / 3, 5.0f / 3}}};
+    for (size_t i = 0; i < VKB_COUNT(cases); i++) {
+        ob b;
+        ob_node_t *n = start(&b, 8, cases[i].op, "2");
+        ob_initializer(&b, "a", VKI_F32, "2", X32(2, 0));
+        ob_initializer(&b, "c", VKI_F32, "2", X32(4, 2));
+        ob_inputs(&b, n, "x,a,c");
+        expect_values(&b, X32(1, 3), "2", cases[i].want, 2);
+        start(&b, 8, cases[i].op, "2");
+        expect_values(&b, X32(1, 3), "2", X32(1, 3), 2);
+    }
+}
+
+static void activations(void **state)
+{
+    (void)state;
+    const float x[5] = {-3, -0.5f, 0, 0.7f, 2.5f};
+    static const char *const ops[] = {"Gelu", "GeluTanh", "Mish", "Softsign", "Selu", "Celu"};
+    for (size_t k = 0; k < VKB_COUNT(ops); k++) {
+        float want[5];
+        for (int i = 0; i < 5; i++) {
+            double v = (double)x[i], a = 1.67326319217681884765625, cube = v + 0.044715 * v * v * v;
+            double results[] = {0.5 * v * (1 + erf(v / sqrt(2))),
+                                0.5 * v * (1 + tanh(sqrt(2 / acos(-1.0)) * cube)),
+                                v * tanh(log1p(exp(v))),
+                                v / (1 + fabs(v)),
+                                1.05070102214813232421875 * (v > 0 ? v : a * (exp(v) - 1)),
+                                fmax(0, v) + fmin(0, 0.5 * (exp(v / 0.5) - 1))};
+            want[i] = (float)results[k];
+        }
+        ob b;
+        ob_node_t *n = start(&b, 20, k == 1 ? "Gelu" : ops[k], "5");
+        if (k == 1) ob_text(&b, n, "approximate", "tanh");
+        if (k == 5) ob_float(&b, n, "alpha", 0.5f);
+        expect_values(&b, x, "5", want, 5);
+    }
+}
+
+/* ---- fp16 ---- */
+
+static void half_model(void **state)
+{
+    (void)state;
+    static const uint16_t weight[2] = {0x3c00, 0x4000}; /* 1, 2 */
+    ob b;
+    ob_start(&b, 11);
+    ob_input(&b, "x", VKI_F16, "2");
+    ob_output(&b, "y", VKI_F16, "2");
+    ob_output(&b, "z", VKI_F32, "2");
+    ob_initializer(&b, "w", VKI_F16, "2", weight);
+    ob_node(&b, "Mul", "x,w", "y");
+    ob_node_t *n = ob_node(&b, "Cast", "y", "z");
+    ob_int(&b, n, "to", VKI_F32);
+    gr_graph g;
+    vki_error err;
+    assert_int_equal(ob_import(&b, &g, NULL, &err), VKI_OK);
+    const gr_tensor *w = &g.tensors[gr_find_tensor(&g, "w")];
+    assert_int_equal(w->dtype, VKI_F32);
+    assert_true(((const float *)w->data)[1] == 2);
+    static const uint16_t x[2] = {0x4200, 0x3800}; /* 3, 0.5 */
+    g.tensors[g.inputs[0]].data = x;
+    evaluate(&g);
+    const gr_tensor *y = &g.tensors[g.outputs[0]], *z = &g.tensors[g.outputs[1]];
+    assert_string_equal(y->name, "y");
+    assert_string_equal(g.tensors[g.inputs[0]].name, "x");
+    assert_int_equal(y->dtype, VKI_F16);
+    assert_int_equal(z->dtype, VKI_F32);
+    assert_int_equal(((const uint16_t *)y->data)[0], 0x4200);
+    assert_int_equal(((const uint16_t *)y->data)[1], 0x3c00);
+    assert_true(((const float *)z->data)[0] == 3 && ((const float *)z->data)[1] == 1);
+    for (int i = 0; i < g.n_tensors; i++) /* fp16 only at the edge */
+        assert_true(g.tensors[i].dtype != VKI_F16 || g.tensors[i].flags);
+    gr_free(&g);
+    ob_end(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slice),
+        cmocka_unit_test(pad),
+        cmocka_unit_test(clip),
+        cmocka_unit_test(split),
+        cmocka_unit_test(squeeze),
+        cmocka_unit_test(reduce),
+        cmocka_unit_test(constant_of_shape),
+        cmocka_unit_test(upsample),
+        cmocka_unit_test(resize_down_and_absent_inputs),
+        cmocka_unit_test(softmax_of_rows),
+        cmocka_unit_test(softmax_of_one_axis),
+        cmocka_unit_test(dropout),
+        cmocka_unit_test(batch_norm),
+        cmocka_unit_test(variadic),
+        cmocka_unit_test(activations),
+        cmocka_unit_test(half_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#else
+int main(void)
+{
+    puts("skipped: built without the ONNX importer");
+    return 0;
+}
+#endif
