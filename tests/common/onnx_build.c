@@ -242,6 +242,27 @@ uint8_t *ob_pack(ob *b, size_t *n)
     return bytes;
 }
 
+void ob_small_model(ob *b)
+{
+    static const float w[4] = {1, 2, 3, 4}, bias[2] = {5, 6};
+    static const int64_t strides[2] = {1, 2}, shape[2] = {0, -1};
+    ob_start(b, 13);
+    b->model.producer_name = (char *)(uintptr_t) "the test";
+    b->graph.name = (char *)(uintptr_t) "small";
+    ob_input(b, "x", VKI_F32, "N,2,3,?");
+    ob_input(b, "w", VKI_F32, "2,2,1,1"); /* old files list initializers as inputs too */
+    ob_initializer(b, "w", VKI_F32, "2,2,1,1", w);
+    ob_initializer(b, "b", VKI_F32, "2", bias);
+    ob_node_t *n = ob_node(b, "Conv", "x,w,b", "c");
+    ob_ints(b, n, "strides", 2, strides);
+    ob_int(b, n, "group", 1);
+    ob_text(b, n, "auto_pad", "VALID");
+    ob_tensor_attr(b, ob_node(b, "Constant", "", "shape"), "value", ob_tensor(b, NULL, VKI_I64, "2", shape));
+    ob_node(b, "Reshape", "c,shape", "r");
+    ob_node(b, "Relu", "r", "y");
+    ob_output(b, "y", VKI_F32, "N,4");
+}
+
 vki_status ob_import(ob *b, gr_graph *g, const char *directory, vki_error *err)
 {
     size_t n;

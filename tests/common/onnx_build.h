@@ -38,6 +38,8 @@ void ob_input(ob *b, const char *name, vki_dtype dtype, const char *dims);   /* 
 void ob_output(ob *b, const char *name, vki_dtype dtype, const char *dims);  /* dtype NONE: no type */
 void ob_external(ob *b, ob_tensor_t *t, const char *key, const char *value); /* makes the tensor external */
 uint8_t *ob_pack(ob *b, size_t *n);
+/* x [N,2,3,?] -> Conv (w, b; strides) -> Reshape by a Constant -> Relu -> y: one of everything. Opset 13. */
+void ob_small_model(ob *b);
 /* Packs and imports. */
 vki_status ob_import(ob *b, gr_graph *g, const char *directory, vki_error *err);
 #endif
