@@ -139,18 +139,34 @@ static vki_status check_outputs(gr_graph *g, const gr_node *n, vki_error *err)
                          gr_shape_text(g, r, tr, sizeof tr), gr_shape_text(g, y, ty, sizeof ty));
 }
 
+/* A shape that does not follow from the inputs is only somebody's claim (a file's): nothing may be sized by
+ * it. Sizes are forgotten, type and rank stay as a hint. */
+static void distrust_outputs(gr_graph *g, const gr_node *n)
+{
+    for (int i = 0; i < n->n_out; i++) {
+        gr_tensor *t = n->out[i] == GR_NONE ? NULL : &g->tensors[n->out[i]];
+        if (!t || !gr_is_concrete(t)) continue;
+        if (t->rank == 0) t->rank = -1;
+        for (int d = 0; d < t->rank; d++) t->dims[d] = GR_UNKNOWN;
+    }
+}
+
 vki_status gr_infer_node(gr_graph *g, gr_node *n, bool *known, vki_error *err)
 {
     *known = false;
     VKB_TRY(op_check_node(n, err));
+    bool concrete = true;
     for (int i = 0; i < n->n_in; i++)
-        if (n->in[i] != GR_NONE && !gr_is_concrete(&g->tensors[n->in[i]])) return VKI_OK;
+        concrete = concrete && (n->in[i] == GR_NONE || gr_is_concrete(&g->tensors[n->in[i]]));
     op_infer c = {g, n, err};
     bool residual = n->epilogue.residual != GR_RESIDUAL_NONE;
     n->n_in -= residual; /* the operator knows nothing of its residual */
-    vki_status status = op_get(n->op)->infer(&c);
+    vki_status status = concrete ? op_get(n->op)->infer(&c) : OP_LATER;
     n->n_in += residual;
-    if (status == OP_LATER) return VKI_OK;
+    if (status == OP_LATER) {
+        distrust_outputs(g, n);
+        return VKI_OK;
+    }
     VKB_TRY(status);
     VKB_TRY(check_outputs(g, n, err));
     *known = true;
