@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/cases.h"
+#include "common/gpu_run.h"
 #include "common/guard.h"
 #include "common/tolerance.h"
 #include "cpu/ref.h"
@@ -162,6 +163,69 @@ static int check_kernels(check *k)
     return ran;
 }
 
+/* ---- GPU ---- */
+
+/* What every GPU kernel asks for: floats, nothing empty, something that is no constant. */
+static bool on_gpu(const case_graph *c)
+{
+    const gr_node *n = &c->g.nodes[0];
+    bool varies = false;
+    for (int i = 0; i < n->n_in + n->n_out; i++) {
+        gr_id id = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
+        if (id == GR_NONE || gr_is_const(&c->g, id)) continue;
+        const gr_tensor *t = &c->g.tensors[id];
+        if (t->dtype != VKI_F32 || gr_elements(t) <= 0) return false;
+        varies = varies || i < n->n_in;
+    }
+    return varies;
+}
+
+static bool gpu_fits(check *k, const gpu_kernel *kernel, bool half)
+{
+    vki_error err = {0};
+    gpu_builder b;
+    gpu_program p;
+    const char *why = "";
+    if (gpu_builder_init(&b, &k->c.g, vkr_device_limits(gpu_run_device()), half, &p, &err) != VKI_OK)
+        return false;
+    bool fits = kernel->fits(&b, &k->c.g.nodes[0], &why);
+    gpu_builder_free(&b);
+    gpu_program_free(&p, k->c.g.allocator);
+    return fits;
+}
+
+static void run_gpu_kernel(check *k, const gpu_kernel *kernel, bool half, bool c4)
+{
+    vki_error err = {0};
+    char what[96];
+    void *list[CASE_MAX_OUT];
+    vki_status (*run)(vkr_device *, const gr_graph *, const gpu_kernel *, bool, const void *const *,
+                      void *const *, vki_error *) = c4 ? gpu_run_node_c4 : gpu_run_node;
+    snprintf(what, sizeof what, "%s %s from %s", kernel->name, half ? "fp16" : "fp32",
+             c4 ? "slices" : "rows");
+    fill_outputs(&k->got, 0xff);
+    if (run(gpu_run_device(), &k->c.g, kernel, half, (const void *const *)k->c.in, pointers(&k->got, list),
+            &err) != VKI_OK)
+        complain(k, what, "%s", err.text);
+    else
+        check_values(k, what, half);
+}
+
+static int check_gpu(check *k, bool half)
+{
+    int ran = 0;
+    const gpu_op *op = gpu_op_of(k->t->op);
+    if (!gpu_run_device() || !op || !on_gpu(&k->c)) return 0;
+    if (half && !vkr_device_limits(gpu_run_device())->half_storage) return 0;
+    for (const gpu_kernel *kernel = op->kernels; kernel && kernel->name; kernel++) {
+        if (!gpu_fits(k, kernel, half)) continue;
+        run_gpu_kernel(k, kernel, half, false);
+        run_gpu_kernel(k, kernel, half, true);
+        ran += 2;
+    }
+    return ran;
+}
+
 /* ---- cases ---- */
 
 static bool wanted(const test_case *t)
@@ -187,11 +251,12 @@ static int check_reject(const test_case *t)
     return k.failures;
 }
 
-static int check_case(const test_case *t, int *kernels)
+/* With `half` only what stores fp16 is run, on values that fp16 holds. */
+static int check_case(const test_case *t, bool half, int *cpu, int *gpu)
 {
     vki_error err = {0};
     check k = {.t = t};
-    if (case_make(&k.c, t, (uint64_t)t->line, false, &err) != VKI_OK) {
+    if (case_make(&k.c, t, (uint64_t)t->line, half, &err) != VKI_OK) {
         complain(&k, "inference", "%s", err.text);
         return k.failures;
     }
@@ -199,7 +264,8 @@ static int check_case(const test_case *t, int *kernels)
     k.got = make_outputs(&k.c);
     k.again = make_outputs(&k.c);
     check_reference(&k);
-    if (!k.failures) *kernels += check_kernels(&k);
+    if (!k.failures && !half) *cpu += check_kernels(&k);
+    if (!k.failures) *gpu += check_gpu(&k, half);
     free_outputs(&k.expected);
     free_outputs(&k.got);
     free_outputs(&k.again);
@@ -210,14 +276,15 @@ static int check_case(const test_case *t, int *kernels)
 static void test_family(void **state)
 {
     const char *family = *state;
-    int failures = 0, cases = 0, kernels = 0;
+    int failures = 0, cases = 0, cpu = 0, gpu = 0;
     for (int i = 0; i < test_case_count; i++) {
         const test_case *t = &test_cases[i];
         if (strcmp(op_family(t->op), family) || !wanted(t)) continue;
-        failures += t->reject ? check_reject(t) : check_case(t, &kernels);
+        failures += t->reject ? check_reject(t) : check_case(t, false, &cpu, &gpu);
+        if (!t->reject) failures += check_case(t, true, &cpu, &gpu);
         cases++;
     }
-    print_message("%s: %d cases, %d runs of fast kernels\n", family, cases, kernels);
+    print_message("%s: %d cases, run by %d CPU and %d GPU kernels\n", family, cases, cpu, gpu);
     assert_int_equal(failures, 0);
     assert_true(cases > 0);
 }
@@ -248,6 +315,7 @@ int main(int argc, char **argv)
         tests[n++] = (struct CMUnitTest){family, test_family, NULL, NULL, (void *)(uintptr_t)family};
     }
     if (vkb_pool_create(&vkb_libc_allocator, THREADS, &pool, NULL) != VKI_OK) return 1;
+    if (!gpu_run_device()) print_message("no Vulkan device: GPU kernels are not tested\n");
     int result = _cmocka_run_group_tests("ops", tests, n, NULL, NULL);
     vkb_pool_destroy(&pool);
     return result;

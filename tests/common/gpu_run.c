@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/gpu_run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ typedef struct node_run {
     const gr_graph *g;
     const gr_node *node;
     const gpu_kernel *kernel;
-    bool half;
+    bool half, c4; /* c4: the inputs are there in slices of channels too */
     gpu_builder builder;
     gpu_program program;
     vkr_transfer *uploads, *downloads; /* by input, by output */
@@ -83,6 +84,9 @@ static vki_status build(node_run *r, vki_error *err)
     const gr_node *n = r->node;
     const char *why = "";
     VKB_TRY(gpu_builder_init(b, r->g, vkr_device_limits(r->device), r->half, &r->program, err));
+    for (int i = 0; r->c4 && i < n->n_in; i++)
+        if (n->in[i] != GR_NONE && !gr_is_const(r->g, n->in[i]) && r->g->tensors[n->in[i]].rank >= 2)
+            gpu_tensor_buf(b, n->in[i], GPU_C4);
     if (!r->kernel->fits(b, n, &why)) return vkb_fail(err, VKI_E_UNSUPPORTED, "%s", why);
     VKB_TRY(gpu_emit(b, 0, r->kernel));
     for (int i = 0; i < n->n_in; i++) {
@@ -170,6 +174,28 @@ static bool download(const node_run *r, void *const *out, bool compare)
     return true;
 }
 
+/* The lanes beyond the last channel must be finite in every output in GPU_C4: kernels multiply them by zero.
+ */
+static bool lanes_finite(const node_run *r)
+{
+    for (int i = 0; vkr_device_unified(r->device) && i < r->node->n_out; i++) {
+        int32_t buf = r->node->out[i] == GR_NONE ? -1 : r->builder.c4_buf[r->node->out[i]];
+        if (buf < 0) continue;
+        int64_t n, c, slices, spatial;
+        gpu_c4_dims(&r->g->tensors[r->node->out[i]], &n, &c, &slices, &spatial);
+        const void *host = vkr_plan_host(r->plan, &(vkr_transfer){buf, 0, r->program.bufs[buf].bytes});
+        for (int64_t k = 0; k < n * spatial * 4; k++) {
+            int64_t lane = k % 4,
+                    at = ((k / 4 / spatial * slices + slices - 1) * spatial + k / 4 % spatial) * 4;
+            if ((slices - 1) * 4 + lane < c) continue;
+            float v = r->half ? vkb_f16_to_f32(((const uint16_t *)host)[at + lane])
+                              : ((const float *)host)[at + lane];
+            if (!isfinite(v)) return false;
+        }
+    }
+    return true;
+}
+
 static vki_status execute(node_run *r, const void *const *in, void *const *out, vki_error *err)
 {
     vkr_segment segment = {
@@ -190,13 +216,14 @@ static vki_status execute(node_run *r, const void *const *in, void *const *out, 
             return vkb_fail(err, VKI_E_INTERNAL, "kernel %s: two runs give different results",
                             r->kernel->name);
     }
+    if (!lanes_finite(r))
+        return vkb_fail(err, VKI_E_INTERNAL, "kernel %s: unused lanes of the output are not finite",
+                        r->kernel->name);
     return VKI_OK;
 }
 
-vki_status gpu_run_node(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
-                        const void *const *in, void *const *out, vki_error *err)
+static vki_status run_once(node_run r, const void *const *in, void *const *out, vki_error *err)
 {
-    node_run r = {.device = dev, .g = g, .node = &g->nodes[0], .kernel = kernel, .half = half};
     const vki_allocator *a = &vkb_libc_allocator;
     size_t n_in = (size_t)r.node->n_in + 1, n_out = (size_t)r.node->n_out + 1;
     r.uploads = vkb_calloc(a, n_in, sizeof *r.uploads);
@@ -209,10 +236,25 @@ vki_status gpu_run_node(vkr_device *dev, const gr_graph *g, const gpu_kernel *ke
     vkr_plan_destroy(&r.plan);
     vkr_weights_destroy(&r.weights);
     gpu_builder_free(&r.builder);
-    gpu_program_free(&r.program, g->allocator);
+    gpu_program_free(&r.program, r.g->allocator);
     vkb_free(a, r.uploads);
     vkb_free(a, r.upload_input);
     vkb_free(a, r.downloads);
     vkb_free(a, r.download_output);
     return status;
+}
+
+vki_status gpu_run_node(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
+                        const void *const *in, void *const *out, vki_error *err)
+{
+    return run_once((node_run){.device = dev, .g = g, .node = &g->nodes[0], .kernel = kernel, .half = half},
+                    in, out, err);
+}
+
+vki_status gpu_run_node_c4(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
+                           const void *const *in, void *const *out, vki_error *err)
+{
+    return run_once(
+        (node_run){.device = dev, .g = g, .node = &g->nodes[0], .kernel = kernel, .half = half, .c4 = true},
+        in, out, err);
 }

@@ -16,5 +16,9 @@ int gpu_run_messages(void); /* of the validation layer so far */
  * kernel does not fit, with its reason. */
 vki_status gpu_run_node(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
                         const void *const *in, void *const *out, vki_error *err);
+/* The same with every input of rank 2 or more that is no constant there in GPU_C4 too, as it would be after a
+ * kernel that works in slices of channels. */
+vki_status gpu_run_node_c4(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
+                           const void *const *in, void *const *out, vki_error *err);
 
 #endif
