@@ -45,7 +45,8 @@ vki_status picture_decode(picture *p, const void *bytes, size_t n, const char *n
     if (n > INT_MAX) return vkb_fail(err, VKI_E_FORMAT, "%s is too large for a picture: %zu bytes", name, n);
     /* the size first: decoding allocates by it */
     if (!n || !stbi_info_from_memory(bytes, (int)n, &width, &height, &channels))
-        return vkb_fail(err, VKI_E_FORMAT, "%s is no picture that can be read; PNG, JPEG and BMP can", name);
+        return vkb_fail(err, VKI_E_FORMAT, "%s is no picture that can be read (%s); PNG, JPEG and BMP can",
+                        name, n ? stbi_failure_reason() : "empty");
     VKB_TRY(check_size(width, height, name, VKI_E_FORMAT, err));
     uint8_t *rgb = stbi_load_from_memory(bytes, (int)n, &width, &height, &channels, 3);
     if (!rgb) return vkb_fail(err, VKI_E_FORMAT, "%s is damaged: %s", name, stbi_failure_reason());

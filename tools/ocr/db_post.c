@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const db_options db_defaults = {0.3f, 0.6f, 1.5, 3, 1000};
+const db_options db_defaults = {0.3f, 0.6f, 1.8, 3, 1000};
 
 typedef struct span { /* of one row of a core */
     int left, right;

@@ -46,7 +46,10 @@ static int extend(ocr_point *hull, int kept, int start, ocr_point next)
 int ocr_convex_hull(ocr_point *points, int n, ocr_point *hull)
 {
     qsort(points, (size_t)n, sizeof *points, by_x_then_y);
-    int kept = 0;
+    int distinct = 1, kept = 0;
+    for (int i = 1; i < n; i++)
+        if (by_x_then_y(&points[i], &points[distinct - 1]) != 0) points[distinct++] = points[i];
+    n = distinct;
     for (int i = 0; i < n; i++) kept = extend(hull, kept, 0, points[i]);
     int start = kept - 1; /* the way back begins at the last point */
     for (int i = n - 2; i >= 0; i--) kept = extend(hull, kept, start, points[i]);

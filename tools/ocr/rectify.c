@@ -63,7 +63,9 @@ vki_status ocr_rectify(const picture *from, const ocr_quad *quad, picture *out, 
         height = turned;
     }
     homography m;
-    if (!(width < 1e5 && height < 1e5) || !square_to_quad(p, &m))
+    bool finite = true;
+    for (int i = 0; i < 4; i++) finite = finite && isfinite(q[i].x) && isfinite(q[i].y);
+    if (!finite || !(width < 1e5 && height < 1e5) || !square_to_quad(p, &m))
         return vkb_fail(err, VKI_E_ARG, "a text box at (%.1f, %.1f) of %.1fx%.1f pixels has no area", q[0].x,
                         q[0].y, width, height);
     int w = (int)fmax(1, floor(width + 0.5)), h = (int)fmax(1, floor(height + 0.5));
