@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Classifies noise: the smallest complete use of vkinfer. Build: cc example.c $(pkg-config --cflags --libs
  * vkinfer) */
 #include <stdio.h>

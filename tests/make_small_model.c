@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writes the small network of tests/common/small_models.h as a .vkm: make_small_model OUT [SIZE] (no size: dynamic). */
+ * Writes the small network of tests/common/small_models.h as a .vkm: make_small_model OUT [SIZE] (no size:
+ * dynamic). */
 #include <stdio.h>
 #include <stdlib.h>
 
