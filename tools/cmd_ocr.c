@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * vkinfer ocr: reads the text of a picture. */
+#include "json.h"
 #include "ocr/annotate.h"
 #include "ocr/reader.h"
 #include "options.h"
@@ -7,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cjson/cJSON.h>
 
 typedef struct ocr_job {
     opt_engine engine;
@@ -51,15 +50,11 @@ static vki_status print_json(const ocr_job *job, const ocr_page *page, const vki
 {
     cJSON *root = cJSON_CreateObject(), *lines = cJSON_AddArrayToObject(root, "lines");
     cJSON_AddStringToObject(root, "image", job->image);
-    cJSON_AddStringToObject(root, "device", device->name);
+    cJSON_AddItemToObject(root, "device", device_json(device));
     cJSON_AddNumberToObject(root, "detect_ms", page->detect_ms);
     cJSON_AddNumberToObject(root, "recognize_ms", page->recognize_ms);
     for (int i = 0; i < page->count; i++) cJSON_AddItemToArray(lines, line_json(&page->lines[i]));
-    char *text = cJSON_Print(root);
-    vki_status status = text ? tool_write_text(NULL, text, err) : vkb_nomem(err, 0);
-    cJSON_free(text);
-    cJSON_Delete(root);
-    return status;
+    return json_write(root, NULL, err);
 }
 
 static void print_lines(const ocr_page *page, const vki_device_info *device)

@@ -58,6 +58,7 @@ static void draw_line_box(picture *on, const text_font *font, const layout *l, c
     draw_color color = color_of(line), glaze = color;
     glaze.opacity = 0.16f;
     draw_polygon(on, corners, 4, glaze);
+    draw_outline(on, corners, 4, 4.4 * l->unit, (draw_color){255, 255, 255, 0.8f}); /* seen on any ground */
     draw_outline(on, corners, 4, 2.2 * l->unit, color);
     double height = 17 * l->unit, width = (line < 9 ? 18 : line < 99 ? 24 : 32) * l->unit;
     double x = fmax(width / 2, corners[0].x - 0.25 * width),

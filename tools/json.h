@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the commands' JSON has in common. */
+#ifndef TOOL_JSON_H
+#define TOOL_JSON_H
+
+#include "tool.h"
+
+#include <cjson/cJSON.h>
+
+const char *
+device_kind_name(vki_device_kind kind); /* "cpu", "integrated", "discrete", "virtual", "software" */
+cJSON *device_json(const vki_device_info *device);
+
+/* Prints `root` to stdout (path NULL or "-") or into a file, and frees it. VKI_E_IO, VKI_E_NOMEM (`root` may
+ * be NULL). */
+vki_status json_write(cJSON *root, const char *path, vki_error *err);
+
+#endif
