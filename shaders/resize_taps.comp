@@ -1,0 +1,71 @@
+//! variant f32
+//! variant f16 STORE_F16=1
+//! variant x4_f32 GROUPS=1
+//! variant x4_f16 GROUPS=1 STORE_F16=1
+/* SPDX-License-Identifier: Apache-2.0
+ * Resize of two spatial dimensions: each output is a weighted sum of TAPS_H x TAPS_W inputs, whose positions and weights
+ * come from two tables (graph/ops/resize.h makes them, so all modes are here). One invocation an output element, in x4
+ * the four channels of a slice.
+ */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "lib/types.glsl"
+#include "lib/flat.glsl"
+
+layout(constant_id = 3) const int TAPS_H = 1; /* 1, 2 or 4 */
+layout(constant_id = 4) const int TAPS_W = 1;
+layout(constant_id = 5) const int CROP = 0; /* 1: rows and columns without a source show `outside` */
+
+struct Tap {
+    int at; /* -1: none */
+    float weight;
+};
+
+#if GROUPS
+#define VALUE   vec4
+#define LOAD(i) LD4(x, i)
+BUFFER_IN4(0, x);
+#else
+#define VALUE   float
+#define LOAD(i) LD(x, i)
+BUFFER_IN(0, x);
+#endif
+layout(set = 0, binding = 1, std430) readonly buffer TableH { Tap table_h[]; };
+layout(set = 0, binding = 2, std430) readonly buffer TableW { Tap table_w[]; };
+#if GROUPS
+BUFFER_OUT4(3, y);
+#else
+BUFFER_OUT(3, y);
+#endif
+
+layout(push_constant) uniform Push
+{
+    int units, in_h, in_w, out_h, out_w;
+    float outside;
+};
+
+void main()
+{
+    uint i = flat_index();
+    if (i >= uint(units)) return;
+    uint row = i / uint(out_w), plane = row / uint(out_h);
+    int ow = int(i - row * uint(out_w)) * TAPS_W, oh = int(row - plane * uint(out_h)) * TAPS_H;
+    VALUE sum = VALUE(0.0);
+    if (CROP == 1 && (table_h[oh].at < 0 || table_w[ow].at < 0)) {
+        sum = VALUE(outside);
+    } else if (TAPS_H == 1 && TAPS_W == 1) {
+        sum = LOAD((int(plane) * in_h + table_h[oh].at) * in_w + table_w[ow].at);
+    } else {
+        for (int h = 0; h < TAPS_H; h++) {
+            int base = (int(plane) * in_h + table_h[oh + h].at) * in_w;
+            VALUE across = VALUE(0.0);
+            for (int w = 0; w < TAPS_W; w++) across += table_w[ow + w].weight * LOAD(base + table_w[ow + w].at);
+            sum += table_h[oh + h].weight * across;
+        }
+    }
+#if GROUPS
+    ST4(y, i, sum);
+#else
+    ST(y, i, sum);
+#endif
+}
