@@ -9,10 +9,11 @@ bool gpu_prefers_c4(const gpu_builder *b, const gr_node *n)
     int only_c4 = 0, only_row = 0, rank = 0;
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == GR_NONE || gr_is_const(b->g, n->in[i])) continue;
+        rank = b->g->tensors[n->in[i]].rank;
+        if (b->row_buf[n->in[i]] < 0 && b->c4_buf[n->in[i]] < 0) continue; /* still on the host */
         bool c4 = gpu_has_layout(b, n->in[i], GPU_C4), row = gpu_has_layout(b, n->in[i], GPU_ROW);
         only_c4 += c4 && !row;
         only_row += row && !c4;
-        rank = b->g->tensors[n->in[i]].rank;
     }
     return rank >= 2 && (only_c4 > only_row || (only_c4 == only_row && rank == 4));
 }
