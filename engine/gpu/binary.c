@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operators of two operands. The output is in slices of channels where an operand of its shape is so already
+ * and the others can be read by sample, channel and position; else in rows. Max and Min of more than two
+ * inputs collect in the output. */
+#include "gpu/gpu.h"
+
+#include "graph/ops/schema.h"
+
+enum { ROW_DIMS = 6 };
+
+/* The order is that of the cases in shaders/lib/binary.glsl. */
+static const op_kind functions[] = {OP_Add, OP_Sub, OP_Mul, OP_Div, OP_Pow, OP_Max, OP_Min, OP_PRelu};
+
+static int function_of(op_kind op)
+{
+    for (int i = 0; i < (int)VKB_COUNT(functions); i++)
+        if (functions[i] == op) return i;
+    return -1;
+}
+
+typedef struct operand {
+    gpu_bind bind;
+    bool flat; /* read where the output is written */
+    int64_t sample, channel, position;
+} operand;
+
+/* ---- how an operand is read ---- */
+
+/* Size of `x` along dimension d of `y`, to which it is broadcast. */
+static int64_t size_at(const gr_tensor *x, const gr_tensor *y, int d)
+{
+    int own = d - (y->rank - x->rank);
+    return own < 0 ? 1 : x->dims[own];
+}
+
+/* Strides by sample, channel and position; false if only some of the spatial dimensions repeat. */
+static bool channel_strides(const gr_tensor *x, const gr_tensor *y, operand *o)
+{
+    int64_t spatial = 1, own = 1;
+    for (int d = 2; d < y->rank; d++) {
+        spatial *= y->dims[d];
+        own *= size_at(x, y, d);
+    }
+    if (y->rank < 2 || (own != 1 && own != spatial)) return false;
+    o->flat = false;
+    o->position = own != 1;
+    o->channel = size_at(x, y, 1) == 1 ? 0 : own;
+    o->sample = size_at(x, y, 0) == 1 ? 0 : size_at(x, y, 1) * own;
+    return true;
+}
+
+typedef struct row_plan { /* innermost dimension first */
+    int rank;
+    int64_t dims[GR_MAX_RANK], a[GR_MAX_RANK], b[GR_MAX_RANK];
+} row_plan;
+
+static void row_strides(const gr_tensor *x, const gr_tensor *y, int64_t strides[GR_MAX_RANK])
+{
+    int64_t stride = 1;
+    for (int d = y->rank - 1; d >= 0; d--) {
+        int64_t size = size_at(x, y, d);
+        strides[d] = size == 1 ? 0 : stride;
+        stride *= size;
+    }
+}
+
+/* Neighbouring dimensions that both operands walk as one become one. */
+static row_plan plan_rows(const gr_tensor *a, const gr_tensor *b, const gr_tensor *y)
+{
+    row_plan p = {.rank = 0};
+    int64_t sa[GR_MAX_RANK], sb[GR_MAX_RANK];
+    row_strides(a, y, sa);
+    row_strides(b, y, sb);
+    for (int d = y->rank - 1; d >= 0; d--) {
+        if (y->dims[d] == 1) continue;
+        int k = p.rank - 1;
+        if (k >= 0 && sa[d] == p.a[k] * p.dims[k] && sb[d] == p.b[k] * p.dims[k]) {
+            p.dims[k] *= y->dims[d];
+            continue;
+        }
+        p.dims[p.rank] = y->dims[d];
+        p.a[p.rank] = sa[d];
+        p.b[p.rank++] = sb[d];
+    }
+    if (p.rank == 0) p = (row_plan){.rank = 1, .dims = {1}};
+    return p;
+}
+
+static const gr_tensor *tensor_in(const gpu_builder *b, const gr_node *n, int i)
+{
+    return &b->g->tensors[n->in[i]];
+}
+
+static const gr_tensor *tensor_out(const gpu_builder *b, const gr_node *n)
+{
+    return &b->g->tensors[n->out[0]];
+}
+
+static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    const gr_tensor *y = tensor_out(b, n);
+    int inputs = op_own_inputs(n);
+    for (int i = 0; i < inputs; i++) {
+        const gr_tensor *x = tensor_in(b, n, i);
+        *why = "a constant that is no float";
+        if (!gpu_is_float(x->dtype)) return false;
+        *why = "more than six dimensions that are broadcast differently";
+        const gr_tensor *other = i == 0   ? tensor_in(b, n, inputs > 1 ? 1 : 0)
+                                 : i == 1 ? tensor_in(b, n, 0)
+                                          : y;
+        if (plan_rows(other, x, y).rank > ROW_DIMS) return false;
+    }
+    return true;
+}
+
+/* ---- dispatches ---- */
+
+static bool slices_pay(const gpu_builder *b, const gr_node *n)
+{
+    const gr_tensor *y = tensor_out(b, n);
+    bool there = false;
+    operand o;
+    for (int i = 0; i < op_own_inputs(n); i++) {
+        const gr_tensor *x = tensor_in(b, n, i);
+        if (!channel_strides(x, y, &o)) return false;
+        there = there || (gr_same_shape(x, y) && !x->data && gpu_has_layout(b, n->in[i], GPU_C4));
+    }
+    return there;
+}
+
+static bool rows_agree(const gpu_builder *b, const gr_node *n)
+{
+    for (int i = 0; i < op_own_inputs(n); i++) {
+        const gr_tensor *x = tensor_in(b, n, i);
+        if (!gr_same_shape(x, tensor_out(b, n)) && gr_elements(x) != 1) return false;
+    }
+    return true;
+}
+
+static operand read_in(gpu_builder *b, const gr_node *n, int i, gpu_layout layout)
+{
+    const gr_tensor *x = tensor_in(b, n, i), *y = tensor_out(b, n);
+    operand o = {.flat = gr_same_shape(x, y) && gpu_has_layout(b, n->in[i], layout)};
+    if (layout == GPU_ROW) o.flat = gr_same_shape(x, y);
+    if (!o.flat && layout == GPU_C4) channel_strides(x, y, &o);
+    o.bind = gpu_in(b, n, i, o.flat ? layout : GPU_ROW);
+    return o;
+}
+
+static void emit_vec4(gpu_builder *b, const gr_node *n, const operand *x, const operand *y, gpu_layout layout)
+{
+    const gr_tensor *t = tensor_out(b, n);
+    int64_t batch, channels = 4, slices = 1, spatial = vkb_ceil_div(gr_elements(t), 4), count = spatial;
+    if (layout == GPU_C4) {
+        gpu_c4_dims(t, &batch, &channels, &slices, &spatial);
+        count = batch * slices * spatial;
+    }
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, binary_vec4));
+    gpu_grid_flat(b, d, count);
+    const gpu_bind in[] = {x->bind, x->bind, y->bind, y->bind};
+    for (int i = 0; i < 4; i++) gpu_bind_add(d, in[i], GPU_READ);
+    const int64_t words[] = {count,      channels,    slices,    spatial,    channels % 4 != 0, x->sample,
+                             x->channel, x->position, y->sample, y->channel, y->position};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    gpu_epilogue(b, d, n, layout, x->bind);
+    gpu_spec(d, (uint32_t)function_of(n->op));
+    gpu_spec(d, !x->flat);
+    gpu_spec(d, !y->flat);
+    gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
+}
+
+static void emit_row(gpu_builder *b, const gr_node *n, gpu_bind x, gpu_bind y, const row_plan *p)
+{
+    int64_t count = gr_elements(tensor_out(b, n));
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, binary_row));
+    gpu_grid_flat(b, d, count);
+    gpu_bind_add(d, x, GPU_READ);
+    gpu_bind_add(d, y, GPU_READ);
+    gpu_push(d, count);
+    const int64_t *const lists[] = {p->dims, p->a, p->b};
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < ROW_DIMS; i++) gpu_push(d, i < p->rank ? lists[k][i] : k == 0);
+    gpu_epilogue(b, d, n, GPU_ROW, x);
+    gpu_spec(d, (uint32_t)function_of(n->op));
+    gpu_spec(d, (uint32_t)p->rank);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
+}
+
+static void emit(gpu_builder *b, const gr_node *n)
+{
+    const gr_tensor *y = tensor_out(b, n);
+    int inputs = op_own_inputs(n);
+    gpu_layout layout = slices_pay(b, n) ? GPU_C4 : GPU_ROW;
+    bool vec4 = layout == GPU_C4 || rows_agree(b, n);
+    operand so_far = read_in(b, n, 0, layout);
+    const gr_tensor *shape = tensor_in(b, n, 0);
+    for (int i = inputs > 1 ? 1 : 0; i < inputs; i++) { /* a single input is taken twice */
+        operand next = read_in(b, n, i, layout);
+        if (vec4) {
+            emit_vec4(b, n, &so_far, &next, layout);
+        } else {
+            row_plan p = plan_rows(shape, tensor_in(b, n, i), y);
+            emit_row(b, n, so_far.bind, next.bind, &p);
+        }
+        so_far = (operand){.bind = gpu_out(b, n, 0, layout), .flat = true};
+        shape = y;
+    }
+}
+
+static const gpu_kernel kernels[] = {{"binary_broadcast", fits, emit}, {0}};
+const gpu_op gpu_op_binary = {kernels};
