@@ -48,7 +48,6 @@ vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int coun
     if (*barrier) h->n_seen = 0;
     if (!VKB_GROW(h->allocator, h->seen, h->cap_seen, h->n_seen + count))
         return vkb_nomem(err, (uint64_t)(h->n_seen + count) * sizeof *h->seen);
-    for (int i = 0; i < count; i++)
-        h->seen[h->n_seen++] = accesses[i];
+    for (int i = 0; i < count; i++) h->seen[h->n_seen++] = accesses[i];
     return VKI_OK;
 }

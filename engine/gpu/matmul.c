@@ -70,7 +70,8 @@ static bool fits_tile(const gpu_builder *b, const gr_node *n, const char **why)
         const gr_tensor *t = &b->g->tensors[n->in[i]];
         bool split = i == 1 && p.constant_b;
         if (!gpu_is_float(t->dtype)) return false;
-        if (!split && gpu_layout_bytes(t, GPU_ROW, b->half) > b->limits->max_range) return false;
+        uint64_t bytes = split ? (uint64_t)p.k * (b->half ? 8 : 16) : gpu_layout_bytes(t, GPU_ROW, b->half);
+        if (bytes > b->limits->max_range) return false;
     }
     return true;
 }

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { LARGEST_TILE = 4 }; /* slices, of those in conv_tile.c */
+
 static void put(void *dst, int64_t at, float value, uint32_t half)
 {
     if (half)
@@ -45,6 +47,11 @@ bool gpu_conv_shape_of(const op_window *w, int32_t tile_slices, bool transposed,
     return true;
 }
 
+static uint64_t tile_bytes(const gpu_conv_shape *s, bool half)
+{
+    return (uint64_t)s->taps * (uint64_t)s->depth * (uint64_t)s->tile_slices * 16 * (half ? 2 : 4);
+}
+
 bool gpu_conv_window(const gpu_builder *b, const gr_node *n, op_window *w, const char **why)
 {
     *why = "more than two spatial dimensions";
@@ -53,12 +60,9 @@ bool gpu_conv_window(const gpu_builder *b, const gr_node *n, op_window *w, const
     if (!gr_is_const(b->g, n->in[1]) || (op_has_own(n, 2) && !gr_is_const(b->g, n->in[2]))) return false;
     *why = "more channels or kernel positions than 32-bit addresses reach";
     gpu_conv_shape s;
-    return gpu_conv_shape_of(w, 4, n->op == OP_ConvTranspose, &s);
-}
-
-static uint64_t tile_bytes(const gpu_conv_shape *s, bool half)
-{
-    return (uint64_t)s->taps * (uint64_t)s->depth * (uint64_t)s->tile_slices * 16 * (half ? 2 : 4);
+    if (!gpu_conv_shape_of(w, LARGEST_TILE, n->op == OP_ConvTranspose, &s)) return false;
+    *why = "the weights of a few output channels are larger than one storage buffer binding of this device";
+    return tile_bytes(&s, b->half) <= b->limits->max_range;
 }
 
 int32_t gpu_conv_tiles_in_range(gpu_builder *b, const gpu_conv_shape *s)
