@@ -60,3 +60,20 @@ void cpu_parallel_elements(const cpu_call *c, int64_t count, cpu_range_fn fn)
     elements e = {c, count, fn};
     vkb_parallel_for(c->pool, vkb_ceil_div(count, LINE), CPU_GRAIN_ELEMENTS / LINE, on_lines, &e);
 }
+
+enum { SUM_BLOCK = 2048 };
+
+double cpu_row_sum(const cpu_micro *m, const float *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i += SUM_BLOCK) sum += (double)m->sum(x + i, vkb_min(SUM_BLOCK, n - i));
+    return sum;
+}
+
+double cpu_row_sum_sq(const cpu_micro *m, const float *x, int64_t n, float mean)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i += SUM_BLOCK)
+        sum += (double)m->sum_sq(x + i, vkb_min(SUM_BLOCK, n - i), mean);
+    return sum;
+}

@@ -12,6 +12,10 @@ const void *cpu_own_input(const cpu_call *c, int i); /* NULL if absent, or if th
 const float *cpu_residual(const cpu_call *c);        /* NULL if the epilogue has none */
 bool cpu_has_epilogue(const gr_node *n);
 
+/* Sums of a row of any length: blocks in fp32, their sums in double. */
+double cpu_row_sum(const cpu_micro *m, const float *x, int64_t n);
+double cpu_row_sum_sq(const cpu_micro *m, const float *x, int64_t n, float mean); /* of (x - mean)^2 */
+
 /* Elementwise loops: fn gets ranges of whole cache lines. */
 typedef void (*cpu_range_fn)(const cpu_call *c, int64_t begin, int64_t end);
 void cpu_parallel_elements(const cpu_call *c, int64_t count, cpu_range_fn fn);
@@ -22,6 +26,15 @@ void cpu_parallel_elements(const cpu_call *c, int64_t count, cpu_range_fn fn);
     vki_status cpu_##name##_prepare(cpu_prep *p, vki_error *err);                                            \
     void cpu_##name##_run(const cpu_call *c);
 CPU_KERNEL(conv2d_gemm)
+CPU_KERNEL(conv2d_depthwise)
+CPU_KERNEL(deconv2d_phases)
+CPU_KERNEL(pool_window)
+CPU_KERNEL(pool_global)
+CPU_KERNEL(matmul_gemm)
+CPU_KERNEL(unary_map)
+CPU_KERNEL(binary_rows)
+CPU_KERNEL(norm_rows)
+CPU_KERNEL(softmax_rows)
 #undef CPU_KERNEL
 
 #endif

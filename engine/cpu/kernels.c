@@ -12,11 +12,11 @@
         0                                                                                                    \
     }
 
-const cpu_kernel cpu_conv2d_kernels[] = {KERNEL(conv2d_gemm), END};
-const cpu_kernel cpu_deconv2d_kernels[] = {END};
-const cpu_kernel cpu_pool_kernels[] = {END};
-const cpu_kernel cpu_matmul_kernels[] = {END};
-const cpu_kernel cpu_unary_kernels[] = {END};
-const cpu_kernel cpu_binary_kernels[] = {END};
-const cpu_kernel cpu_norm_kernels[] = {END};
-const cpu_kernel cpu_softmax_kernels[] = {END};
+const cpu_kernel cpu_conv2d_kernels[] = {KERNEL(conv2d_depthwise), KERNEL(conv2d_gemm), END};
+const cpu_kernel cpu_deconv2d_kernels[] = {KERNEL(deconv2d_phases), END};
+const cpu_kernel cpu_pool_kernels[] = {KERNEL(pool_window), KERNEL(pool_global), END};
+const cpu_kernel cpu_matmul_kernels[] = {KERNEL(matmul_gemm), END};
+const cpu_kernel cpu_unary_kernels[] = {KERNEL(unary_map), END};
+const cpu_kernel cpu_binary_kernels[] = {KERNEL(binary_rows), END};
+const cpu_kernel cpu_norm_kernels[] = {KERNEL(norm_rows), END};
+const cpu_kernel cpu_softmax_kernels[] = {KERNEL(softmax_rows), END};

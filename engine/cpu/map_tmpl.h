@@ -84,7 +84,7 @@ V8_INLINE v8 unary_one(v8 x, cpu_unary_op op, v8 alpha)
     case CPU_EXP:
         return v8_exp(x);
     case CPU_ELU:
-        return v8_select_lt(x, v8_set1(0), v8_mul(alpha, v8_sub(v8_exp(x), v8_set1(1))), x);
+        return v8_select_lt(x, v8_set1(0), v8_mul(alpha, v8_expm1_negative(x)), x);
     case CPU_ERF:
         return v8_erf(x);
     case CPU_SQRT:
@@ -150,9 +150,9 @@ V8_INLINE v8 binary_one(v8 a, v8 b, cpu_binary_op op)
     case CPU_DIV:
         return v8_div(a, b);
     case CPU_MAX:
-        return v8_max(a, b);
+        return v8_if_nan(a, v8_max(a, b));
     case CPU_MIN:
-        return v8_min(a, b);
+        return v8_if_nan(a, v8_min(a, b));
     case CPU_PRELU:
         return v8_select_lt(a, v8_set1(0), v8_mul(a, b), a);
     case CPU_BINARY_COUNT:

@@ -3,23 +3,35 @@
  * largest error (Lawson), of each function on the interval named, made with double arithmetic. Largest
  * errors measured over all floats of the range are in tests/cpu_kernels_test.c. */
 
-/* exp(x) = 2^n exp(r), r = x - n ln 2 in [-0.347, 0.347]; exp(r) = 1 + r + r^2 Q(r). Relative error below
- * 1.5e-7; overflows to infinity, underflows to 0, NaN stays NaN. */
-V8_INLINE v8 v8_exp(v8 x)
+/* exp(x) = 2^n exp(r), r = x - n ln 2 in [-0.347, 0.347]: *n and exp(r) - 1 = r + r^2 Q(r), for |x| < 120. */
+V8_INLINE v8 v8_exp_parts(v8 x, v8 *n)
 {
-    x = v8_min(v8_set1(89.0f), v8_max(v8_set1(-105.0f), x));
-    v8 n = v8_round_small(v8_mul(x, v8_set1(1.44269504f)));
-    v8 r = v8_fma(n, v8_set1(-0.693359375f), x); /* ln 2 in two parts; n times the first is exact */
-    r = v8_fma(n, v8_set1(2.12194440e-4f), r);
+    *n = v8_round_small(v8_mul(x, v8_set1(1.44269504f)));
+    v8 r = v8_fma(*n, v8_set1(-0.693359375f), x); /* ln 2 in two parts; n times the first is exact */
+    r = v8_fma(*n, v8_set1(2.12194440e-4f), r);
     v8 q = v8_set1(1.9790304e-4f);
     q = v8_fma(q, r, v8_set1(1.3944705e-3f));
     q = v8_fma(q, r, v8_set1(8.3334977e-3f));
     q = v8_fma(q, r, v8_set1(4.1666295e-2f));
     q = v8_fma(q, r, v8_set1(0.16666666f));
     q = v8_fma(q, r, v8_set1(0.5f));
-    v8 y = v8_add(v8_fma(v8_mul(r, r), q, r), v8_set1(1));
+    return v8_fma(v8_mul(r, r), q, r);
+}
+
+/* Relative error below 1.5e-7; overflows to infinity, underflows to 0, NaN stays NaN. */
+V8_INLINE v8 v8_exp(v8 x)
+{
+    v8 n, y = v8_exp_parts(v8_min(v8_set1(89.0f), v8_max(v8_set1(-105.0f), x)), &n);
     v8 half = v8_round_small(v8_mul(n, v8_set1(0.5f))); /* 2^n in two steps: n leaves the range of floats */
-    return v8_mul(v8_mul(y, v8_pow2(half)), v8_pow2(v8_sub(n, half)));
+    return v8_mul(v8_mul(v8_add(y, v8_set1(1)), v8_pow2(half)), v8_pow2(v8_sub(n, half)));
+}
+
+/* exp(x) - 1 for x <= 0, without the loss of subtracting: 2^n (exp(r) - 1) + (2^n - 1). */
+V8_INLINE v8 v8_expm1_negative(v8 x)
+{
+    v8 n, y = v8_exp_parts(v8_min(v8_set1(0), v8_max(v8_set1(-30.0f), x)), &n);
+    v8 scale = v8_pow2(n);
+    return v8_fma(y, scale, v8_sub(scale, v8_set1(1)));
 }
 
 V8_INLINE v8 v8_sigmoid(v8 x)

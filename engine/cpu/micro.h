@@ -46,8 +46,8 @@ typedef enum cpu_binary_op {
     CPU_SUB,
     CPU_MUL,
     CPU_DIV,
-    CPU_MAX,
-    CPU_MIN,
+    CPU_MAX,   /* NaN if either is */
+    CPU_MIN,   /* so too */
     CPU_PRELU, /* a < 0 ? a b : a */
     CPU_BINARY_COUNT
 } cpu_binary_op;

@@ -98,6 +98,10 @@ V8_INLINE v8 v8_select_lt(v8 a, v8 b, v8 yes, v8 no)
 {
     return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
 }
+V8_INLINE v8 v8_if_nan(v8 a, v8 no)
+{
+    return _mm256_blendv_ps(no, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+}
 V8_INLINE v8 v8_round_small(v8 a)
 {
     return v8_round(a);

@@ -110,6 +110,10 @@ V8_INLINE v8 v8_select_lt(v8 a, v8 b, v8 yes, v8 no) /* a < b ? yes : no */
 {
     V8_EACH(a.f[i] < b.f[i] ? yes.f[i] : no.f[i]);
 }
+V8_INLINE v8 v8_if_nan(v8 a, v8 no) /* a where it is NaN, else `no` */
+{
+    V8_EACH(isnan(a.f[i]) ? a.f[i] : no.f[i]);
+}
 /* x rounded to the nearest integer, for |x| < 2^22: adding 1.5 2^23 leaves no bits for a fraction. */
 V8_INLINE v8 v8_round_small(v8 a)
 {

@@ -59,7 +59,8 @@ gr_node *node_check_node(node_check *c, op_kind op)
 static void add_epilogue(node_check *c, gr_node *n)
 {
     n->epilogue.act = (gr_act)node_check_random(c, 0, GR_ACT_COUNT - 1);
-    n->epilogue.residual = (gr_residual)node_check_random(c, 0, 2);
+    if (op_get(n->op)->flags & OP_CAN_RESIDUAL)
+        n->epilogue.residual = (gr_residual)node_check_random(c, 0, 2);
     bool clip = n->epilogue.act == GR_ACT_CLIP;
     n->epilogue.alpha = clip ? -0.5f : 0.2f;
     n->epilogue.beta = clip ? 0.75f : 0.5f;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/bands.h"
+
+#include "cpu/conv2d_gemm.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    BAND_FLOATS = 5 * 1024, /* 20 KiB: a band stays in the first-level cache beside its output rows */
+    MOST_TAPS = 4096,
+    MOST_FLOATS = 1 << 22 /* of a band of one row: larger windows are left to the reference */
+};
+
+static int64_t window_height(const op_window *w)
+{
+    return (w->kernel_h - 1) * w->dilation_h + 1;
+}
+
+static int64_t phase_floats(const op_window *w)
+{
+    return (int64_t)vkb_round_up((uint64_t)w->out_w, 8) + (w->kernel_w - 1) * w->dilation_w / w->stride_w;
+}
+
+bool cpu_bands_fit(const op_window *w)
+{
+    return cpu_conv_fits(w) && w->kernel_h <= MOST_TAPS / w->kernel_w && w->stride_w <= MOST_TAPS &&
+           window_height(w) <= MOST_FLOATS / (phase_floats(w) * w->stride_w);
+}
+
+vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_arena *arena, vki_error *err)
+{
+    const size_t taps = (size_t)(w->kernel_h * w->kernel_w);
+    *b = (cpu_bands){.w = *w, .micro = cpu_micro_get(), .fill = fill, .phase = phase_floats(w)};
+    b->row = b->phase * w->stride_w;
+    int64_t room = BAND_FLOATS / b->row - window_height(w);
+    b->rows = vkb_max(1, vkb_min(w->out_h, room / w->stride_h + 1));
+    b->count = vkb_ceil_div(w->out_h, b->rows);
+    b->rows = vkb_ceil_div(w->out_h, b->count); /* even bands */
+    b->count = vkb_ceil_div(w->out_h, b->rows);
+    b->in_rows = (b->rows - 1) * w->stride_h + window_height(w);
+    b->offset = vkb_arena_alloc(arena, taps * sizeof *b->offset);
+    if (!b->offset) return vkb_nomem(err, taps * sizeof *b->offset);
+    for (int64_t y = 0; y < w->kernel_h; y++)
+        for (int64_t x = 0; x < w->kernel_w; x++) {
+            int64_t at = x * w->dilation_w;
+            b->offset[y * w->kernel_w + x] =
+                (int32_t)(y * w->dilation_h * b->row + at % w->stride_w * b->phase + at / w->stride_w);
+        }
+    for (int j = 0; j < 8; j++) {
+        b->lanes.offset[j] = j * (int32_t)w->stride_w;
+        b->lanes.mask[j] = -1;
+    }
+    return VKI_OK;
+}
+
+uint64_t cpu_bands_floats(const cpu_bands *b)
+{
+    return vkb_round_up((uint64_t)(b->in_rows * b->row), 16);
+}
+
+int64_t cpu_bands_grain(const cpu_bands *b)
+{
+    enum { GRAIN_MACS = 50000, COPY_COST = 2 }; /* copying costs about as much as two taps */
+    int64_t macs = b->rows * b->w.out_w * (b->w.kernel_h * b->w.kernel_w + COPY_COST);
+    return vkb_ceil_div(GRAIN_MACS, macs);
+}
+
+static void set(float *p, int64_t n, float value)
+{
+    for (int64_t i = 0; i < n; i++) p[i] = value;
+}
+
+static int64_t limit(int64_t v, int64_t low, int64_t high)
+{
+    return vkb_max(low, vkb_min(v, high));
+}
+
+static void load_phase(const cpu_bands *b, float *dst, const float *row, int64_t p)
+{
+    const op_window *w = &b->w;
+    const int64_t stride = w->stride_w, shift = p - w->pad_left; /* element i is row[i * stride + shift] */
+    int64_t first = limit(vkb_ceil_div(-shift, stride), 0, b->phase);
+    int64_t end = limit(vkb_ceil_div(w->in_w - shift, stride), first, b->phase);
+    set(dst, first, b->fill);
+    set(dst + end, b->phase - end, b->fill);
+    if (first == end) return;
+    const float *src = row + first * stride + shift;
+    dst += first;
+    int64_t n = end - first;
+    if (stride == 1) {
+        memcpy(dst, src, (size_t)n * sizeof *dst);
+        return;
+    }
+    b->micro->gather(dst, 8, src, 8 * stride, n / 8, &b->lanes);
+    for (int64_t i = n / 8 * 8; i < n; i++) dst[i] = src[i * stride];
+}
+
+cpu_taps cpu_bands_load(const cpu_bands *b, float *scratch, const float *plane, int64_t band)
+{
+    const op_window *w = &b->w;
+    const int64_t y0 = band * b->rows, rows = vkb_min(b->rows, w->out_h - y0);
+    const int64_t in_rows = (rows - 1) * w->stride_h + window_height(w);
+    for (int64_t r = 0; r < in_rows; r++) {
+        int64_t y = y0 * w->stride_h - w->pad_top + r;
+        if (y < 0 || y >= w->in_h) {
+            set(scratch + r * b->row, b->row, b->fill);
+            continue;
+        }
+        for (int64_t p = 0; p < w->stride_w; p++)
+            load_phase(b, scratch + r * b->row + p * b->phase, plane + y * w->in_w, p);
+    }
+    return (cpu_taps){.x = scratch,
+                      .y_row = w->out_w,
+                      .x_row = w->stride_h * b->row,
+                      .rows = rows,
+                      .cols = w->out_w,
+                      .offset = b->offset,
+                      .count = (int)(w->kernel_h * w->kernel_w),
+                      .low = -INFINITY,
+                      .high = INFINITY};
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One filter a channel (or several: a channel multiplier). Weights are used where they lie. */
+#include "cpu/bands.h"
+#include "cpu/fast.h"
+
+#include <math.h>
+
+bool cpu_conv2d_depthwise_fits(const gr_graph *g, const gr_node *n)
+{
+    op_window w;
+    return cpu_all_f32(g, n) && op_window_of(g, n, &w) && w.group == w.in_c && w.group > 1 &&
+           cpu_bands_fit(&w);
+}
+
+vki_status cpu_conv2d_depthwise_prepare(cpu_prep *p, vki_error *err)
+{
+    cpu_bands *b = vkb_arena_alloc(p->arena, sizeof *b);
+    op_window w;
+    if (!b) return vkb_nomem(err, sizeof *b);
+    if (!op_window_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    VKB_TRY(cpu_bands_plan(b, &w, 0, p->arena, err));
+    p->state = b;
+    p->scratch_bytes = cpu_bands_floats(b) * sizeof(float) * (uint64_t)p->threads;
+    return VKI_OK;
+}
+
+/* One filter over a loaded band. */
+static void filter_band(const cpu_call *c, const cpu_bands *b, cpu_taps t, int64_t batch, int64_t channel,
+                        int64_t band)
+{
+    const op_window *w = &b->w;
+    const gr_epilogue *e = &c->n->epilogue;
+    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
+    const int64_t first = ((batch * w->out_c + channel) * w->out_h + band * b->rows) * w->out_w;
+    const bool clamps = !residual && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
+    t.y = (float *)c->out[0] + first;
+    t.weight = (const float *)c->in[1] + channel * t.count;
+    t.bias = bias ? bias[channel] : 0;
+    if (clamps) {
+        t.low = e->act == GR_ACT_RELU ? 0 : e->alpha;
+        t.high = e->act == GR_ACT_RELU ? INFINITY : e->beta;
+    }
+    b->micro->taps_sum(&t);
+    if (!clamps && cpu_has_epilogue(c->n))
+        b->micro->epilogue(t.y, t.y, residual ? residual + first : NULL, t.rows * t.cols, e);
+}
+
+static void on_bands(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const cpu_call *c = arg;
+    const cpu_bands *b = c->state;
+    const op_window *w = &b->w;
+    const int64_t filters = w->out_c / w->in_c;
+    float *scratch = (float *)c->scratch + (uint64_t)thread * cpu_bands_floats(b);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t plane = i / b->count, band = i % b->count, channel = plane % w->in_c;
+        cpu_taps t = cpu_bands_load(b, scratch, (const float *)c->in[0] + plane * w->in_h * w->in_w, band);
+        for (int64_t f = 0; f < filters; f++)
+            filter_band(c, b, t, plane / w->in_c, channel * filters + f, band);
+    }
+}
+
+void cpu_conv2d_depthwise_run(const cpu_call *c)
+{
+    const cpu_bands *b = c->state;
+    cpu_call call = *c;
+    vkb_parallel_for(c->pool, b->w.batch * b->w.in_c * b->count, cpu_bands_grain(b), on_bands, &call);
+}

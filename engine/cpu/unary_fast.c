@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Unary operators: the activations through the epilogue's micro-kernel, the rest through its own or libm. */
+#include "cpu/fast.h"
+
+#include <math.h>
+
+typedef enum unary_way { WAY_NONE = 0, WAY_EPILOGUE, WAY_MICRO, WAY_LIBM } unary_way;
+
+typedef struct unary_state {
+    const cpu_micro *micro;
+    unary_way way;
+    gr_epilogue epilogue;
+    cpu_unary_op op;
+    float (*fn)(float);
+    float alpha;
+} unary_state;
+
+static float softplus(float x)
+{
+    return fmaxf(x, 0) + log1pf(expf(-fabsf(x)));
+}
+
+static unary_state by_epilogue(gr_act act, float alpha, float beta)
+{
+    return (unary_state){.way = WAY_EPILOGUE, .epilogue = {.act = act, .alpha = alpha, .beta = beta}};
+}
+
+static unary_state by_micro(cpu_unary_op op, float alpha)
+{
+    return (unary_state){.way = WAY_MICRO, .op = op, .alpha = alpha};
+}
+
+static unary_state by_libm(float (*fn)(float))
+{
+    return (unary_state){.way = WAY_LIBM, .fn = fn};
+}
+
+static unary_state state_of(const gr_graph *g, const gr_node *n)
+{
+    const op_unary_attrs none = {0}, *a = n->attrs ? n->attrs : &none;
+    float low, high;
+    switch (n->op) {
+    case OP_Relu:
+        return by_epilogue(GR_ACT_RELU, 0, 0);
+    case OP_LeakyRelu:
+        return by_epilogue(GR_ACT_LEAKY, a->alpha, 0);
+    case OP_Clip:
+        if (!op_clip_range(g, n, &low, &high)) return (unary_state){0};
+        return by_epilogue(GR_ACT_CLIP, low, high);
+    case OP_Sigmoid:
+        return by_epilogue(GR_ACT_SIGMOID, 0, 0);
+    case OP_Tanh:
+        return by_epilogue(GR_ACT_TANH, 0, 0);
+    case OP_HardSigmoid:
+        return by_epilogue(GR_ACT_HARDSIGMOID, a->alpha, a->beta);
+    case OP_HardSwish:
+        return by_epilogue(GR_ACT_HARDSWISH, 0, 0);
+    case OP_Silu:
+        return by_epilogue(GR_ACT_SILU, 0, 0);
+    case OP_Elu:
+        return by_micro(CPU_ELU, a->alpha);
+    case OP_Exp:
+        return by_micro(CPU_EXP, 0);
+    case OP_Erf:
+        return by_micro(CPU_ERF, 0);
+    case OP_Sqrt:
+        return by_micro(CPU_SQRT, 0);
+    case OP_Reciprocal:
+        return by_micro(CPU_RECIPROCAL, 0);
+    case OP_Abs:
+        return by_micro(CPU_ABS, 0);
+    case OP_Neg:
+        return by_micro(CPU_NEG, 0);
+    case OP_Floor:
+        return by_micro(CPU_FLOOR, 0);
+    case OP_Ceil:
+        return by_micro(CPU_CEIL, 0);
+    case OP_Round:
+        return by_micro(CPU_ROUND, 0);
+    case OP_Log:
+        return by_libm(logf);
+    case OP_Sin:
+        return by_libm(sinf);
+    case OP_Cos:
+        return by_libm(cosf);
+    case OP_Softplus:
+        return by_libm(softplus);
+    default:
+        return (unary_state){0};
+    }
+}
+
+bool cpu_unary_map_fits(const gr_graph *g, const gr_node *n)
+{
+    return cpu_all_f32(g, n) && !cpu_has_epilogue(n) && state_of(g, n).way != WAY_NONE;
+}
+
+vki_status cpu_unary_map_prepare(cpu_prep *p, vki_error *err)
+{
+    unary_state *s = vkb_arena_alloc(p->arena, sizeof *s);
+    if (!s) return vkb_nomem(err, sizeof *s);
+    *s = state_of(p->g, p->n);
+    s->micro = cpu_micro_get();
+    p->state = s;
+    return VKI_OK;
+}
+
+static void on_range(const cpu_call *c, int64_t begin, int64_t end)
+{
+    const unary_state *s = c->state;
+    const float *x = (const float *)c->in[0] + begin;
+    float *y = (float *)c->out[0] + begin;
+    const int64_t n = end - begin;
+    if (s->way == WAY_EPILOGUE)
+        s->micro->epilogue(y, x, NULL, n, &s->epilogue);
+    else if (s->way == WAY_MICRO)
+        s->micro->unary(y, x, n, s->op, s->alpha);
+    else
+        for (int64_t i = 0; i < n; i++) y[i] = s->fn(x[i]);
+}
+
+void cpu_unary_map_run(const cpu_call *c)
+{
+    cpu_parallel_elements(c, gr_elements(&c->g->tensors[c->n->out[0]]), on_range);
+}
