@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What `vkinfer verify` is made of. */
+#ifndef VERIFY_H
+#define VERIFY_H
+
+#include "options.h"
+
+typedef struct verify_totals {
+    int passed, failed, skipped;
+} verify_totals;
+
+typedef struct verify_job {
+    vki_context *context;
+    vki_session_options session; /* shapes come from the data, where there is data */
+    double rtol;
+    verify_totals totals;
+} verify_job;
+
+/* ---- verify_data.c: against stored results. Each prints a line a data set and counts it. ---- */
+/* All data sets of `folder` with the model; `label` is how the lines call it. */
+void verify_folder(verify_job *job, const char *model_path, const char *folder, const char *label);
+/* Prints "PASS <label>  <details>" and counts; verdict: "PASS", "FAIL" or "SKIP". */
+void verify_line(verify_job *job, const char *verdict, const char *label, const char *format, ...)
+    VKB_PRINTF(4, 5);
+
+/* ---- verify_nodes.c: the device against the reference, node by node, on random input ---- */
+int verify_nodes(verify_job *job, const char *model_path); /* an exit code */
+
+/* ---- verify_input.c ---- */
+/* Reproducible values: floats in [-1, 1), integers and truth values 0 or 1 (valid indices, tokens and masks).
+ */
+void verify_random(void *data, vki_dtype dtype, uint64_t count, uint64_t seed);
+uint64_t verify_elements(const vki_tensor_info *info);
+/* Writes random values to every input of the session. */
+vki_status verify_write_random(vki_session *session, int inputs, vki_error *err);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A model against stored inputs and outputs. */
+#include "verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "testdata.h"
+
+void verify_line(verify_job *job, const char *verdict, const char *label, const char *format, ...)
+{
+    verify_totals *t = &job->totals;
+    ++*(strcmp(verdict, "PASS") == 0 ? &t->passed : strcmp(verdict, "FAIL") == 0 ? &t->failed : &t->skipped);
+    va_list args;
+    va_start(args, format);
+    printf("%s  %-44s  ", verdict, label);
+    vprintf(format, args);
+    putchar('\n');
+    va_end(args);
+    fflush(stdout);
+}
+
+/* A failure that is no fault of the numbers: what cannot be done yet is skipped. */
+static void report_error(verify_job *job, const char *label, const vki_error *err)
+{
+    const char *verdict = err->code == VKI_E_UNSUPPORTED ? "SKIP" : "FAIL";
+    if (err->node[0] && !strstr(err->text, err->node))
+        verify_line(job, verdict, label, "%s '%s': %s", err->op, err->node, err->text);
+    else
+        verify_line(job, verdict, label, "%s", err->text);
+}
+
+/* ---- one data set ---- */
+
+static vki_status set_shapes(vki_session **session, const verify_job *job, vki_model *model,
+                             const testdata *data, vki_error *err)
+{
+    int n = vki_model_input_count(model);
+    vki_shape *shapes = vkb_calloc(&vkb_libc_allocator, (size_t)n, sizeof *shapes);
+    if (!shapes) return vkb_nomem(err, (uint64_t)n * sizeof *shapes);
+    vki_status status = VKI_OK;
+    for (int i = 0; i < n && status == VKI_OK; i++) {
+        vki_tensor_info info;
+        vki_model_input(model, i, &info);
+        const testdata_item *item = testdata_find(data->inputs, data->n_inputs, info.name, i);
+        if (!item) {
+            status = vkb_fail(err, VKI_E_ARG, "the data set has no value for the input %s", info.name);
+            break;
+        }
+        shapes[i] = (vki_shape){.input = info.name, .rank = item->array.rank};
+        memcpy(shapes[i].dims, item->array.dims, sizeof shapes[i].dims);
+    }
+    if (status == VKI_OK) {
+        vki_session_options options = job->session;
+        options.shapes = shapes;
+        options.shape_count = n;
+        status = vki_session_create(model, &options, session, err);
+    }
+    vkb_free(&vkb_libc_allocator, shapes);
+    return status;
+}
+
+static vki_status write_inputs(vki_session *session, int n, const testdata *data, vki_error *err)
+{
+    for (int i = 0; i < n; i++) {
+        vki_tensor_info info;
+        if (vki_session_input(session, i, &info) != VKI_OK)
+            return vkb_fail(err, VKI_E_INTERNAL, "the session has a plan, but no input %d", i);
+        const testdata_item *item = testdata_find(data->inputs, data->n_inputs, info.name, i);
+        uint64_t count = verify_elements(&info);
+        size_t bytes = (size_t)count * vki_dtype_size(info.dtype);
+        if (!item || item->array.bytes / vki_dtype_size(item->array.dtype) != count)
+            return vkb_fail(err, VKI_E_SHAPE, "the data for the input %s does not have its shape", info.name);
+        void *values = vkb_alloc(&vkb_libc_allocator, bytes);
+        if (!values) return vkb_nomem(err, bytes);
+        vki_status status = VKI_OK;
+        if (!compare_convert(values, info.dtype, item->array.data, item->array.dtype, count))
+            status = vkb_fail(err, VKI_E_SHAPE, "the input %s is %s, but the data is %s", info.name,
+                              vki_dtype_name(info.dtype), vki_dtype_name(item->array.dtype));
+        if (status == VKI_OK) status = vki_session_write(session, i, values, bytes, err);
+        vkb_free(&vkb_libc_allocator, values);
+        VKB_TRY(status);
+    }
+    return VKI_OK;
+}
+
+static vki_status check_shape(const vki_tensor_info *info, const npy_array *want, vki_error *err)
+{
+    bool same = info->rank == want->rank && compare_is_float(info->dtype) == compare_is_float(want->dtype) &&
+                (compare_is_float(info->dtype) || info->dtype == want->dtype);
+    for (int i = 0; same && i < info->rank; i++) same = info->dims[i] == want->dims[i];
+    if (same) return VKI_OK;
+    return vkb_fail(
+        err, VKI_E_SHAPE, "the output %s is %s with %d dimensions, expected %s with %d, or sizes differ",
+        info->name, vki_dtype_name(info->dtype), info->rank, vki_dtype_name(want->dtype), want->rank);
+}
+
+typedef struct worst_output {
+    compare_result result;
+    char name[64];
+    bool passed, any;
+} worst_output;
+
+static vki_status compare_outputs(vki_session *session, int n, const testdata *data, double rtol,
+                                  worst_output *worst, vki_error *err)
+{
+    *worst = (worst_output){.passed = true};
+    for (int i = 0; i < n; i++) {
+        vki_tensor_info info;
+        if (vki_session_output(session, i, &info) != VKI_OK)
+            return vkb_fail(err, VKI_E_INTERNAL, "the session has a plan, but no output %d", i);
+        const testdata_item *item = testdata_find(data->outputs, data->n_outputs, info.name, i);
+        if (!item) continue;
+        VKB_TRY(check_shape(&info, &item->array, err));
+        uint64_t count = verify_elements(&info);
+        size_t bytes = (size_t)count * vki_dtype_size(info.dtype);
+        void *values = vkb_alloc(&vkb_libc_allocator, bytes);
+        if (!values) return vkb_nomem(err, bytes);
+        vki_status status = vki_session_read(session, i, values, bytes, err);
+        compare_result r = {.rel = 0};
+        if (status == VKI_OK)
+            r = compare_tensors(values, info.dtype, item->array.data, item->array.dtype, count);
+        vkb_free(&vkb_libc_allocator, values);
+        VKB_TRY(status);
+        bool passed = compare_passes(&r, rtol);
+        if (!worst->any || (worst->passed && !passed) ||
+            (worst->passed == passed && r.rel > worst->result.rel)) {
+            worst->result = r;
+            snprintf(worst->name, sizeof worst->name, "%s", info.name);
+        }
+        worst->any = true;
+        worst->passed &= passed;
+    }
+    if (worst->any) return VKI_OK;
+    return vkb_fail(err, VKI_E_FORMAT, "the data set has no output of the model's");
+}
+
+static vki_status run_set(verify_job *job, vki_model *model, const char *folder, worst_output *worst,
+                          vki_error *err)
+{
+    testdata data;
+    VKB_TRY(testdata_load(&data, folder, err));
+    vki_session *session = NULL;
+    vki_status status = set_shapes(&session, job, model, &data, err);
+    if (status == VKI_OK) status = write_inputs(session, vki_model_input_count(model), &data, err);
+    if (status == VKI_OK) status = vki_session_run(session, 0, err);
+    if (status == VKI_OK)
+        status = compare_outputs(session, vki_model_output_count(model), &data, job->rtol, worst, err);
+    vki_session_destroy(&session);
+    testdata_free(&data);
+    return status;
+}
+
+static void report_set(verify_job *job, const char *label, const worst_output *worst)
+{
+    const compare_result *r = &worst->result;
+    const char *verdict = worst->passed ? "PASS" : "FAIL";
+    if (r->exact)
+        verify_line(job, verdict, label, "%llu elements differ, exact is asked for%s%s",
+                    (unsigned long long)r->unequal, worst->passed ? "" : "; output ",
+                    worst->passed ? "" : worst->name);
+    else
+        verify_line(job, verdict, label, "abs %.2e  rel %.2e  tolerance %.1e%s%s", r->max_abs, r->rel,
+                    job->rtol, worst->passed ? "" : "  output ", worst->passed ? "" : worst->name);
+}
+
+void verify_folder(verify_job *job, const char *model_path, const char *folder, const char *label)
+{
+    vki_error err = {.text = ""};
+    testdata_paths sets;
+    vki_model *model = NULL;
+    if (testdata_sets(&sets, folder, &err) != VKI_OK) {
+        report_error(job, label, &err);
+        return;
+    }
+    if (vki_model_load_file(job->context, model_path, &model, &err) != VKI_OK) {
+        report_error(job, label, &err);
+        testdata_paths_free(&sets);
+        return;
+    }
+    for (int i = 0; i < sets.count; i++) {
+        char name[512];
+        const char *slash = strrchr(sets.items[i], '/');
+        snprintf(name, sizeof name, "%s%s%s", label, *label ? "/" : "", slash ? slash + 1 : sets.items[i]);
+        worst_output worst;
+        if (run_set(job, model, sets.items[i], &worst, &err) == VKI_OK)
+            report_set(job, name, &worst);
+        else
+            report_error(job, name, &err);
+    }
+    vki_model_destroy(&model);
+    testdata_paths_free(&sets);
+}
