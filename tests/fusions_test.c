@@ -212,8 +212,11 @@ static void padding_that_stays(void **state)
     gr_id most = unary(&g, OP_MaxPool, pad(&g, x, around, 0)); /* a zero is not minus infinity */
     net_set_ints(&((op_pool_attrs *)net_last(&g)->attrs)->kernel_shape, 2, (const int64_t[]){3, 3});
     net_output(&g, most);
+    const int64_t channels[8] = {0, 1, 1, 1, 0, 0, 1, 1};
+    gr_id wide = pad(&g, net_input(&g, "three", DIMS(2, 3, 5, 6)), channels, 0);
+    net_output(&g, conv(&g, wide));
     optimize(&g, "fold_pad");
-    finish(&g, 12, 0);
+    finish(&g, 14, 0);
 }
 
 /* ---- composites ---- */
@@ -367,6 +370,9 @@ static void other_normalizations_stay(void **state)
     gr_id y = layer_norm(&g, x, 8, -1, 2);
     net_output(&g, g.nodes[g.n_nodes - 2].out[0]); /* the deviation is wanted */
     net_output(&g, y);
+    net_output(&g, layer_norm(&g, unary(&g, OP_Exp, x), 8, -1, 2));
+    gr_id centred = net_last(&g)->in[0];
+    net_output(&g, unary(&g, OP_Neg, centred)); /* so is what it is divided into */
     int nodes = g.n_nodes;
     optimize(&g, "layer_normalization");
     finish(&g, nodes, 0);

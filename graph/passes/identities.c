@@ -23,13 +23,13 @@ static bool identity_perm(const gr_node *n)
     return perm->count > 0;
 }
 
-/* The shape alone does not tell: a step of -1 reverses. */
+/* The shape alone does not tell: a step of -1 reverses, but then it starts at the end. */
 static bool slices_everything(const gr_graph *g, const gr_node *n)
 {
     int64_t start[GR_MAX_RANK], step[GR_MAX_RANK];
     if (!same_known_shape(g, n->in[0], n->out[0]) || !op_slice_of(g, n, start, step)) return false;
     for (int d = 0; d < g->tensors[n->in[0]].rank; d++)
-        if (start[d] != 0 || step[d] < 0) return false;
+        if (start[d] != 0) return false;
     return true;
 }
 
