@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gpu/gpu.h"
+
+#include "graph/ops/schema.h"
+
+enum { LANES = 64, CHUNK = 2048 /* positions a workgroup measures */ };
+
+static const op_norm_attrs *attrs_of(const gr_node *n)
+{
+    return n->attrs;
+}
+
+/* ---- batch and instance normalization: slices of channels ---- */
+
+static bool fits_channels(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    bool batch = n->op == OP_BatchNormalization;
+    if (!batch && n->op != OP_InstanceNormalization) return false;
+    *why = "training mode";
+    if (batch && attrs_of(n)->training_mode) return false;
+    *why = "one-dimensional input";
+    return b->g->tensors[n->in[0]].rank >= 2;
+}
+
+typedef struct slices_of {
+    int64_t batch, channels, slices, spatial;
+} slices_of;
+
+static slices_of measure(const gpu_builder *b, const gr_node *n)
+{
+    slices_of s;
+    gpu_c4_dims(&b->g->tensors[n->in[0]], &s.batch, &s.channels, &s.slices, &s.spatial);
+    return s;
+}
+
+/* Mean and variance of every slice, in fp32. */
+static gpu_bind emit_stats(gpu_builder *b, const slices_of *s, gpu_bind x)
+{
+    int64_t chunks = vkb_ceil_div(s->spatial, CHUNK), count = s->batch * s->slices;
+    gpu_bind parts = gpu_scratch(b, (uint64_t)(count * chunks) * 32);
+    gpu_bind stats = gpu_scratch(b, (uint64_t)count * 32);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, norm_stats));
+    gpu_grid(b, d, chunks * LANES, s->slices, s->batch, LANES, 1, 1);
+    gpu_spec(d, LANES);
+    gpu_bind_add(d, x, GPU_READ);
+    gpu_bind_add(d, parts, GPU_WRITE);
+    gpu_push(d, s->spatial);
+    gpu_push(d, s->slices);
+    gpu_push(d, CHUNK);
+    gpu_push(d, chunks);
+    d = gpu_dispatch_begin(b, SH_norm_merge_f32);
+    gpu_grid_flat(b, d, count);
+    gpu_bind_add(d, parts, GPU_READ);
+    gpu_bind_add(d, stats, GPU_WRITE);
+    gpu_push(d, count);
+    gpu_push(d, s->spatial);
+    gpu_push(d, CHUNK);
+    gpu_push(d, chunks);
+    return stats;
+}
+
+static void emit_channels(gpu_builder *b, const gr_node *n)
+{
+    bool batch = n->op == OP_BatchNormalization;
+    slices_of s = measure(b, n);
+    int64_t count = s.batch * s.slices * s.spatial;
+    gpu_bind x = gpu_in(b, n, 0, GPU_C4), stats = {0};
+    if (!batch) stats = emit_stats(b, &s, x);
+    gpu_dispatch *d =
+        gpu_dispatch_begin(b, batch ? GPU_SHADER(b, norm_apply_batch) : GPU_SHADER(b, norm_apply_instance));
+    gpu_grid_flat(b, d, count);
+    gpu_bind_add(d, x, GPU_READ);
+    gpu_bind_add(d, gpu_in(b, n, 1, GPU_ROW), GPU_READ);
+    gpu_bind_add(d, gpu_in(b, n, 2, GPU_ROW), GPU_READ);
+    if (batch) {
+        gpu_bind_add(d, gpu_in(b, n, 3, GPU_ROW), GPU_READ);
+        gpu_bind_add(d, gpu_in(b, n, 4, GPU_ROW), GPU_READ);
+    } else {
+        gpu_bind_add(d, stats, GPU_READ);
+    }
+    gpu_push(d, count);
+    gpu_push(d, s.channels);
+    gpu_push(d, s.slices);
+    gpu_push(d, s.spatial);
+    gpu_push_f32(d, attrs_of(n)->epsilon);
+    gpu_epilogue(b, d, n, GPU_C4, x);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
+/* ---- layer normalization: rows ---- */
+
+static int64_t first_axis(const gpu_builder *b, const gr_node *n)
+{
+    int64_t axis = attrs_of(n)->axis;
+    return axis < 0 ? axis + b->g->tensors[n->in[0]].rank : axis;
+}
+
+static int64_t row_size(const gpu_builder *b, const gr_node *n)
+{
+    const gr_tensor *x = &b->g->tensors[n->in[0]];
+    int64_t size = 1;
+    for (int64_t d = first_axis(b, n); d < x->rank; d++) size *= x->dims[d];
+    return size;
+}
+
+/* One value, or one for each element of a row, the same in all rows. */
+static bool covers_row(const gpu_builder *b, const gr_node *n, int i)
+{
+    if (!op_has_own(n, i)) return true;
+    const gr_tensor *t = &b->g->tensors[n->in[i]], *x = &b->g->tensors[n->in[0]];
+    if (!gpu_is_float(t->dtype)) return false;
+    for (int d = 0; d < t->rank; d++)
+        if (d + x->rank - t->rank < first_axis(b, n) && t->dims[d] != 1) return false;
+    return gr_elements(t) == 1 || gr_elements(t) == row_size(b, n);
+}
+
+static bool one_output(const gr_node *n)
+{
+    for (int i = 1; i < n->n_out; i++)
+        if (n->out[i] != GR_NONE) return false;
+    return true;
+}
+
+static bool fits_layer(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    if (n->op != OP_LayerNormalization) return false;
+    *why = "mean and deviation are outputs too";
+    if (!one_output(n)) return false;
+    *why = "scale or bias is broadcast along a row";
+    return covers_row(b, n, 1) && covers_row(b, n, 2);
+}
+
+static void emit_layer(gpu_builder *b, const gr_node *n)
+{
+    int64_t size = row_size(b, n), rows = gr_elements(&b->g->tensors[n->in[0]]) / size;
+    bool bias = op_has_own(n, 2);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, norm_layer));
+    gpu_grid(b, d, vkb_min(rows, b->limits->max_groups[0]) * LANES, 1, 1, LANES, 1, 1);
+    gpu_spec(d, LANES);
+    gpu_spec(d, bias);
+    gpu_bind scale = gpu_in(b, n, 1, GPU_ROW);
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ);
+    gpu_bind_add(d, scale, GPU_READ);
+    gpu_bind_add(d, bias ? gpu_in(b, n, 2, GPU_ROW) : scale, GPU_READ);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
+    gpu_push(d, rows);
+    gpu_push(d, size);
+    gpu_push(d, gr_elements(&b->g->tensors[n->in[1]]) != 1);
+    gpu_push(d, bias && gr_elements(&b->g->tensors[n->in[2]]) != 1);
+    gpu_push_f32(d, attrs_of(n)->epsilon);
+}
+
+static const gpu_kernel kernels[] = {
+    {"norm_layer", fits_layer, emit_layer},
+    {"norm_channels", fits_channels, emit_channels},
+    {0},
+};
+const gpu_op gpu_op_norm = {kernels};

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gpu/gpu.h"
+
+/* Elements that make one output. From MANY on a workgroup's lanes have something to do. lavapipe ends loops
+ * after 65535 rounds (Mesa 22.3, 2026), so an invocation takes no more than half of that. */
+enum { LANES = 64, MANY = 2 * LANES, MOST_ROUNDS = 32768 };
+enum { DIMS = GR_MAX_RANK / 2 };
+
+/* The order is that of the constants in shaders/lib/reduce.glsl. */
+static const op_kind functions[] = {OP_ReduceSum,  OP_ReduceMean, OP_ReduceMax, OP_ReduceMin,
+                                    OP_ReduceProd, OP_ReduceL1,   OP_ReduceL2};
+
+static uint32_t function_of(op_kind op)
+{
+    uint32_t i = 0;
+    while (i + 1 < VKB_COUNT(functions) && functions[i] != op) i++;
+    return i;
+}
+
+typedef struct dim_list { /* innermost first; neighbours in memory are one */
+    int rank;
+    int64_t dims[DIMS], strides[DIMS], count;
+} dim_list;
+
+typedef struct reduction {
+    dim_list kept, reduced;
+} reduction;
+
+static bool split(const gpu_builder *b, const gr_node *n, reduction *r)
+{
+    const gr_tensor *x = &b->g->tensors[n->in[0]];
+    bool mask[GR_MAX_RANK];
+    if (!op_reduce_mask(b->g, n, mask)) return false;
+    *r = (reduction){.kept = {.count = 1}, .reduced = {.count = 1}};
+    int64_t stride = 1;
+    const dim_list *last = NULL; /* whose outermost dimension ends where the next begins */
+    for (int d = x->rank - 1; d >= 0; d--) {
+        if (x->dims[d] == 1) continue;
+        dim_list *l = mask[d] ? &r->reduced : &r->kept;
+        if (l != last) {
+            l->strides[l->rank] = stride;
+            l->dims[l->rank++] = 1;
+        }
+        l->dims[l->rank - 1] *= x->dims[d];
+        l->count *= x->dims[d];
+        stride *= x->dims[d];
+        last = l;
+    }
+    return true;
+}
+
+static bool fits_each(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    reduction r;
+    *why = "the axes are not constant";
+    if (!split(b, n, &r)) return false;
+    *why = "too many elements for each output";
+    return r.reduced.count <= MOST_ROUNDS;
+}
+
+static bool fits_group(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    reduction r;
+    *why = "the axes are not constant";
+    if (!split(b, n, &r)) return false;
+    *why = "too few or too many elements for each output";
+    return r.reduced.count >= MANY && r.reduced.count <= (int64_t)MOST_ROUNDS * LANES;
+}
+
+static void push_dims(gpu_dispatch *d, const dim_list *l)
+{
+    for (int i = 0; i < DIMS; i++) gpu_push(d, i < l->rank ? l->dims[i] : 1);
+    for (int i = 0; i < DIMS; i++) gpu_push(d, i < l->rank ? l->strides[i] : 0);
+}
+
+static void finish(gpu_builder *b, gpu_dispatch *d, const gr_node *n, const reduction *r)
+{
+    gpu_spec(d, function_of(n->op));
+    gpu_spec(d, (uint32_t)r->kept.rank);
+    gpu_spec(d, (uint32_t)r->reduced.rank);
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
+    gpu_push(d, r->kept.count);
+    gpu_push(d, r->reduced.count);
+    push_dims(d, &r->kept);
+    push_dims(d, &r->reduced);
+}
+
+static void emit_each(gpu_builder *b, const gr_node *n)
+{
+    reduction r;
+    if (!split(b, n, &r)) return;
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, reduce_each));
+    gpu_grid_flat(b, d, r.kept.count);
+    finish(b, d, n, &r);
+}
+
+static void emit_group(gpu_builder *b, const gr_node *n)
+{
+    reduction r;
+    if (!split(b, n, &r)) return;
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, reduce_group));
+    gpu_grid(b, d, vkb_min(r.kept.count, b->limits->max_groups[0]) * LANES, 1, 1, LANES, 1, 1);
+    gpu_spec(d, LANES);
+    finish(b, d, n, &r);
+}
+
+static const gpu_kernel kernels[] = {
+    {"reduce_group", fits_group, emit_group},
+    {"reduce_each", fits_each, emit_each},
+    {0},
+};
+const gpu_op gpu_op_reduce = {kernels};
