@@ -173,7 +173,8 @@ static void reduce(void **state)
                  {"ReduceL1", {6, 15}},
                  {"ReduceL2", {3.7416574f, 8.7749644f}},
                  {"ReduceSumSquare", {14, 77}},
-                 {"ReduceLogSum", {1.7917595f, 2.7080502f}}};
+                 {"ReduceLogSum", {1.7917595f, 2.7080502f}},
+                 {"ReduceLogSumExp", {3.4076059f, 6.4076059f}}};
     for (size_t i = 0; i < VKB_COUNT(cases); i++) {
         for (int newest = 0; newest < 2; newest++) {
             ob b;

@@ -48,6 +48,8 @@ static vki_status set_shapes(vki_session **session, const verify_job *job, vki_m
             status = vkb_fail(err, VKI_E_ARG, "the data set has no value for the input %s", info.name);
             break;
         }
+        if (item->array.bytes == 0)
+            status = vkb_fail(err, VKI_E_UNSUPPORTED, "the data for the input %s is empty", info.name);
         shapes[i] = (vki_shape){.input = info.name, .rank = item->array.rank};
         memcpy(shapes[i].dims, item->array.dims, sizeof shapes[i].dims);
     }

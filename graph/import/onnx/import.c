@@ -17,6 +17,10 @@ static vki_status read_opset(onnx_ctx *c, const Onnx__ModelProto *m)
     c->opset = 0;
     for (size_t i = 0; i < m->n_opset_import; i++)
         if (onnx_is_default_domain(m->opset_import[i]->domain)) c->opset = m->opset_import[i]->version;
+    if (c->opset <= 0 && m->n_opset_import > 0)
+        return vkb_fail(c->err, VKI_E_UNSUPPORTED,
+                        "the model uses the operators of the domain '%.60s' only; those of ONNX can be read",
+                        onnx_text(m->opset_import[0]->domain));
     if (c->opset <= 0)
         return vkb_fail(c->err, VKI_E_FORMAT, "the model does not say which ONNX operator set it uses");
     if (c->opset >= ONNX_OPSET_MIN && c->opset <= ONNX_OPSET_MAX) return VKI_OK;

@@ -49,6 +49,7 @@ static const struct {
     {"Celu", 12, 21, lift_celu},
     {"ReduceSumSquare", 7, 21, lift_reduce_composed},
     {"ReduceLogSum", 7, 21, lift_reduce_composed},
+    {"ReduceLogSumExp", 7, 21, lift_reduce_composed},
 };
 
 vki_status onnx_lift(onnx_node *n)

@@ -159,30 +159,39 @@ vki_status lift_celu(onnx_node *n) /* max(0,x) + min(0, alpha (exp(x/alpha) - 1)
     return onnx_finish(n, OP_Mul, 2, (gr_id[]){onnx_unary(n, OP_Elu, "elu", scaled), factor});
 }
 
-/* Hands the reduction's attributes and axes on to a helper ReduceSum over `x`. */
-static vki_status reduce_sum(onnx_node *n, gr_id x, gr_id *sum)
+typedef struct reduction { /* the source node's attributes and axes, for helper nodes */
+    int64_t keep, noop;
+    gr_id axes;
+} reduction;
+
+static gr_id reduce(onnx_node *n, const reduction *r, op_kind op, const char *suffix, gr_id x, int64_t keep)
 {
-    int64_t keep = 1, noop = 0;
-    VKB_TRY(onnx_attr_int(n, "keepdims", &keep));
-    VKB_TRY(onnx_attr_int(n, "noop_with_empty_axes", &noop));
-    gr_id in[2] = {x, n->n_in > 1 ? n->in[1] : GR_NONE};
-    *sum = onnx_helper(
-        n, OP_ReduceSum, "sum", in[1] == GR_NONE ? 1 : 2, in,
-        (onnx_set[]){{"keepdims", (double)keep}, {"noop_with_empty_axes", (double)noop}, {NULL, 0}});
-    return *sum == GR_NONE ? onnx_nomem(n->c) : VKI_OK;
+    onnx_set set[] = {{"keepdims", (double)keep}, {"noop_with_empty_axes", (double)r->noop}, {NULL, 0}};
+    return onnx_helper(n, op, suffix, r->axes == GR_NONE ? 1 : 2, (gr_id[]){x, r->axes}, set);
 }
 
-/* ReduceSumSquare: sum x^2. ReduceLogSum: log sum x. */
+/* log sum exp x = m + log sum exp(x - m), with the largest x for m: nothing overflows. */
+static vki_status log_sum_exp(onnx_node *n, const reduction *r)
+{
+    gr_id x = n->in[0], kept = reduce(n, r, OP_ReduceMax, "max", x, 1);
+    gr_id largest = r->keep ? kept : reduce(n, r, OP_ReduceMax, "largest", x, 0);
+    gr_id e = onnx_unary(n, OP_Exp, "exp", onnx_binary(n, OP_Sub, "shifted", x, kept));
+    gr_id sum = reduce(n, r, OP_ReduceSum, "sum", e, r->keep);
+    return onnx_finish(n, OP_Add, 2, (gr_id[]){onnx_unary(n, OP_Log, "log", sum), largest});
+}
+
+/* ReduceSumSquare: sum x^2. ReduceLogSum: log sum x. ReduceLogSumExp: log sum exp x. */
 vki_status lift_reduce_composed(onnx_node *n)
 {
+    reduction r = {.keep = 1};
     VKB_TRY(require_inputs(n, 1));
     if (n->c->opset < 18) VKB_TRY(lift_axes_input(n));
-    gr_id sum;
-    if (strcmp(n->type, "ReduceLogSum") == 0) {
-        VKB_TRY(reduce_sum(n, n->in[0], &sum));
-        return onnx_finish(n, OP_Log, 1, &sum);
-    }
+    VKB_TRY(onnx_attr_int(n, "keepdims", &r.keep));
+    VKB_TRY(onnx_attr_int(n, "noop_with_empty_axes", &r.noop));
+    r.axes = n->n_in > 1 ? n->in[1] : GR_NONE;
+    if (strcmp(n->type, "ReduceLogSumExp") == 0) return log_sum_exp(n, &r);
+    if (strcmp(n->type, "ReduceLogSum") == 0)
+        return onnx_finish(n, OP_Log, 1, (gr_id[]){reduce(n, &r, OP_ReduceSum, "sum", n->in[0], r.keep)});
     gr_id square = onnx_binary(n, OP_Mul, "square", n->in[0], n->in[0]);
-    VKB_TRY(reduce_sum(n, square, &sum));
-    return onnx_finish(n, OP_Identity, 1, &sum);
+    return onnx_finish(n, OP_Identity, 1, (gr_id[]){reduce(n, &r, OP_ReduceSum, "sum", square, r.keep)});
 }
