@@ -143,20 +143,28 @@ static bool parse_device(const opt_row *row, const char *text, char *allowed, si
     return true;
 }
 
+static const struct {
+    const char *name;
+    vki_precision value;
+} precisions[] = {{"auto", VKI_PRECISION_AUTO},
+                  {"fp32", VKI_PRECISION_FP32},
+                  {"fp16store", VKI_PRECISION_FP16_STORE},
+                  {"fp16", VKI_PRECISION_FP16},
+                  {"int8", VKI_PRECISION_INT8}};
+
+const char *opt_precision_name(vki_precision precision)
+{
+    for (size_t i = 0; i < VKB_COUNT(precisions); i++)
+        if (precisions[i].value == precision) return precisions[i].name;
+    return "unknown";
+}
+
 static bool parse_precision(const opt_row *row, const char *text, char *allowed, size_t size)
 {
-    static const struct {
-        const char *name;
-        vki_precision value;
-    } names[] = {{"auto", VKI_PRECISION_AUTO},
-                 {"fp32", VKI_PRECISION_FP32},
-                 {"fp16store", VKI_PRECISION_FP16_STORE},
-                 {"fp16", VKI_PRECISION_FP16},
-                 {"int8", VKI_PRECISION_INT8}};
     snprintf(allowed, size, "auto, fp32, fp16store, fp16 or int8");
-    for (size_t i = 0; i < VKB_COUNT(names); i++) {
-        if (strcmp(text, names[i].name) != 0) continue;
-        *(vki_precision *)row->value = names[i].value;
+    for (size_t i = 0; i < VKB_COUNT(precisions); i++) {
+        if (strcmp(text, precisions[i].name) != 0) continue;
+        *(vki_precision *)row->value = precisions[i].value;
         return true;
     }
     return false;

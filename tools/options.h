@@ -80,6 +80,8 @@ int options_wrong(const opt_line *line, const char *format, ...) VKB_PRINTF(2, 3
 /* Splits NAME=VALUE at its first '='. *name gets up to `size` - 1 bytes. */
 const char *opt_pair_split(const char *pair, char *name, size_t size);
 
+const char *opt_precision_name(vki_precision precision); /* as --precision takes it */
+
 /* ---- engine.c: the options that every command with a session has ---- */
 
 typedef struct opt_engine {

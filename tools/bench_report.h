@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What `vkinfer benchmark` measured, as a table for a person and as JSON for a program. */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include "tool.h"
+
+typedef struct bench_times {
+    double min, median, mean, p90, p99; /* ms */
+} bench_times;
+
+typedef struct bench_nodes {
+    vki_node_report *items; /* with copies of their texts */
+    int count, capacity, at;
+    bool failed; /* memory ran out */
+} bench_nodes;
+
+typedef struct bench_result {
+    const char *model, *precision;
+    vki_device_info device;
+    int threads, warmup, iterations;
+    bench_times latency;
+    double write_ms, read_ms; /* medians of copying all inputs and outputs */
+    double context_ms;
+    vki_session_stats stats;
+    uint64_t peak_rss; /* bytes, of the process */
+    bool profiled;
+    bench_nodes nodes;
+} bench_result;
+
+void bench_print(const bench_result *result);
+vki_status bench_write_json(const bench_result *result, const char *path,
+                            vki_error *err); /* VKI_E_IO, VKI_E_NOMEM */
+
+#endif
