@@ -3,6 +3,7 @@
 #include "json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static double mib(uint64_t bytes)
 {
@@ -45,6 +46,16 @@ void bench_print(const bench_result *r)
     printf("  plan        %d nodes, %d dispatches, %d barriers, %d pipelines, %d segments\n", s->nodes,
            s->dispatches, s->barriers, s->pipelines, s->segments);
     if (r->profiled) print_nodes(r);
+}
+
+void bench_print_line(const bench_result *r)
+{
+    const vki_session_stats *s = &r->stats;
+    const char *name = strrchr(r->model, '/') ? strrchr(r->model, '/') + 1 : r->model;
+    double first = r->context_ms + s->load_ms + s->plan_ms + s->pipelines_ms + s->first_run_ms;
+    double memory = mib(s->weight_bytes + s->activation_bytes + s->staging_bytes);
+    printf("%-10s %-34s %9.1f ms %11.1f ms %8.1f MiB\n", name, r->device.name, r->latency.median, first,
+           memory);
 }
 
 static cJSON *times_json(const bench_times *t)

@@ -29,6 +29,7 @@ typedef struct bench_result {
 } bench_result;
 
 void bench_print(const bench_result *result);
+void bench_print_line(const bench_result *result); /* the most important in one line */
 vki_status bench_write_json(const bench_result *result, const char *path,
                             vki_error *err); /* VKI_E_IO, VKI_E_NOMEM */
 

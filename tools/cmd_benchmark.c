@@ -23,7 +23,7 @@ typedef struct bench_job {
     opt_engine engine;
     const char *model, *json;
     int warmup, iterations;
-    bool profile;
+    bool profile, brief;
 } bench_job;
 
 typedef struct buffers { /* one a tensor */
@@ -261,7 +261,7 @@ static vki_status bench(bench_job *job, vki_error *err)
     vki_status status = count_threads(job, &result.threads, err);
     if (status == VKI_OK) status = bench_model(job, &result, err);
     bool to_stdout = job->json && !strcmp(job->json, "-");
-    if (status == VKI_OK && !to_stdout) bench_print(&result);
+    if (status == VKI_OK && !to_stdout) (job->brief ? bench_print_line : bench_print)(&result);
     if (status == VKI_OK && job->json) status = bench_write_json(&result, job->json, err);
     free_nodes(&result.nodes);
     return status;
@@ -274,6 +274,8 @@ int cmd_benchmark(int argc, char **argv)
         {"--warmup", 0, OPT_INT, &job.warmup, "N", "runs before those that count (3)", 0, 1000000},
         {"--iterations", 'n', OPT_INT, &job.iterations, "N", "runs that count (20)", 1, 1000000},
         {"--profile", 0, OPT_FLAG, &job.profile, NULL, "time every node, in runs of their own", 0, 0},
+        {"--brief", 0, OPT_FLAG, &job.brief, NULL,
+         "print one line: model, device, median, first result, memory", 0, 0},
         {"--json", 0, OPT_STRING, &job.json, "FILE", "write all as JSON too; - for JSON alone on stdout", 0,
          0},
         OPT_ENGINE_ROWS(job.engine),
