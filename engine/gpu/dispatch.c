@@ -143,6 +143,10 @@ static void check_dispatch(gpu_builder *b, const gpu_kernel *kernel, const gpu_d
         if (bytes > b->limits->max_range)
             gpu_fail(b, VKI_E_UNSUPPORTED, "kernel %s binds %llu bytes; the device takes %llu", kernel->name,
                      (unsigned long long)bytes, (unsigned long long)b->limits->max_range);
+        if ((bind->access & GPU_TEXELS_F32 && bytes / 16 > b->limits->max_texels) ||
+            (bind->access & GPU_TEXELS_F16 && bytes / 8 > b->limits->max_texels))
+            gpu_fail(b, VKI_E_UNSUPPORTED, "kernel %s reads %llu bytes as texels; the device takes %u texels",
+                     kernel->name, (unsigned long long)bytes, b->limits->max_texels);
     }
 }
 

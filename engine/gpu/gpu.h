@@ -24,6 +24,7 @@ typedef struct gpu_limits {   /* of a device, as plain data; gpu_limits_minimum 
     uint32_t max_group_size[3];
     uint32_t max_groups[3]; /* of a dispatch */
     uint32_t max_shared;    /* bytes */
+    uint32_t max_texels;    /* of a texel buffer */
     uint32_t subgroup;      /* size; 0: unknown. A hint: never assume it */
     uint32_t vendor;        /* PCI id, for tables of start values */
     bool half_storage;      /* 16-bit storage buffers */
@@ -33,11 +34,16 @@ extern const gpu_limits gpu_limits_minimum;
 enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 32 /* words: the guaranteed 128 bytes */ };
 
 typedef enum gpu_space { GPU_SPACE_ARENA = 0, GPU_SPACE_WEIGHTS } gpu_space;
-enum { GPU_READ = 1, GPU_WRITE = 2 };
+enum {
+    GPU_READ = 1,
+    GPU_WRITE = 2,
+    GPU_TEXELS_F32 = 4, /* with GPU_READ: the shader declares a samplerBuffer, four elements a texel, */
+    GPU_TEXELS_F16 = 8  /* (of fp16). Some devices read so several times faster */
+};
 
 typedef struct gpu_bind {
     uint8_t space;          /* gpu_space */
-    uint8_t access;         /* GPU_READ | GPU_WRITE */
+    uint8_t access;         /* GPU_READ | GPU_WRITE | GPU_TEXELS_* */
     int32_t index;          /* of gpu_program.bufs or .weights */
     uint64_t offset, bytes; /* the part used, from the start of the buffer; bytes 0: to its end. Offsets are
                                multiples of gpu_limits.offset_align */

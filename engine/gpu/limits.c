@@ -9,6 +9,7 @@ const gpu_limits gpu_limits_minimum = {
     .max_group_size = {128, 128, 64},
     .max_groups = {65535, 65535, 65535},
     .max_shared = 16384,
+    .max_texels = 65536,
     .subgroup = 0,
     .vendor = 0,
     .half_storage = false,

@@ -30,6 +30,8 @@
     X(GetDeviceQueue)                                                                                        \
     X(QueueSubmit)                                                                                           \
     X(CreateBuffer)                                                                                          \
+    X(CreateBufferView)                                                                                      \
+    X(DestroyBufferView)                                                                                     \
     X(DestroyBuffer)                                                                                         \
     X(GetBufferMemoryRequirements)                                                                           \
     X(AllocateMemory)                                                                                        \

@@ -63,15 +63,22 @@ enum {                               /* vkr_physical.quirks */
 uint32_t vkr_quirks_of(VkDriverId driver, uint32_t vendor_id, uint32_t driver_version);
 
 /* ---- device.c ---- */
-enum { VKR_MAX_PUSH_WORDS = GPU_MAX_PUSH, VKR_PIPELINE_THREADS = 4 };
+enum { VKR_PIPELINE_THREADS = 4 };
 typedef struct vkr_pipeline { /* immutable once in the table */
     uint16_t shader;
     uint8_t n_spec, n_bind, n_push;
+    uint8_t texels; /* bit i: binding i is a texel buffer */
     uint32_t spec[GPU_MAX_SPEC];
     VkPipeline handle;
     VkPipelineLayout layout;
     VkDescriptorSetLayout set_layout;
 } vkr_pipeline;
+
+typedef struct vkr_layout { /* of all pipelines with equal bindings and push words */
+    uint8_t n_bind, n_push, texels;
+    VkDescriptorSetLayout set;
+    VkPipelineLayout pipeline;
+} vkr_layout;
 
 struct vkr_device {
     vki_allocator allocator;
@@ -84,11 +91,10 @@ struct vkr_device {
     VkQueue queue;
     pthread_mutex_t queue_lock;
 
-    pthread_mutex_t pipeline_lock;                                          /* of all that follows */
-    VkDescriptorSetLayout set_layouts[GPU_MAX_BINDINGS + 1];                /* by number of bindings */
-    VkPipelineLayout layouts[GPU_MAX_BINDINGS + 1][VKR_MAX_PUSH_WORDS + 1]; /* by bindings, push words */
+    pthread_mutex_t pipeline_lock; /* of all that follows */
+    vkr_layout *layouts;
     vkr_pipeline **pipelines;
-    int n_pipelines, cap_pipelines;
+    int n_layouts, cap_layouts, n_pipelines, cap_pipelines;
     VkPipelineCache cache;
     char *cache_path;    /* NULL: no file */
     uint64_t cache_hash; /* of the data that the file holds; 0: none */
@@ -126,6 +132,7 @@ vki_status vkr_cache_open(vkr_device *device, const char *path, vki_error *err);
 void vkr_cache_close(vkr_device *device); /* writes the file if there is news */
 
 /* ---- pipelines.c ---- */
+bool vkr_bind_is_texels(const gpu_bind *bind);
 /* out[i]: the pipeline of list[i]. Missing ones are made. *distinct: how many different ones. */
 vki_status vkr_pipelines_get(vkr_device *device, const gpu_dispatch *list, int count,
                              const vkr_pipeline **out, int *distinct, vki_error *err);
@@ -149,6 +156,8 @@ struct vkr_plan {
     uint64_t *buf_offset; /* in the arena, by buffer of the program */
     int n_bufs;
     VkDescriptorPool descriptor_pool;
+    VkBufferView *views; /* of bindings that are read as texels */
+    int n_views;
     VkCommandPool command_pool;
     VkQueryPool queries; /* a segment's stand together: its start, then the end of each dispatch */
     uint64_t *ticks;     /* room for all queries */

@@ -92,7 +92,8 @@ vki_status vkr_buffer_create(vkr_device *device, vkr_use use, uint64_t bytes, vk
                                .size = out->bytes,
                                .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                                .sharingMode = VK_SHARING_MODE_EXCLUSIVE};
-    if (use != VKR_USE_STAGING) info.usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
+    if (use != VKR_USE_STAGING)
+        info.usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
     VkResult result = device->vk.CreateBuffer(device->handle, &info, NULL, &out->handle);
     vki_status status = result == VK_SUCCESS ? allocate(device, use, out, err)
                                              : vkr_device_fail(device, result, "vkCreateBuffer", err);

@@ -91,6 +91,8 @@ static void take_limits(vkr_physical *p, const VkPhysicalDeviceLimits *l, uint64
     /* Buffers that share no atom and no cache line can be flushed apart; both limits are powers of two. */
     limits->offset_align =
         (uint32_t)vkb_max(64, vkb_max((int64_t)l->minStorageBufferOffsetAlignment, (int64_t)p->atom));
+    limits->offset_align = (uint32_t)vkb_max(limits->offset_align, (int64_t)l->minTexelBufferOffsetAlignment);
+    limits->max_texels = l->maxTexelBufferElements;
     limits->max_invocations = l->maxComputeWorkGroupInvocations;
     memcpy(limits->max_group_size, l->maxComputeWorkGroupSize, sizeof limits->max_group_size);
     memcpy(limits->max_groups, l->maxComputeWorkGroupCount, sizeof limits->max_groups);

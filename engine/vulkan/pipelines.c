@@ -10,38 +10,57 @@
 #include "base/threads.h"
 #include "vulkan/shader_code.h"
 
-static vki_status set_layout(vkr_device *device, int n_bind, VkDescriptorSetLayout *out, vki_error *err)
+bool vkr_bind_is_texels(const gpu_bind *bind)
+{
+    return bind->access & (GPU_TEXELS_F32 | GPU_TEXELS_F16);
+}
+
+static vki_status set_layout(vkr_device *device, vkr_layout *l, vki_error *err)
 {
     VkDescriptorSetLayoutBinding bindings[GPU_MAX_BINDINGS];
-    for (int i = 0; i < n_bind; i++)
-        bindings[i] = (VkDescriptorSetLayoutBinding){.binding = (uint32_t)i,
-                                                     .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                                     .descriptorCount = 1,
-                                                     .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+    for (int i = 0; i < l->n_bind; i++)
+        bindings[i] = (VkDescriptorSetLayoutBinding){
+            .binding = (uint32_t)i,
+            .descriptorType = l->texels >> i & 1 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                                 : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorCount = 1,
+            .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
     VkDescriptorSetLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-                                            .bindingCount = (uint32_t)n_bind,
+                                            .bindingCount = l->n_bind,
                                             .pBindings = bindings};
-    VkDescriptorSetLayout *slot = &device->set_layouts[n_bind];
-    if (!*slot)
-        VKR_TRY(device->vk.CreateDescriptorSetLayout(device->handle, &info, NULL, slot),
-                "vkCreateDescriptorSetLayout");
-    *out = *slot;
+    VKR_TRY(device->vk.CreateDescriptorSetLayout(device->handle, &info, NULL, &l->set),
+            "vkCreateDescriptorSetLayout");
+    return VKI_OK;
+}
+
+static vki_status add_layout(vkr_device *device, const vkr_pipeline *p, vki_error *err)
+{
+    if (!VKB_GROW(&device->allocator, device->layouts, device->cap_layouts, device->n_layouts + 1))
+        return vkb_nomem(err, sizeof(vkr_layout));
+    vkr_layout *l = &device->layouts[device->n_layouts++];
+    *l = (vkr_layout){.n_bind = p->n_bind, .n_push = p->n_push, .texels = p->texels};
+    VKB_TRY(set_layout(device, l, err));
+    VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, p->n_push * 4u};
+    VkPipelineLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                       .setLayoutCount = 1,
+                                       .pSetLayouts = &l->set,
+                                       .pushConstantRangeCount = p->n_push > 0,
+                                       .pPushConstantRanges = &range};
+    VKR_TRY(device->vk.CreatePipelineLayout(device->handle, &info, NULL, &l->pipeline),
+            "vkCreatePipelineLayout");
     return VKI_OK;
 }
 
 static vki_status pipeline_layout(vkr_device *device, vkr_pipeline *p, vki_error *err)
 {
-    VKB_TRY(set_layout(device, p->n_bind, &p->set_layout, err));
-    VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, p->n_push * 4u};
-    VkPipelineLayoutCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                       .setLayoutCount = 1,
-                                       .pSetLayouts = &p->set_layout,
-                                       .pushConstantRangeCount = p->n_push > 0,
-                                       .pPushConstantRanges = &range};
-    VkPipelineLayout *slot = &device->layouts[p->n_bind][p->n_push];
-    if (!*slot)
-        VKR_TRY(device->vk.CreatePipelineLayout(device->handle, &info, NULL, slot), "vkCreatePipelineLayout");
-    p->layout = *slot;
+    int i = 0;
+    for (; i < device->n_layouts; i++) {
+        const vkr_layout *l = &device->layouts[i];
+        if (l->pipeline && l->n_bind == p->n_bind && l->n_push == p->n_push && l->texels == p->texels) break;
+    }
+    if (i == device->n_layouts) VKB_TRY(add_layout(device, p, err));
+    p->set_layout = device->layouts[i].set;
+    p->layout = device->layouts[i].pipeline;
     return VKI_OK;
 }
 
@@ -148,6 +167,8 @@ static vki_status find_or_add(vkr_device *device, const gpu_dispatch *d, const v
     p->n_spec = d->n_spec;
     p->n_bind = d->n_bind;
     p->n_push = d->n_push;
+    for (int i = 0; i < d->n_bind; i++)
+        if (vkr_bind_is_texels(&d->bind[i])) p->texels |= (uint8_t)(1u << i);
     memcpy(p->spec, d->spec, sizeof p->spec);
     device->pipelines[device->n_pipelines++] = p;
     *out = p;
@@ -193,11 +214,13 @@ void vkr_pipelines_destroy(vkr_device *device)
     drop_from(device, 0);
     vkb_free(&device->allocator, device->pipelines);
     device->pipelines = NULL;
-    for (int b = 0; b <= GPU_MAX_BINDINGS; b++) {
-        for (int p = 0; p <= VKR_MAX_PUSH_WORDS; p++)
-            if (device->layouts[b][p])
-                device->vk.DestroyPipelineLayout(device->handle, device->layouts[b][p], NULL);
-        if (device->set_layouts[b])
-            device->vk.DestroyDescriptorSetLayout(device->handle, device->set_layouts[b], NULL);
+    for (int i = 0; i < device->n_layouts; i++) {
+        if (device->layouts[i].pipeline)
+            device->vk.DestroyPipelineLayout(device->handle, device->layouts[i].pipeline, NULL);
+        if (device->layouts[i].set)
+            device->vk.DestroyDescriptorSetLayout(device->handle, device->layouts[i].set, NULL);
     }
+    vkb_free(&device->allocator, device->layouts);
+    device->layouts = NULL;
+    device->n_layouts = device->cap_layouts = 0;
 }

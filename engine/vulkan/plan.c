@@ -179,10 +179,13 @@ void vkr_plan_destroy(vkr_plan **handle)
     }
     if (plan->fence) device->vk.DestroyFence(device->handle, plan->fence, NULL);
     if (plan->command_pool) device->vk.DestroyCommandPool(device->handle, plan->command_pool, NULL);
+    for (int i = 0; i < plan->n_views; i++)
+        device->vk.DestroyBufferView(device->handle, plan->views[i], NULL);
     if (plan->descriptor_pool) device->vk.DestroyDescriptorPool(device->handle, plan->descriptor_pool, NULL);
     if (plan->queries) device->vk.DestroyQueryPool(device->handle, plan->queries, NULL);
     vkr_buffer_destroy(device, &plan->arena);
     vkr_buffer_destroy(device, &plan->staging);
+    vkb_free(a, plan->views);
     vkb_free(a, plan->segments);
     vkb_free(a, plan->buf_offset);
     vkb_free(a, plan->ticks);

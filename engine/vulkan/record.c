@@ -34,19 +34,42 @@ static VkDescriptorBufferInfo descriptor(const vkr_plan *plan, const vkr_recordi
 
 static vki_status create_pool(vkr_plan *plan, const gpu_program *program, vki_error *err)
 {
-    VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 0};
-    for (int i = 0; i < program->n_dispatches; i++) size.descriptorCount += program->dispatches[i].n_bind;
+    uint32_t buffers = 0, texels = 0, n = 0;
+    for (int i = 0; i < program->n_dispatches; i++)
+        for (int k = 0; k < program->dispatches[i].n_bind; k++)
+            *(vkr_bind_is_texels(&program->dispatches[i].bind[k]) ? &texels : &buffers) += 1;
+    VkDescriptorPoolSize sizes[2];
+    if (buffers) sizes[n++] = (VkDescriptorPoolSize){VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, buffers};
+    if (texels) sizes[n++] = (VkDescriptorPoolSize){VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, texels};
     VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
                                        .maxSets = (uint32_t)program->n_dispatches,
-                                       .poolSizeCount = size.descriptorCount > 0,
-                                       .pPoolSizes = &size};
+                                       .poolSizeCount = n,
+                                       .pPoolSizes = sizes};
     vkr_device *device = plan->device;
     VKR_TRY(device->vk.CreateDescriptorPool(device->handle, &info, NULL, &plan->descriptor_pool),
             "vkCreateDescriptorPool");
+    if (!texels) return VKI_OK;
+    plan->views = vkb_calloc(&device->allocator, texels, sizeof(VkBufferView));
+    return plan->views ? VKI_OK : vkb_nomem(err, texels * sizeof(VkBufferView));
+}
+
+static vki_status add_view(vkr_plan *plan, const VkDescriptorBufferInfo *part, bool half, VkBufferView **out,
+                           vki_error *err)
+{
+    VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+                                   .buffer = part->buffer,
+                                   .format =
+                                       half ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
+                                   .offset = part->offset,
+                                   .range = part->range};
+    *out = &plan->views[plan->n_views];
+    VKR_TRY(plan->device->vk.CreateBufferView(plan->device->handle, &info, NULL, *out), "vkCreateBufferView");
+    plan->n_views++;
     return VKI_OK;
 }
 
-static void write_set(vkr_plan *plan, const vkr_recording *r, const gpu_dispatch *d, VkDescriptorSet set)
+static vki_status write_set(vkr_plan *plan, const vkr_recording *r, const gpu_dispatch *d,
+                            VkDescriptorSet set, vki_error *err)
 {
     VkDescriptorBufferInfo infos[GPU_MAX_BINDINGS];
     VkWriteDescriptorSet writes[GPU_MAX_BINDINGS];
@@ -58,8 +81,15 @@ static void write_set(vkr_plan *plan, const vkr_recording *r, const gpu_dispatch
                                            .descriptorCount = 1,
                                            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                            .pBufferInfo = &infos[i]};
+        if (!vkr_bind_is_texels(&d->bind[i])) continue;
+        VkBufferView *view;
+        VKB_TRY(add_view(plan, &infos[i], d->bind[i].access & GPU_TEXELS_F16, &view, err));
+        writes[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        writes[i].pBufferInfo = NULL;
+        writes[i].pTexelBufferView = view;
     }
     plan->device->vk.UpdateDescriptorSets(plan->device->handle, d->n_bind, writes, 0, NULL);
+    return VKI_OK;
 }
 
 vki_status vkr_write_descriptors(vkr_plan *plan, const vkr_recording *r, vki_error *err)
@@ -75,7 +105,7 @@ vki_status vkr_write_descriptors(vkr_plan *plan, const vkr_recording *r, vki_err
                                             .pSetLayouts = &r->pipelines[i]->set_layout};
         VKR_TRY(device->vk.AllocateDescriptorSets(device->handle, &info, &r->sets[i]),
                 "vkAllocateDescriptorSets");
-        write_set(plan, r, &program->dispatches[i], r->sets[i]);
+        VKB_TRY(write_set(plan, r, &program->dispatches[i], r->sets[i], err));
     }
     return VKI_OK;
 }
