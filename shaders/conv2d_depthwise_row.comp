@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Depthwise convolution with a kernel of fixed width: PX neighbouring outputs of a row share the loads of their input
  * row. No dilation in x; any height, padding, stride and dilation in y. C4 in and out.

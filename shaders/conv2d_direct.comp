@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Convolution of any kernel, stride, dilation, padding and group count. C4 in and out.
  * Grid: x pixels (PX an invocation, a workgroup's width apart), y tiles of SL slices, z batch.

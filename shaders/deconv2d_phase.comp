@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Transposed convolution of any kernel, stride, dilation, padding and group count. C4 in and out.
  * Outputs whose coordinates leave the same remainders by the stride, a phase, read the same kernel positions: an ordinary

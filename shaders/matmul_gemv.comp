@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Y = act(alpha A B + beta C + residual) for at most ROWS rows and packed B [k][n4][4]. The workgroup's y dimension splits
  * k; its partial sums are added in a fixed order.

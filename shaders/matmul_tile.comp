@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Y = act(alpha A B + beta C + residual), batched, any strides, in register tiles of TM rows x TN groups of four columns.
  * Grid: x groups of columns (TN an invocation, a workgroup's width apart), y tiles of rows, z batch.

@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Largest value or mean of all positions of a channel: one workgroup a slice, partial results added in a fixed order.
  * C4 in, one position of C4 out. Grid: x one workgroup, y slices, z batch.

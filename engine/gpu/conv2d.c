@@ -3,6 +3,7 @@
 #include "gpu/conv_tile.h"
 #include "gpu/gemv.h"
 #include "gpu/pack_conv.h"
+#include "gpu/texels.h"
 #include "graph/ops/schema.h"
 
 /* ---- conv2d_1x1, conv2d_direct: register tiles over pixels and output slices ---- */
@@ -90,11 +91,13 @@ static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, cons
                       gpu_conv_tile tile, bool is_1x1)
 {
     gpu_bind bias = gpu_pack_bias(b, n, vkb_ceil_div(w->out_c, 4));
-    gpu_dispatch *d =
-        gpu_dispatch_begin(b, is_1x1 ? GPU_SHADER(b, conv2d_1x1) : GPU_SHADER(b, conv2d_direct));
-    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), GPU_READ);
-    gpu_bind_add(d, gpu_pack_conv(b, n->in[1], s), GPU_READ);
-    gpu_bind_add(d, bias, GPU_READ);
+    gpu_bind weights = gpu_pack_conv(b, n->in[1], s);
+    uint8_t access = gpu_read_access(b, n, GPU_C4, &weights);
+    gpu_dispatch *d = gpu_dispatch_begin(b, is_1x1 ? GPU_SHADER_FOR(b, access, conv2d_1x1)
+                                                   : GPU_SHADER_FOR(b, access, conv2d_direct));
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), access);
+    gpu_bind_add(d, weights, access);
+    gpu_bind_add(d, bias, access);
     gpu_grid(b, d, vkb_ceil_div(w->out_w * w->out_h, tile.pixels), s->tiles, w->batch, tile.lx, tile.ly, 1);
     if (is_1x1)
         push_1x1(d, w);
@@ -102,7 +105,7 @@ static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, cons
         push_direct(d, w, s);
     gpu_push(d, s->first_tile);
     gpu_push(d, s->tiles);
-    gpu_epilogue(b, d, n, GPU_C4, bias);
+    gpu_epilogue_as(b, d, n, GPU_C4, bias, access);
     gpu_spec(d, tile.pixels);
     gpu_spec(d, tile.slices);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
@@ -162,18 +165,19 @@ static void emit_depthwise_as(gpu_builder *b, const gr_node *n, bool row)
     int64_t invocations =
         row ? vkb_ceil_div(w.out_w, DEPTHWISE_PX) * w.out_h : vkb_ceil_div(w.out_w * w.out_h, DEPTHWISE_PX);
     gpu_bind bias = gpu_pack_bias(b, n, slices);
-    gpu_dispatch *d =
-        gpu_dispatch_begin(b, row ? GPU_SHADER(b, conv2d_depthwise_row) : GPU_SHADER(b, conv2d_depthwise));
-    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), GPU_READ);
-    gpu_bind_add(d, gpu_pack_depthwise(b, n->in[1], (int32_t)w.out_c, (int32_t)(w.kernel_h * w.kernel_w)),
-                 GPU_READ);
-    gpu_bind_add(d, bias, GPU_READ);
+    gpu_bind weights = gpu_pack_depthwise(b, n->in[1], (int32_t)w.out_c, (int32_t)(w.kernel_h * w.kernel_w));
+    uint8_t access = gpu_read_access(b, n, GPU_C4, &weights);
+    gpu_dispatch *d = gpu_dispatch_begin(b, row ? GPU_SHADER_FOR(b, access, conv2d_depthwise_row)
+                                                : GPU_SHADER_FOR(b, access, conv2d_depthwise));
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), access);
+    gpu_bind_add(d, weights, access);
+    gpu_bind_add(d, bias, access);
     gpu_grid(b, d, invocations, slices, w.batch, 16, 4, 1);
     const int64_t words[] = {w.in_w,       w.in_h,     w.out_w,    w.out_h,    slices,
                              w.kernel_w,   w.kernel_h, w.stride_w, w.stride_h, w.dilation_w,
                              w.dilation_h, w.pad_left, w.pad_top};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
-    gpu_epilogue(b, d, n, GPU_C4, bias);
+    gpu_epilogue_as(b, d, n, GPU_C4, bias, access);
     gpu_spec(d, DEPTHWISE_PX);
     if (row) {
         gpu_spec(d, (uint32_t)w.kernel_w);

@@ -2,6 +2,7 @@
  * Transposed convolution over one or two spatial dimensions, one small convolution an output phase. */
 #include "gpu/conv_tile.h"
 #include "gpu/pack_conv.h"
+#include "gpu/texels.h"
 
 static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
 {
@@ -56,13 +57,15 @@ static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, cons
     int64_t phases = w->stride_w * w->stride_h;
     int64_t positions = vkb_ceil_div(w->out_w, w->stride_w) * vkb_ceil_div(w->out_h, w->stride_h);
     gpu_bind bias = gpu_pack_bias(b, n, vkb_ceil_div(w->out_c, 4));
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, deconv2d_phase));
-    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), GPU_READ);
-    gpu_bind_add(d, gpu_pack_conv(b, n->in[1], s), GPU_READ);
-    gpu_bind_add(d, bias, GPU_READ);
+    gpu_bind weights = gpu_pack_conv(b, n->in[1], s);
+    uint8_t access = gpu_read_access(b, n, GPU_C4, &weights);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, deconv2d_phase));
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), access);
+    gpu_bind_add(d, weights, access);
+    gpu_bind_add(d, bias, access);
     gpu_grid(b, d, vkb_ceil_div(positions, tile.pixels), s->tiles, w->batch * phases, tile.lx, tile.ly, 1);
     push_shape(d, w, s);
-    gpu_epilogue(b, d, n, GPU_C4, bias);
+    gpu_epilogue_as(b, d, n, GPU_C4, bias, access);
     gpu_spec(d, tile.pixels);
     gpu_spec(d, tile.slices);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);

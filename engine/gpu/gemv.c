@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/gemv.h"
 
+#include "gpu/texels.h"
+
 enum { LX = 16, LY = 4 }; /* workgroup: groups of four columns, splits of k */
 
 static void pack_matrix(void *dst, const gr_tensor *source, const gpu_pack_arg *arg)
@@ -52,10 +54,11 @@ static void emit_columns(gpu_builder *b, const gr_node *n, const gpu_gemv *g, in
     gpu_bind a = gpu_in(b, n, 0, g->layout), c = g->has_c ? g->c : a;
     bool aligned = g->a_col == 1 && (g->rows == 1 || g->a_row % 4 == 0);
     gpu_bind packed = gpu_pack_matrix(b, &g->matrix, first, count);
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, matmul_gemv));
+    uint8_t access = gpu_read_access(b, n, g->layout, &packed);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, matmul_gemv));
     gpu_bind_add(d, a, GPU_READ);
-    gpu_bind_add(d, a, GPU_READ);
-    gpu_bind_add(d, packed, GPU_READ);
+    gpu_bind_add(d, a, access);
+    gpu_bind_add(d, packed, access);
     gpu_bind_add(d, c, GPU_READ);
     gpu_grid(b, d, vkb_ceil_div(count, 4), LY, 1, LX, LY, 1);
     const int64_t words[] = {g->rows,  count, g->matrix.k_padded, g->a_row, g->a_col, g->c_row,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Gemm and MatMul on row-major tensors. */
 #include "gpu/gemv.h"
+#include "gpu/texels.h"
 #include "graph/ops/schema.h"
 
 enum { BATCH_DIMS = 3 };                   /* that the shader walks */
@@ -208,11 +209,12 @@ static void emit_part(gpu_builder *b, const gr_node *n, const product *p, tile t
     gpu_bind a = gpu_in(b, n, 0, GPU_ROW), c = has_c ? gpu_in(b, n, 2, GPU_ROW) : a;
     gpu_bind right = p->constant_b ? gpu_pack_matrix(b, &matrix, part->first_col, part->columns)
                                    : gpu_in(b, n, 1, GPU_ROW);
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, matmul_tile));
+    uint8_t access = gpu_read_access(b, n, GPU_ROW, &right);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, matmul_tile));
     gpu_bind_add(d, a, GPU_READ);
-    gpu_bind_add(d, a, GPU_READ);
+    gpu_bind_add(d, a, access);
     gpu_bind_add(d, right, GPU_READ);
-    gpu_bind_add(d, right, GPU_READ);
+    gpu_bind_add(d, right, access);
     gpu_bind_add(d, c, GPU_READ);
     gpu_grid(b, d, vkb_ceil_div(part->columns, t.columns4 * 4), vkb_ceil_div(p->m, t.rows), part->batches,
              t.lx, t.ly, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pools over windows and over all positions, in slices of four channels. */
-#include "gpu/gpu.h"
+#include "gpu/texels.h"
 
 enum { GLOBAL_LANES = 64, GLOBAL_MIN = 128 /* positions; below, one invocation walks them all */ };
 enum { POOL_MAX = 0, POOL_MEAN_INSIDE, POOL_MEAN_PADDED }; /* AVERAGE in the shaders */
@@ -43,8 +43,9 @@ static void emit_window(gpu_builder *b, const gr_node *n)
     if (!op_window_of(b->g, n, &w)) return;
     int64_t slices = vkb_ceil_div(w.in_c, 4), positions = w.out_w * w.out_h;
     gpu_bind in = gpu_in(b, n, 0, GPU_C4);
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, pool_window));
-    gpu_bind_add(d, in, GPU_READ);
+    uint8_t access = gpu_read_access(b, n, GPU_C4, NULL);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, pool_window));
+    gpu_bind_add(d, in, access);
     if (positions >= 16)
         gpu_grid(b, d, positions, slices, w.batch, 64, 1, 1);
     else
@@ -65,7 +66,7 @@ static void emit_window(gpu_builder *b, const gr_node *n)
                              w.in_w + w.pad_right,
                              w.in_h + w.pad_bottom};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
-    gpu_epilogue(b, d, n, GPU_C4, in);
+    gpu_epilogue_as(b, d, n, GPU_C4, in, access);
     gpu_spec(d, mode_of(n));
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
@@ -76,12 +77,13 @@ static void emit_global(gpu_builder *b, const gr_node *n)
     if (!op_window_of(b->g, n, &w)) return;
     int64_t slices = vkb_ceil_div(w.in_c, 4);
     gpu_bind in = gpu_in(b, n, 0, GPU_C4);
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, pool_global));
-    gpu_bind_add(d, in, GPU_READ);
+    uint8_t access = gpu_read_access(b, n, GPU_C4, NULL);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, pool_global));
+    gpu_bind_add(d, in, access);
     gpu_grid(b, d, GLOBAL_LANES, slices, w.batch, GLOBAL_LANES, 1, 1);
     gpu_push(d, w.in_h * w.in_w);
     gpu_push(d, slices);
-    gpu_epilogue(b, d, n, GPU_C4, in);
+    gpu_epilogue_as(b, d, n, GPU_C4, in, access);
     gpu_spec(d, mode_of(n));
     gpu_spec(d, GLOBAL_LANES);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);

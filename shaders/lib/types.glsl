@@ -7,7 +7,8 @@
  *   BUFFER_OUT4(2, y4)  ST4(y4, i, v)
  *   BUFFER_IN_I32(3, k) always 32-bit integers, whatever the storage of the floats: k[i]
  *
- * One buffer may be bound twice, once in each view. */
+ * One buffer may be bound twice, once in each view. Variants built with TEXELS=1 read their BUFFER_IN4 through texel
+ * buffers (GPU_TEXELS_* in engine/gpu/gpu.h); nothing else changes. */
 #ifndef TYPES_GLSL
 #define TYPES_GLSL
 
@@ -36,13 +37,21 @@ vec4 elem_saturate(vec4 v)
 
 #define BUFFER_IN(slot, name)      layout(set = 0, binding = slot, std430) readonly buffer Buffer_##name { ELEM name[]; }
 #define BUFFER_IN4(slot, name)     layout(set = 0, binding = slot, std430) readonly buffer Buffer_##name { ELEM4 name[]; }
+#ifdef TEXELS
+#undef BUFFER_IN4
+#define BUFFER_IN4(slot, name) layout(set = 0, binding = slot) uniform samplerBuffer name
+#endif
 #define BUFFER_OUT(slot, name)     layout(set = 0, binding = slot, std430) writeonly buffer Buffer_##name { ELEM name[]; }
 #define BUFFER_OUT4(slot, name)    layout(set = 0, binding = slot, std430) writeonly buffer Buffer_##name { ELEM4 name[]; }
 #define BUFFER_IN_I32(slot, name)  layout(set = 0, binding = slot, std430) readonly buffer Buffer_##name { int name[]; }
 #define BUFFER_OUT_I32(slot, name) layout(set = 0, binding = slot, std430) writeonly buffer Buffer_##name { int name[]; }
 
 #define LD(name, i)     float(name[i])
+#ifdef TEXELS
+#define LD4(name, i)    texelFetch(name, i)
+#else
 #define LD4(name, i)    vec4(name[i])
+#endif
 #define ST(name, i, v)  name[i] = TO_ELEM(v)
 #define ST4(name, i, v) name[i] = TO_ELEM4(v)
 
