@@ -196,6 +196,7 @@ static void test_no_loader(void **state)
 static void test_validation(void **state)
 {
     (void)state;
+    if (!GPU_RUN_CAN_VALIDATE) skip();
     vki_context_options o = {.size = sizeof o, .validation = true, .log = on_log};
     vki_error err = {0};
     for (int staging = 0; staging < 2; staging++) {
@@ -283,5 +284,6 @@ int main(void)
         cmocka_unit_test(test_plans),      cmocka_unit_test(test_threads), cmocka_unit_test(test_cache_file),
         cmocka_unit_test(test_validation),
     };
+    gpu_run_device();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

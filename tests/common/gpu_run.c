@@ -8,7 +8,7 @@
 
 #include "graph/memplan.h"
 
-static vkr_device *shared_device;
+static vkr_device *shared_device, *pin;
 static int messages;
 
 static void on_log(void *user, vki_log_level level, const char *text)
@@ -36,14 +36,15 @@ vkr_device *gpu_run_device(void)
     if (tried) return shared_device;
     tried = true;
     vki_context_options o = {.size = sizeof o, .log = on_log};
+    vkr_device_create(&o, &vkb_libc_allocator, &pin, NULL);
     o.validation = is_set("VKI_TEST_VALIDATION");
     o.force_staging = is_set("VKI_TEST_STAGING");
     vki_error err;
     vki_status status = vkr_device_create(&o, &vkb_libc_allocator, &shared_device, &err);
-    if (status != VKI_OK)
-        fprintf(stderr, "no Vulkan device: %s\n", err.text);
-    else
+    if (status == VKI_OK)
         atexit(close_device);
+    else
+        fprintf(stderr, "no Vulkan device: %s\n", err.text);
     return shared_device;
 }
 
