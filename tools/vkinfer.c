@@ -42,11 +42,8 @@ int main(int argc, char **argv)
         printf("vkinfer %s (API %u)\n", TOOL_VERSION, (unsigned)vki_version());
         return TOOL_OK;
     }
-    for (size_t i = 0; i < VKB_COUNT(commands); i++) {
-        if (strcmp(name, commands[i].name) != 0) continue;
-        if (!commands[i].run) break; /* left out by VKI_PARTIAL */
-        return commands[i].run(argc - 1, argv + 1);
-    }
+    for (size_t i = 0; i < VKB_COUNT(commands); i++)
+        if (!strcmp(name, commands[i].name)) return commands[i].run(argc - 1, argv + 1);
     if (*name) fprintf(stderr, "vkinfer: there is no command '%s'\n\n", name);
     print_help(stderr);
     return TOOL_USAGE;
