@@ -180,7 +180,7 @@ static bool on_gpu(const case_graph *c)
     return varies;
 }
 
-static bool gpu_fits(check *k, const gpu_kernel *kernel, bool half)
+static bool gpu_fits(check *k, const gpu_kernel *kernel, bool half, bool c4)
 {
     vki_error err = {0};
     gpu_builder b;
@@ -188,7 +188,11 @@ static bool gpu_fits(check *k, const gpu_kernel *kernel, bool half)
     const char *why = "";
     if (gpu_builder_init(&b, &k->c.g, vkr_device_limits(gpu_run_device()), half, &p, &err) != VKI_OK)
         return false;
-    bool fits = kernel->fits(&b, &k->c.g.nodes[0], &why);
+    const gr_node *n = &k->c.g.nodes[0];
+    for (int i = 0; c4 && i < n->n_in; i++)
+        if (n->in[i] != GR_NONE && !gr_is_const(&k->c.g, n->in[i]) && k->c.g.tensors[n->in[i]].rank >= 2)
+            gpu_tensor_buf(&b, n->in[i], GPU_C4);
+    bool fits = !b.failed && kernel->fits(&b, n, &why);
     gpu_builder_free(&b);
     gpu_program_free(&p, k->c.g.allocator);
     return fits;
@@ -218,10 +222,11 @@ static int check_gpu(check *k, bool half)
     if (!gpu_run_device() || !op || !on_gpu(&k->c)) return 0;
     if (half && !vkr_device_limits(gpu_run_device())->half_storage) return 0;
     for (const gpu_kernel *kernel = op->kernels; kernel && kernel->name; kernel++) {
-        if (!gpu_fits(k, kernel, half)) continue;
-        run_gpu_kernel(k, kernel, half, false);
-        run_gpu_kernel(k, kernel, half, true);
-        ran += 2;
+        for (int c4 = 0; c4 < 2; c4++) {
+            if (!gpu_fits(k, kernel, half, c4)) continue;
+            run_gpu_kernel(k, kernel, half, c4);
+            ran++;
+        }
     }
     return ran;
 }

@@ -67,6 +67,18 @@ static bool fits_group(const gpu_builder *b, const gr_node *n, const char **why)
     return r.reduced.count >= MANY && r.reduced.count <= (int64_t)MOST_ROUNDS * LANES;
 }
 
+/* Mean or maximum of whole channels that lie in slices already: what the global pools do. */
+static bool fits_channels(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    const gr_tensor *x = &b->g->tensors[n->in[0]];
+    bool mask[GR_MAX_RANK], channels = x->rank >= 3;
+    *why = "not the mean or maximum of whole channels in slices";
+    if (n->op != OP_ReduceMean && n->op != OP_ReduceMax) return false;
+    if (!op_reduce_mask(b->g, n, mask) || !gpu_has_layout(b, n->in[0], GPU_C4)) return false;
+    for (int d = 0; d < x->rank; d++) channels = channels && mask[d] == (d >= 2);
+    return channels;
+}
+
 static void push_dims(gpu_dispatch *d, const dim_list *l)
 {
     for (int i = 0; i < DIMS; i++) gpu_push(d, i < l->rank ? l->dims[i] : 1);
@@ -105,7 +117,24 @@ static void emit_group(gpu_builder *b, const gr_node *n)
     finish(b, d, n, &r);
 }
 
+static void emit_channels(gpu_builder *b, const gr_node *n)
+{
+    int64_t batch, channels, slices, spatial;
+    gpu_c4_dims(&b->g->tensors[n->in[0]], &batch, &channels, &slices, &spatial);
+    gpu_bind in = gpu_in(b, n, 0, GPU_C4);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, pool_global));
+    gpu_grid(b, d, LANES, slices, batch, LANES, 1, 1);
+    gpu_bind_add(d, in, GPU_READ);
+    gpu_push(d, spatial);
+    gpu_push(d, slices);
+    gpu_epilogue(b, d, n, GPU_C4, in);
+    gpu_spec(d, n->op == OP_ReduceMean);
+    gpu_spec(d, LANES);
+    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
 static const gpu_kernel kernels[] = {
+    {"reduce_channels", fits_channels, emit_channels},
     {"reduce_group", fits_group, emit_group},
     {"reduce_each", fits_each, emit_each},
     {0},
