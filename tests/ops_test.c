@@ -180,19 +180,20 @@ static bool on_gpu(const case_graph *c)
     return varies;
 }
 
-static bool gpu_fits(check *k, const gpu_kernel *kernel, bool half, bool c4)
+/* Whether the kernel takes the node; if so, it must be able to write its dispatches. */
+static bool gpu_fits(check *k, const gpu_kernel *kernel, const gpu_limits *limits, bool half, bool c4)
 {
     vki_error err = {0};
     gpu_builder b;
     gpu_program p;
     const char *why = "";
-    if (gpu_builder_init(&b, &k->c.g, vkr_device_limits(gpu_run_device()), half, &p, &err) != VKI_OK)
-        return false;
     const gr_node *n = &k->c.g.nodes[0];
+    if (gpu_builder_init(&b, &k->c.g, limits, half, &p, &err) != VKI_OK) return false;
     for (int i = 0; c4 && i < n->n_in; i++)
         if (n->in[i] != GR_NONE && !gr_is_const(&k->c.g, n->in[i]) && k->c.g.tensors[n->in[i]].rank >= 2)
             gpu_tensor_buf(&b, n->in[i], GPU_C4);
     bool fits = !b.failed && kernel->fits(&b, n, &why);
+    if (fits && gpu_emit(&b, 0, kernel) != VKI_OK) complain(k, kernel->name, "%s", err.text);
     gpu_builder_free(&b);
     gpu_program_free(&p, k->c.g.allocator);
     return fits;
@@ -219,11 +220,13 @@ static int check_gpu(check *k, bool half)
 {
     int ran = 0;
     const gpu_op *op = gpu_op_of(k->t->op);
-    if (!gpu_run_device() || !op || !on_gpu(&k->c)) return 0;
-    if (half && !vkr_device_limits(gpu_run_device())->half_storage) return 0;
+    const gpu_limits *limits = gpu_run_device() ? vkr_device_limits(gpu_run_device()) : NULL;
+    if (!op || !on_gpu(&k->c)) return 0;
     for (const gpu_kernel *kernel = op->kernels; kernel && kernel->name; kernel++) {
         for (int c4 = 0; c4 < 2; c4++) {
-            if (!gpu_fits(k, kernel, half, c4)) continue;
+            gpu_fits(k, kernel, &gpu_limits_minimum, half, c4);
+            if (!limits || (half && !limits->half_storage) || !gpu_fits(k, kernel, limits, half, c4))
+                continue;
             run_gpu_kernel(k, kernel, half, c4);
             ran++;
         }
