@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "graph/graph.h"
 #include "testdata.h"
 
 void verify_line(verify_job *job, const char *verdict, const char *label, const char *format, ...)
@@ -87,15 +88,23 @@ static vki_status write_inputs(vki_session *session, int n, const testdata *data
     return VKI_OK;
 }
 
+static const char *shape_text(vki_dtype dtype, int rank, const int64_t *dims, char *buffer, size_t size)
+{
+    gr_tensor t = {.dtype = dtype, .rank = rank};
+    memcpy(t.dims, dims, sizeof t.dims);
+    return gr_shape_text(NULL, &t, buffer, size);
+}
+
 static vki_status check_shape(const vki_tensor_info *info, const npy_array *want, vki_error *err)
 {
     bool same = info->rank == want->rank && compare_is_float(info->dtype) == compare_is_float(want->dtype) &&
                 (compare_is_float(info->dtype) || info->dtype == want->dtype);
     for (int i = 0; same && i < info->rank; i++) same = info->dims[i] == want->dims[i];
     if (same) return VKI_OK;
-    return vkb_fail(
-        err, VKI_E_SHAPE, "the output %s is %s with %d dimensions, expected %s with %d, or sizes differ",
-        info->name, vki_dtype_name(info->dtype), info->rank, vki_dtype_name(want->dtype), want->rank);
+    char got[128], expected[128];
+    return vkb_fail(err, VKI_E_SHAPE, "the output %s is %s, but the data set has %s", info->name,
+                    shape_text(info->dtype, info->rank, info->dims, got, sizeof got),
+                    shape_text(want->dtype, want->rank, want->dims, expected, sizeof expected));
 }
 
 typedef struct worst_output {
