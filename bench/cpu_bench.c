@@ -1,178 +1,280 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Speed of the CPU's fast kernels in GFLOP/s, as a share of the FMA peak measured in the same run. */
-#include "cpu/conv2d_gemm.h"
+ * Speed of the CPU's fast kernels with one thread and with two: GFLOP/s as a share of the FMA peak that the
+ * same run measures, and GB/s of the tensors read and written. cpu_bench [substring of the names to run] */
+#include "cpu/cpu.h"
+#include "cpu/micro.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef void (*work_fn)(void *arg, vkb_pool *pool);
+enum { INPUTS = 4 };
 
-/* Best of several runs, in milliseconds. */
-static double best_ms(work_fn work, void *arg, vkb_pool *pool)
+static const vki_allocator *const heap = &vkb_libc_allocator;
+static double peak = 1; /* GFLOP/s of one thread */
+static const char *wanted = "";
+
+typedef struct bench { /* a graph of one node */
+    char name[64];
+    gr_graph g;
+    gr_id in[INPUTS];
+    int n_in;
+    void *data[INPUTS], *out, *weights, *scratch;
+    vkb_arena arena;
+    const cpu_kernel *kernel;
+    cpu_prep prep;
+} bench;
+
+static void *values(int64_t n)
 {
+    float *p = vkb_alloc(heap, (size_t)n * sizeof *p);
+    for (int64_t i = 0; p && i < n; i++) p[i] = (float)((uint64_t)i * 2654435761u % 2000) * 1e-3f - 1;
+    return p;
+}
+
+static void add_input(bench *b, int rank, const int64_t *dims, bool constant)
+{
+    int64_t n = 1;
+    for (int i = 0; i < rank; i++) n *= dims[i];
+    void *p = b->data[b->n_in] = values(n);
+    b->in[b->n_in++] = constant ? gr_add_const(&b->g, NULL, VKI_F32, rank, dims, p, false)
+                                : gr_add_tensor(&b->g, NULL, VKI_F32, rank, dims);
+}
+
+static gr_node *add_node(bench *b, op_kind op)
+{
+    gr_id out = gr_add_tensor(&b->g, "y", VKI_DT_NONE, -1, NULL);
+    return gr_add_node(&b->g, op, "node", b->n_in, b->in, 1, &out);
+}
+
+static bool prepare(bench *b, int threads)
+{
+    vki_error err = {0};
+    gr_node *n = &b->g.nodes[0];
+    if (gr_infer(&b->g, &err) != VKI_OK) {
+        fprintf(stderr, "%s: %s\n", b->name, err.text);
+        return false;
+    }
+    for (b->kernel = cpu_op_of(n->op)->kernels; b->kernel->name && !b->kernel->fits(&b->g, n);) b->kernel++;
+    if (!b->kernel->name) {
+        fprintf(stderr, "%s: no fast kernel fits\n", b->name);
+        return false;
+    }
+    b->prep = (cpu_prep){.g = &b->g, .n = n, .threads = threads, .arena = &b->arena};
+    if (b->kernel->prepare(&b->prep, &err) != VKI_OK) return false;
+    b->weights = vkb_alloc(heap, b->prep.weight_bytes);
+    b->scratch = vkb_alloc(heap, b->prep.scratch_bytes);
+    b->out = vkb_calloc(heap, gr_bytes(&b->g.tensors[n->out[0]]), 1);
+    if (!b->weights || !b->scratch || !b->out) return false;
+    if (b->prep.weight_bytes) b->prep.pack(b->weights, &b->g, n, b->prep.state);
+    return true;
+}
+
+/* Best of many runs, in milliseconds. */
+static double best_ms(bench *b, vkb_pool *pool)
+{
+    const void *in[INPUTS] = {b->data[0], b->data[1], b->data[2], b->data[3]};
+    void *out[] = {b->out};
+    const cpu_call call = {.g = &b->g,
+                           .n = b->prep.n,
+                           .in = in,
+                           .out = out,
+                           .state = b->prep.state,
+                           .weights = b->weights,
+                           .scratch = b->scratch,
+                           .pool = pool};
     double best = 1e30, end = vkb_now_ms() + 300;
     do {
         double start = vkb_now_ms();
-        work(arg, pool);
+        b->kernel->run(&call);
         double ms = vkb_now_ms() - start;
         if (ms < best) best = ms;
     } while (vkb_now_ms() < end);
     return best;
 }
 
-static double peak = 1; /* GFLOP/s of one thread */
-
-static void report(const char *name, double macs, work_fn work, void *arg, vkb_pool *pool)
+static void print_speed(const op_cost *cost, double ms, int threads)
 {
-    double one = best_ms(work, arg, NULL), all = best_ms(work, arg, pool);
-    int threads = vkb_pool_threads(pool);
-    printf("%-28s %9.3f ms %7.1f GFLOP/s %5.1f %%   %d threads %9.3f ms %7.1f GFLOP/s %5.1f %%\n", name, one,
-           2e-6 * macs / one, 2e-4 * macs / one / peak, threads, all, 2e-6 * macs / all,
-           2e-4 * macs / all / (peak * threads));
+    printf("  %d: %9.3f ms", threads, ms);
+    if (cost->macs)
+        printf(" %6.1f GFLOP/s %5.1f %%", 2e-6 * (double)cost->macs / ms,
+               2e-4 * (double)cost->macs / ms / (peak * threads));
+    printf(" %5.1f GB/s", 1e-6 * (double)cost->bytes / ms);
 }
 
-/* A tile whose operands stay in the first-level cache runs as fast as the FMA units allow. */
-typedef struct peak_work {
-    float a[CPU_MR * 128], b[CPU_NR * 128], c[CPU_MR * CPU_NR];
-} peak_work;
-
-enum { PEAK_TILES = 2000 };
-
-static void run_peak(void *arg, vkb_pool *pool)
-{
-    peak_work *w = arg;
-    const cpu_micro *micro = cpu_micro_get();
-    (void)pool;
-    cpu_tile t = {.a = w->a,
-                  .b = w->b,
-                  .k = 128,
-                  .b_stride = CPU_NR,
-                  .c = w->c,
-                  .c_stride = CPU_NR,
-                  .rows = CPU_MR,
-                  .cols = CPU_NR};
-    for (int i = 0; i < PEAK_TILES; i++) micro->gemm(&t);
-}
-
-static float *floats(uint64_t n)
-{
-    float *p = vkb_alloc(&vkb_libc_allocator, n * sizeof *p);
-    for (uint64_t i = 0; p && i < n; i++) p[i] = (float)((i * 2654435761u >> 8) % 2000) * 1e-3f - 1;
-    return p;
-}
-
-typedef struct gemm_work {
-    cpu_gemm plan;
-    float *a, *b, *c;
-    void *scratch;
-} gemm_work;
-
-static void gemm_job(const void *user, int64_t index, cpu_gemm_job *job)
-{
-    const gemm_work *w = user;
-    (void)index;
-    job->a = w->a;
-    job->b = w->b;
-    job->c = w->c;
-}
-
-static void run_gemm(void *arg, vkb_pool *pool)
-{
-    const gr_epilogue none = {0};
-    gemm_work *w = arg;
-    cpu_gemm_source s = {.user = w, .epilogue = &none, .job = gemm_job};
-    cpu_gemm_run(&w->plan, &s, NULL, pool);
-}
-
-static void bench_gemm(int64_t size, vkb_pool *pool)
-{
-    char name[64];
-    uint64_t n = (uint64_t)(size * size);
-    gemm_work w = {.a = floats(n), .b = floats(n), .c = floats(n)};
-    snprintf(name, sizeof name, "gemm %lld^3", (long long)size);
-    cpu_gemm_plan(&w.plan, size, size, size, 1, 2, false, false);
-    if (w.a && w.b && w.c) report(name, (double)n * (double)size, run_gemm, &w, pool);
-    vkb_free(&vkb_libc_allocator, w.a);
-    vkb_free(&vkb_libc_allocator, w.b);
-    vkb_free(&vkb_libc_allocator, w.c);
-}
-
-typedef struct conv_work {
-    cpu_conv conv;
-    float *x, *w, *bias, *y;
-    void *scratch;
-} conv_work;
-
-static void run_conv(void *arg, vkb_pool *pool)
-{
-    conv_work *w = arg;
-    const gr_epilogue relu = {.act = GR_ACT_RELU};
-    cpu_conv_args a = {
-        .conv = &w->conv, .x = w->x, .weights = w->w, .bias = w->bias, .y = w->y, .epilogue = &relu};
-    cpu_conv_run(&a, w->scratch, pool);
-}
-
-static void bench_conv(int64_t in_c, int64_t out_c, int64_t size, int64_t kernel, int64_t stride,
-                       vkb_pool *pool)
-{
-    char name[64];
-    int64_t pad = kernel / 2, out = (size + 2 * pad - kernel) / stride + 1;
-    op_window win = {.batch = 1,
-                     .in_c = in_c,
-                     .out_c = out_c,
-                     .in_h = size,
-                     .in_w = size,
-                     .out_h = out,
-                     .out_w = out,
-                     .kernel_h = kernel,
-                     .kernel_w = kernel,
-                     .stride_h = stride,
-                     .stride_w = stride,
-                     .dilation_h = 1,
-                     .dilation_w = 1,
-                     .pad_top = pad,
-                     .pad_left = pad,
-                     .pad_bottom = pad,
-                     .pad_right = pad,
-                     .group = 1};
-    conv_work w = {.x = floats((uint64_t)(in_c * size * size)),
-                   .w = floats(cpu_conv_weight_floats(&win)),
-                   .bias = floats((uint64_t)out_c),
-                   .y = floats((uint64_t)(out_c * out * out))};
-    int threads = vkb_pool_threads(pool);
-    cpu_conv_plan(&w.conv, &win, threads);
-    w.scratch = vkb_alloc(&vkb_libc_allocator, cpu_gemm_scratch(&w.conv.gemm, threads));
-    snprintf(name, sizeof name, "conv %lldx%lld/%lld %lldx%lldx%lld->%lld", (long long)kernel,
-             (long long)kernel, (long long)stride, (long long)size, (long long)size, (long long)in_c,
-             (long long)out_c);
-    if (w.x && w.w && w.bias && w.y && w.scratch)
-        report(name, (double)(out * out * out_c) * (double)(in_c * kernel * kernel), run_conv, &w, pool);
-    vkb_free(&vkb_libc_allocator, w.x);
-    vkb_free(&vkb_libc_allocator, w.w);
-    vkb_free(&vkb_libc_allocator, w.bias);
-    vkb_free(&vkb_libc_allocator, w.y);
-    vkb_free(&vkb_libc_allocator, w.scratch);
-}
-
-int main(void)
+static void run(bench *b)
 {
     vkb_pool *pool = NULL;
-    static peak_work p;
-    if (vkb_pool_create(&vkb_libc_allocator, 2, &pool, NULL) != VKI_OK) return 1;
-    peak = 2e-6 * PEAK_TILES * 128 * CPU_MR * CPU_NR / best_ms(run_peak, &p, NULL);
-    printf("%s, peak %.1f GFLOP/s a thread\n", cpu_micro_get()->isa, peak);
-    bench_gemm(512, pool);
-    bench_gemm(1024, pool);
-    bench_conv(64, 128, 56, 1, 1, pool);
-    bench_conv(512, 512, 14, 1, 1, pool);
-    bench_conv(96, 24, 56, 1, 1, pool);
-    bench_conv(320, 1280, 7, 1, 1, pool);
-    bench_conv(64, 64, 56, 3, 1, pool);
-    bench_conv(512, 512, 7, 3, 1, pool);
-    bench_conv(256, 256, 14, 3, 1, pool);
-    bench_conv(128, 128, 56, 3, 2, pool);
-    bench_conv(3, 64, 224, 7, 2, pool);
-    bench_conv(3, 32, 224, 3, 2, pool);
+    if (prepare(b, 1)) {
+        op_cost cost;
+        op_cost_of(&b->g, b->prep.n, &cost);
+        printf("%-30s %-17s", b->name, b->kernel->name);
+        print_speed(&cost, best_ms(b, NULL), 1);
+        vkb_free(heap, b->scratch);
+        vkb_free(heap, b->weights);
+        vkb_free(heap, b->out);
+        if (prepare(b, 2) && vkb_pool_create(heap, 2, &pool, NULL) == VKI_OK)
+            print_speed(&cost, best_ms(b, pool), 2);
+        printf("\n");
+    }
     vkb_pool_destroy(&pool);
+    vkb_free(heap, b->scratch);
+    vkb_free(heap, b->weights);
+    vkb_free(heap, b->out);
+    for (int i = 0; i < b->n_in; i++) vkb_free(heap, b->data[i]);
+    vkb_arena_free(&b->arena);
+    gr_free(&b->g);
+}
+
+static bool begin(bench *b, const char *name)
+{
+    memset(b, 0, sizeof *b);
+    if (!strstr(name, wanted)) return false;
+    snprintf(b->name, sizeof b->name, "%s", name);
+    gr_init(&b->g, heap);
+    vkb_arena_init(&b->arena, heap);
+    return true;
+}
+
+static void conv(int64_t in_c, int64_t out_c, int64_t size, int64_t kernel, int64_t stride, int64_t group)
+{
+    bench b;
+    char name[64];
+    snprintf(name, sizeof name, "%s %lldx%lld/%lld %lldx%lldx%lld->%lld", group > 1 ? "depthwise" : "conv",
+             (long long)kernel, (long long)kernel, (long long)stride, (long long)size, (long long)size,
+             (long long)in_c, (long long)out_c);
+    if (!begin(&b, name)) return;
+    int64_t pad = kernel / 2;
+    add_input(&b, 4, (int64_t[]){1, in_c, size, size}, false);
+    add_input(&b, 4, (int64_t[]){out_c, in_c / group, kernel, kernel}, true);
+    add_input(&b, 1, &out_c, true);
+    gr_node *n = add_node(&b, OP_Conv);
+    op_conv_attrs *a = n->attrs;
+    a->group = group;
+    a->strides = (op_ints){2, {stride, stride}};
+    a->pads = (op_ints){4, {pad, pad, pad, pad}};
+    n->epilogue.act = GR_ACT_RELU;
+    run(&b);
+}
+
+static void deconv(int64_t in_c, int64_t out_c, int64_t size, int64_t kernel, int64_t stride, int64_t pad)
+{
+    bench b;
+    char name[64];
+    snprintf(name, sizeof name, "deconv %lldx%lld/%lld %lldx%lldx%lld->%lld", (long long)kernel,
+             (long long)kernel, (long long)stride, (long long)size, (long long)size, (long long)in_c,
+             (long long)out_c);
+    if (!begin(&b, name)) return;
+    add_input(&b, 4, (int64_t[]){1, in_c, size, size}, false);
+    add_input(&b, 4, (int64_t[]){in_c, out_c, kernel, kernel}, true);
+    op_conv_attrs *a = add_node(&b, OP_ConvTranspose)->attrs;
+    a->strides = (op_ints){2, {stride, stride}};
+    a->pads = (op_ints){4, {pad, pad, pad, pad}};
+    run(&b);
+}
+
+static void matmul(int64_t m, int64_t n, int64_t k, bool constant)
+{
+    bench b;
+    char name[64];
+    snprintf(name, sizeof name, "matmul %lldx%lldx%lld%s", (long long)m, (long long)n, (long long)k,
+             constant ? "" : " dynamic");
+    if (!begin(&b, name)) return;
+    add_input(&b, 2, (int64_t[]){m, k}, false);
+    add_input(&b, 2, (int64_t[]){k, n}, constant);
+    add_node(&b, OP_MatMul);
+    run(&b);
+}
+
+static void pool(op_kind op, const char *name, int64_t channels, int64_t size, int64_t kernel, int64_t stride)
+{
+    bench b;
+    if (!begin(&b, name)) return;
+    int64_t pad = kernel / 2;
+    add_input(&b, 4, (int64_t[]){1, channels, size, size}, false);
+    gr_node *n = add_node(&b, op);
+    if (op == OP_MaxPool || op == OP_AveragePool) {
+        op_pool_attrs *a = n->attrs;
+        a->kernel_shape = (op_ints){2, {kernel, kernel}};
+        a->strides = (op_ints){2, {stride, stride}};
+        a->pads = (op_ints){4, {pad, pad, pad, pad}};
+    }
+    run(&b);
+}
+
+/* `parameters` vectors of the last dimension follow the first input. */
+static void rows(op_kind op, const char *name, int64_t count, int64_t size, int parameters)
+{
+    bench b;
+    if (!begin(&b, name)) return;
+    add_input(&b, 2, (int64_t[]){count, size}, false);
+    for (int i = 0; i < parameters; i++) add_input(&b, 1, &size, true);
+    add_node(&b, op);
+    run(&b);
+}
+
+/* The peak: a tile whose operands stay in the first-level cache. */
+static double measure_peak(void)
+{
+    enum { K = 128, TILES = 200, ROUNDS = 2000 };
+    static float a[CPU_MR * K], x[CPU_NR * K], y[CPU_MR * CPU_NR];
+    const cpu_micro *micro = cpu_micro_get();
+    const cpu_tile t = {.a = a,
+                        .b = x,
+                        .k = K,
+                        .b_stride = CPU_NR,
+                        .c = y,
+                        .c_stride = CPU_NR,
+                        .rows = CPU_MR,
+                        .cols = CPU_NR};
+    double best = 1e30;
+    for (int round = 0; round < ROUNDS; round++) {
+        double start = vkb_now_ms();
+        for (int i = 0; i < TILES; i++) micro->gemm(&t);
+        double ms = vkb_now_ms() - start;
+        if (ms < best) best = ms;
+    }
+    return 2e-6 * TILES * K * CPU_MR * CPU_NR / best;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) wanted = argv[1];
+    peak = measure_peak();
+    printf("%s, peak %.1f GFLOP/s a thread\n", cpu_micro_get()->isa, peak);
+    matmul(512, 512, 512, true);
+    matmul(1024, 1024, 1024, true);
+    matmul(128, 768, 768, true);
+    matmul(128, 128, 64, false);
+    matmul(4, 1000, 1280, true);
+    matmul(1, 1000, 1280, true);
+    matmul(1, 4096, 9216, true);
+    conv(64, 128, 56, 1, 1, 1);
+    conv(512, 512, 14, 1, 1, 1);
+    conv(96, 24, 56, 1, 1, 1);
+    conv(16, 96, 112, 1, 1, 1);
+    conv(320, 1280, 7, 1, 1, 1);
+    conv(256, 512, 56, 1, 2, 1);
+    conv(64, 64, 56, 3, 1, 1);
+    conv(256, 256, 14, 3, 1, 1);
+    conv(512, 512, 7, 3, 1, 1);
+    conv(128, 128, 56, 3, 2, 1);
+    conv(3, 64, 224, 7, 2, 1);
+    conv(3, 32, 224, 3, 2, 1);
+    conv(32, 32, 112, 3, 1, 32);
+    conv(96, 96, 112, 3, 2, 96);
+    conv(576, 576, 14, 3, 1, 576);
+    conv(960, 960, 7, 5, 1, 960);
+    deconv(512, 256, 8, 4, 2, 1);
+    deconv(64, 21, 32, 2, 2, 0);
+    pool(OP_MaxPool, "max pool 3x3/2 112x112x64", 64, 112, 3, 2);
+    pool(OP_AveragePool, "average pool 3x3/1 35x35x192", 192, 35, 3, 1);
+    pool(OP_GlobalAveragePool, "global average 14x14x512", 512, 14, 0, 0);
+    rows(OP_Relu, "relu 1M", 1024, 1024, 0);
+    rows(OP_HardSwish, "hardswish 1M", 1024, 1024, 0);
+    rows(OP_Silu, "silu 1M", 1024, 1024, 0);
+    rows(OP_Tanh, "tanh 1M", 1024, 1024, 0);
+    rows(OP_Add, "add row 1M", 1024, 1024, 1);
+    rows(OP_Softmax, "softmax 1024x1024", 1024, 1024, 0);
+    rows(OP_LayerNormalization, "layer norm 1024x1024", 1024, 1024, 2);
     return 0;
 }

@@ -134,6 +134,20 @@ static void gathers(const cpu_micro *m)
     }
 }
 
+static void copies(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t rows = pick(1, 5), cols = pick(1, 40), y_step = cols + pick(0, 9),
+                      x_step = cols + pick(0, 9);
+        float *x = input((rows - 1) * x_step + cols, -1, 1);
+        outputs o = outputs_make((rows - 1) * y_step + cols);
+        c_table->copy_rows(o.c, y_step, x, x_step, rows, cols);
+        m->copy_rows(o.v, y_step, x, x_step, rows, cols);
+        outputs_check(&o, 0, "copy_rows");
+        vkb_free(heap, x);
+    }
+}
+
 static void taps(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
@@ -281,6 +295,7 @@ static void on_every_table(table_test test)
     }
 TABLE_TEST(gemm_tiles)
 TABLE_TEST(gathers)
+TABLE_TEST(copies)
 TABLE_TEST(taps)
 TABLE_TEST(row_panels)
 TABLE_TEST(maps)
@@ -370,10 +385,11 @@ static void accuracy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm_tiles),     cmocka_unit_test(test_gathers),
-        cmocka_unit_test(test_taps),           cmocka_unit_test(test_row_panels),
-        cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
+        cmocka_unit_test(test_gemm_tiles), cmocka_unit_test(test_gathers),
+        cmocka_unit_test(test_copies),     cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_row_panels), cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_reductions), cmocka_unit_test(test_special_values),
+        cmocka_unit_test(accuracy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

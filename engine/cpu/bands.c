@@ -4,7 +4,6 @@
 #include "cpu/conv2d_gemm.h"
 
 #include <math.h>
-#include <string.h>
 
 enum {
     BAND_FLOATS = 5 * 1024, /* 20 KiB: a band stays in the first-level cache beside its output rows */
@@ -76,24 +75,34 @@ static int64_t limit(int64_t v, int64_t low, int64_t high)
     return vkb_max(low, vkb_min(v, high));
 }
 
-static void load_phase(const cpu_bands *b, float *dst, const float *row, int64_t p)
+void cpu_bands_begin(const cpu_bands *b, float *scratch)
+{
+    set(scratch, b->in_rows * b->row, b->fill);
+}
+
+/* Phase p of `rows` input rows. */
+static void load_phase(const cpu_bands *b, float *dst, const float *src, int64_t rows, int64_t p)
 {
     const op_window *w = &b->w;
-    const int64_t stride = w->stride_w, shift = p - w->pad_left; /* element i is row[i * stride + shift] */
-    int64_t first = limit(vkb_ceil_div(-shift, stride), 0, b->phase);
-    int64_t end = limit(vkb_ceil_div(w->in_w - shift, stride), first, b->phase);
-    set(dst, first, b->fill);
-    set(dst + end, b->phase - end, b->fill);
-    if (first == end) return;
-    const float *src = row + first * stride + shift;
+    const int64_t stride = w->stride_w, shift = p - w->pad_left; /* element i is src[i * stride + shift] */
+    const int64_t first = limit(vkb_ceil_div(-shift, stride), 0, b->phase);
+    const int64_t n = limit(vkb_ceil_div(w->in_w - shift, stride), first, b->phase) - first;
+    if (n == 0) return;
+    src += first * stride + shift;
     dst += first;
-    int64_t n = end - first;
     if (stride == 1) {
-        memcpy(dst, src, (size_t)n * sizeof *dst);
+        b->micro->copy_rows(dst, b->row, src, w->in_w, rows, n);
         return;
     }
-    b->micro->gather(dst, 8, src, 8 * stride, n / 8, &b->lanes);
-    for (int64_t i = n / 8 * 8; i < n; i++) dst[i] = src[i * stride];
+    if (n < 8) {
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < n; i++) dst[r * b->row + i] = src[r * w->in_w + i * stride];
+        return;
+    }
+    for (int64_t i = 0; i < n; i += 8) {
+        const int64_t at = vkb_min(i, n - 8); /* the last overlaps the one before */
+        b->micro->gather(dst + at, b->row, src + at * stride, w->in_w, rows, &b->lanes);
+    }
 }
 
 cpu_taps cpu_bands_load(const cpu_bands *b, float *scratch, const float *plane, int64_t band)
@@ -101,15 +110,13 @@ cpu_taps cpu_bands_load(const cpu_bands *b, float *scratch, const float *plane, 
     const op_window *w = &b->w;
     const int64_t y0 = band * b->rows, rows = vkb_min(b->rows, w->out_h - y0);
     const int64_t in_rows = (rows - 1) * w->stride_h + window_height(w);
-    for (int64_t r = 0; r < in_rows; r++) {
-        int64_t y = y0 * w->stride_h - w->pad_top + r;
-        if (y < 0 || y >= w->in_h) {
-            set(scratch + r * b->row, b->row, b->fill);
-            continue;
-        }
-        for (int64_t p = 0; p < w->stride_w; p++)
-            load_phase(b, scratch + r * b->row + p * b->phase, plane + y * w->in_w, p);
-    }
+    const int64_t top = y0 * w->stride_h - w->pad_top; /* may lie above the plane */
+    const int64_t first = limit(-top, 0, in_rows), end = limit(w->in_h - top, first, in_rows);
+    set(scratch, first * b->row, b->fill);
+    set(scratch + end * b->row, (in_rows - end) * b->row, b->fill);
+    for (int64_t p = 0; p < w->stride_w && first < end; p++)
+        load_phase(b, scratch + first * b->row + p * b->phase, plane + (top + first) * w->in_w, end - first,
+                   p);
     return (cpu_taps){.x = scratch,
                       .y_row = w->out_w,
                       .x_row = w->stride_h * b->row,

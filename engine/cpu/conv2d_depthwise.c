@@ -52,6 +52,7 @@ static void on_bands(void *arg, int64_t begin, int64_t end, int thread)
     const op_window *w = &b->w;
     const int64_t filters = w->out_c / w->in_c;
     float *scratch = (float *)c->scratch + (uint64_t)thread * cpu_bands_floats(b);
+    cpu_bands_begin(b, scratch);
     for (int64_t i = begin; i < end; i++) {
         int64_t plane = i / b->count, band = i % b->count, channel = plane % w->in_c;
         cpu_taps t = cpu_bands_load(b, scratch, (const float *)c->in[0] + plane * w->in_h * w->in_w, band);

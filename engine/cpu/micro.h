@@ -72,6 +72,8 @@ typedef struct cpu_micro {
     /* y[i * y_step + j] = x[i * x_step + lane j], for i < count, j < 8 */
     void (*gather)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
                    const cpu_lanes *lanes);
+    /* y[i * y_step + j] = x[i * x_step + j], for i < rows, j < cols; no overlap */
+    void (*copy_rows)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols);
     void (*taps_sum)(const cpu_taps *t);
     void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */
     /* y = x A for one row x[k] and a panel A of 8 or 16 columns, [k][cols]; sums in a fixed order */

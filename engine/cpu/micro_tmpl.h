@@ -26,6 +26,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .isa = CPU_MICRO_ISA,
     .gemm = gemm,
     .gather = gather,
+    .copy_rows = copy_rows,
     .taps_sum = taps_sum,
     .taps_max = taps_max,
     .row_panel = row_panel,

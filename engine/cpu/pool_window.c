@@ -88,6 +88,7 @@ static void on_bands(void *arg, int64_t begin, int64_t end, int thread)
     const cpu_bands *b = &s->bands;
     const op_window *w = &b->w;
     float *scratch = (float *)c->scratch + (uint64_t)thread * cpu_bands_floats(b);
+    cpu_bands_begin(b, scratch);
     for (int64_t i = begin; i < end; i++) {
         int64_t plane = i / b->count, row = i % b->count * b->rows;
         cpu_taps t =

@@ -2,44 +2,64 @@
  * Depthwise rows: for each output, a weighted sum (or the maximum) over taps that each read contiguous
  * elements. Four vectors of outputs share the broadcast of a weight. */
 
-V8_INLINE void taps_block(const cpu_taps *t, float *y, const float *x, int vecs, int last, bool max)
+/* `rows` rows of `vecs` vectors at once, at most four vectors in all; the last of each row has `last`
+ * columns. */
+V8_INLINE void taps_block(const cpu_taps *t, int64_t row, int64_t col, int rows, int vecs, int last, bool max)
 {
+    const float *x = t->x + row * t->x_row + col;
+    const v8 low = v8_set1(t->low), high = v8_set1(t->high);
     v8 s[4];
-    for (int v = 0; v < vecs; v++) s[v] = v8_set1(max ? -INFINITY : t->bias);
+    for (int i = 0; i < rows * vecs; i++) s[i] = v8_set1(max ? -INFINITY : t->bias);
     for (int k = 0; k < t->count; k++) {
         const float *p = x + t->offset[k];
-        const v8 w = max ? s[0] : v8_set1(t->weight[k]);
-        for (int v = 0; v < vecs; v++)
-            s[v] = max ? v8_max(v8_load(p + 8 * v), s[v]) : v8_fma(w, v8_load(p + 8 * v), s[v]);
+        const v8 w = max ? low : v8_set1(t->weight[k]);
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vecs; v++) {
+                const v8 in = v8_load(p + r * t->x_row + 8 * v);
+                s[r * vecs + v] = max ? v8_max(in, s[r * vecs + v]) : v8_fma(w, in, s[r * vecs + v]);
+            }
     }
-    const v8 low = v8_set1(t->low), high = v8_set1(t->high);
-    for (int v = 0; v < vecs; v++) {
-        v8 r = max ? s[v] : v8_min(high, v8_max(low, s[v]));
-        if (v + 1 < vecs || last == 8)
-            v8_store(y + 8 * v, r);
-        else
-            v8_store_n(y + 8 * v, r, last);
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vecs; v++) {
+            float *y = t->y + (row + r) * t->y_row + col + 8 * v;
+            v8 out = max ? s[r * vecs + v] : v8_min(high, v8_max(low, s[r * vecs + v]));
+            if (v + 1 < vecs || last == 8)
+                v8_store(y, out);
+            else
+                v8_store_n(y, out, last);
+        }
+}
+
+/* All rows of the columns from `col`, `vecs` vectors wide; narrow ones several rows at once. */
+V8_INLINE void taps_columns(const cpu_taps *t, int64_t col, int vecs, int last, bool max)
+{
+    int64_t r = 0;
+    if (vecs == 1) {
+        for (; r + 4 <= t->rows; r += 4) taps_block(t, r, col, 4, 1, last, max);
+        if (r + 3 == t->rows) {
+            taps_block(t, r, col, 3, 1, last, max);
+            return;
+        }
     }
+    if (vecs <= 2)
+        for (; r + 2 <= t->rows; r += 2) taps_block(t, r, col, 2, vecs, last, max);
+    for (; r < t->rows; r++) taps_block(t, r, col, 1, vecs, last, max);
 }
 
 V8_INLINE void taps_rows(const cpu_taps *t, bool max)
 {
-    for (int64_t r = 0; r < t->rows; r++) {
-        float *y = t->y + r * t->y_row;
-        const float *x = t->x + r * t->x_row;
-        int64_t i = 0;
-        for (; i + 32 <= t->cols; i += 32) taps_block(t, y + i, x + i, 4, 8, max);
-        const int64_t rest = t->cols - i;
-        const int last = rest % 8 ? (int)(rest % 8) : 8;
-        if (rest > 24)
-            taps_block(t, y + i, x + i, 4, last, max);
-        else if (rest > 16)
-            taps_block(t, y + i, x + i, 3, last, max);
-        else if (rest > 8)
-            taps_block(t, y + i, x + i, 2, last, max);
-        else if (rest)
-            taps_block(t, y + i, x + i, 1, last, max);
-    }
+    int64_t col = 0;
+    for (; col + 32 <= t->cols; col += 32) taps_columns(t, col, 4, 8, max);
+    const int64_t rest = t->cols - col;
+    const int last = rest % 8 ? (int)(rest % 8) : 8;
+    if (rest > 24)
+        taps_columns(t, col, 4, last, max);
+    else if (rest > 16)
+        taps_columns(t, col, 3, last, max);
+    else if (rest > 8)
+        taps_columns(t, col, 2, last, max);
+    else if (rest)
+        taps_columns(t, col, 1, last, max);
 }
 
 static void taps_sum(const cpu_taps *t)
@@ -50,4 +70,17 @@ static void taps_sum(const cpu_taps *t)
 static void taps_max(const cpu_taps *t)
 {
     taps_rows(t, true);
+}
+
+static void copy_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols)
+{
+    for (int64_t r = 0; r < rows; r++, y += y_step, x += x_step) {
+        int64_t i = 0;
+        for (; i + 8 <= cols; i += 8) v8_store(y + i, v8_load(x + i));
+        if (i == cols) continue;
+        if (cols > 8)
+            v8_store(y + cols - 8, v8_load(x + cols - 8)); /* overlaps what is there already */
+        else
+            v8_store_n(y, v8_load_n(x, (int)cols), (int)cols);
+    }
 }

@@ -29,9 +29,24 @@ V8_INLINE v8 v8_load_n(const float *p, int n)
 {
     return _mm256_maskload_ps(p, v8_first(n));
 }
-V8_INLINE void v8_store_n(float *p, v8 a, int n)
+V8_INLINE void v8_store_n(float *p, v8 a, int n) /* masked stores are slow microcode on AMD */
 {
-    _mm256_maskstore_ps(p, v8_first(n), a);
+    __m128 q = _mm256_castps256_ps128(a);
+    if (n & 8) {
+        _mm256_storeu_ps(p, a);
+        return;
+    }
+    if (n & 4) {
+        _mm_storeu_ps(p, q);
+        q = _mm256_extractf128_ps(a, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, q);
+        q = _mm_movehl_ps(q, q);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, q);
 }
 V8_INLINE v8 v8_set1(float x)
 {
