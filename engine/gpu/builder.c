@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Collects the dispatches of a program: which buffers tensors live in, conversions between layouts, views,
  * weights. What kernels call to write one dispatch is in dispatch.c. */
-#include "gpu/gpu.h"
+#include "gpu/texels.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +125,14 @@ static uint32_t group_x(int64_t spatial)
     return spatial >= 64 ? 64 : 8;
 }
 
+static enum gpu_shader converter(const gpu_builder *b, gpu_layout to, bool in_fours, uint8_t access)
+{
+    if (!in_fours)
+        return to == GPU_C4 ? GPU_SHADER(b, layout_c4_from_row) : GPU_SHADER(b, layout_row_from_c4);
+    return to == GPU_C4 ? GPU_SHADER_FOR(b, access, layout_c4_from_row4)
+                        : GPU_SHADER_FOR(b, access, layout_row4_from_c4);
+}
+
 static int32_t convert(gpu_builder *b, gr_id tensor, gpu_layout to, int32_t from)
 {
     const gr_tensor *t = &b->g->tensors[tensor];
@@ -134,9 +142,12 @@ static int32_t convert(gpu_builder *b, gr_id tensor, gpu_layout to, int32_t from
     if (made < 0) return -1;
     int64_t n, c, slices, spatial;
     gpu_c4_dims(t, &n, &c, &slices, &spatial);
+    bool in_fours = spatial % 4 == 0;
+    if (in_fours) spatial /= 4;
+    uint8_t access = in_fours ? gpu_read_access_of(b, b->program->bufs[from].bytes) : GPU_READ;
     gpu_dispatch made_by = {.node = b->node}, *d = &made_by;
-    d->shader = to == GPU_C4 ? GPU_SHADER(b, layout_c4_from_row) : GPU_SHADER(b, layout_row_from_c4);
-    gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, from, 0, 0}, GPU_READ);
+    d->shader = (uint16_t)converter(b, to, in_fours, access);
+    gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, from, 0, 0}, access);
     gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, made, 0, 0}, GPU_WRITE);
     uint32_t lx = group_x(spatial), ly = 64 / lx; /* the shader strides over what the grid leaves out */
     gpu_grid(b, d, vkb_min(spatial, (int64_t)b->limits->max_groups[0] * lx),

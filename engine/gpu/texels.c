@@ -8,20 +8,25 @@ enum { MESA = 0x10005 };
  * lane. */
 static const uint32_t prefer[] = {MESA};
 
-uint8_t gpu_read_access(const gpu_builder *b, const gr_node *n, gpu_layout layout, const gpu_bind *weights)
+uint8_t gpu_read_access_of(const gpu_builder *b, uint64_t bytes)
 {
     bool wanted = false;
     for (size_t i = 0; i < VKB_COUNT(prefer); i++) wanted = wanted || prefer[i] == b->limits->vendor;
+    if (!wanted || bytes / (b->half ? 8 : 16) >= b->limits->max_texels) return GPU_READ;
+    return GPU_READ | (b->half ? GPU_TEXELS_F16 : GPU_TEXELS_F32);
+}
+
+uint8_t gpu_read_access(const gpu_builder *b, const gr_node *n, gpu_layout layout, const gpu_bind *weights)
+{
     if (b->failed) return GPU_READ;
     uint64_t largest =
         weights && weights->space == GPU_SPACE_WEIGHTS ? b->program->weights[weights->index].bytes : 0;
-    for (int i = 0; i < n->n_in; i++)
-        if (n->in[i] != GR_NONE && !gr_is_const(b->g, n->in[i])) {
-            uint64_t bytes = gpu_layout_bytes(&b->g->tensors[n->in[i]], layout, b->half);
-            largest = bytes > largest ? bytes : largest;
-        }
-    bool fits = largest / (b->half ? 8 : 16) < b->limits->max_texels;
-    return (uint8_t)(GPU_READ | (!wanted || !fits ? 0 : b->half ? GPU_TEXELS_F16 : GPU_TEXELS_F32));
+    for (int i = 0; i < n->n_in; i++) {
+        if (n->in[i] == GR_NONE || gr_is_const(b->g, n->in[i])) continue;
+        uint64_t bytes = gpu_layout_bytes(&b->g->tensors[n->in[i]], layout, b->half);
+        largest = bytes > largest ? bytes : largest;
+    }
+    return gpu_read_access_of(b, largest);
 }
 
 void gpu_epilogue_as(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout layout, gpu_bind dummy,
