@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "cpu/kernels.h"
 #include "cpu/ref.h"
 #include "graph/ops/resize.h"
 
@@ -62,4 +63,5 @@ static bool resize_supports(const gr_graph *g, const gr_node *n, const char **wh
     return cpu_is_float(g->tensors[n->in[0]].dtype);
 }
 
-const cpu_op cpu_op_resize = {.supports = resize_supports, .reference = resize_reference};
+const cpu_op cpu_op_resize = {
+    .supports = resize_supports, .reference = resize_reference, .kernels = cpu_resize_kernels};

@@ -55,3 +55,44 @@ void cpu_strided_reference(const cpu_call *c)
         if (op_strided_of(c->g, c->n, i, 1, &s) && dst) cpu_strided_copy(dst, src, element, &s);
     }
 }
+
+/* ---- on all threads ---- */
+
+typedef struct strided_job {
+    void *dst;
+    const void *src;
+    size_t element;
+    op_strided s;
+} strided_job;
+
+/* The part [begin, end) of the outermost dimension. */
+static void copy_range(void *arg, int64_t begin, int64_t end, int thread)
+{
+    (void)thread;
+    const strided_job *job = arg;
+    op_strided s = job->s;
+    s.dims[0] = end - begin;
+    s.src_offset += begin * s.src[0];
+    s.dst_offset += begin * s.dst[0];
+    cpu_strided_copy(job->dst, job->src, job->element, &s);
+}
+
+static bool fits_any(const gr_graph *g, const gr_node *n)
+{
+    (void)g, (void)n;
+    return true;
+}
+
+static void run_parallel(const cpu_call *c)
+{
+    bool concat = c->n->op == OP_Concat, split = c->n->op == OP_Split;
+    size_t element = vki_dtype_size(c->g->tensors[c->n->in[0]].dtype);
+    for (int i = 0; i < op_strided_count(c->n); i++) {
+        strided_job job = {c->out[split ? i : 0], c->in[concat ? i : 0], element, {0}};
+        if (!op_strided_of(c->g, c->n, i, 1, &job.s) || !job.dst || job.s.elements == 0) continue;
+        int64_t grain = 1 + 32768 / (job.s.elements / job.s.dims[0]);
+        vkb_parallel_for(c->pool, job.s.dims[0], grain, copy_range, &job);
+    }
+}
+
+const cpu_kernel cpu_strided_kernels[] = {{"strided_copy", fits_any, NULL, run_parallel}, {0}};

@@ -11,4 +11,7 @@ void cpu_strided_copy(void *dst, const void *src, size_t element, const op_strid
 /* Reference of every operator that graph/ops/strided.h describes. */
 void cpu_strided_reference(const cpu_call *c);
 
+/* The same on all threads. */
+extern const cpu_kernel cpu_strided_kernels[];
+
 #endif
