@@ -3,6 +3,7 @@
 #include "bench_report.h"
 #include "options.h"
 #include "tensor_file.h"
+#include "verify.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ static vki_status make_buffers(buffers *b, const vki_session *session, int count
         VKB_TRY(tensor_size(&info, &n, &b->bytes[i], err));
         b->data[i] = malloc(b->bytes[i] + 1);
         if (!b->data[i]) return vkb_nomem(err, b->bytes[i]);
-        if (inputs) tensor_fill(b->data[i], info.dtype, n, (uint32_t)i + 1);
+        if (inputs) verify_random(b->data[i], info.dtype, n, (uint64_t)i + 1);
     }
     return VKI_OK;
 }

@@ -143,16 +143,6 @@ void tensor_file_name(const char *tensor, char *out, size_t size)
     out[n] = 0;
 }
 
-void tensor_fill(void *data, vki_dtype dtype, size_t n, uint32_t seed)
-{
-    uint32_t state = seed * 2654435761u + 1;
-    for (size_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u; /* Numerical Recipes' generator; its high bits are good */
-        double v = (double)(state >> 8) / 16777216.0;
-        put(data, dtype, i, tensor_is_float(dtype) ? v : floor(2 * v));
-    }
-}
-
 vki_status tensor_need_plan(const vki_model *model, const vki_session *session, vki_error *err)
 {
     vki_tensor_info info;

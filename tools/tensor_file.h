@@ -21,10 +21,6 @@ double tensor_value(const void *data, vki_dtype dtype, size_t index);
  * a dot at the beginning. */
 void tensor_file_name(const char *tensor, char *out, size_t size);
 
-/* Fills with values that suit the type and are the same for the same seed: floats uniform in [0, 1), integers
- * and booleans 0 or 1 (they may be indices). */
-void tensor_fill(void *data, vki_dtype dtype, size_t n, uint32_t seed);
-
 /* VKI_OK if the session has a plan; else VKI_E_ARG with a text that lists the inputs that need --shape. */
 vki_status tensor_need_plan(const vki_model *model, const vki_session *session, vki_error *err);
 

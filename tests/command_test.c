@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The commands run, benchmark, devices and ocr from their command lines to their files, on a small network.
+ */
+#include "tools/npy.h"
+#include "tools/picture.h"
+#include "tools/tool.h"
+
+#include "common/capture.h"
+#include "common/small_models.h"
+#include "vkinfer/vkinfer_image.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+#include <cmocka.h>
+
+enum { W = 26, H = 18 };
+
+static char folder[64], fixed_model[128], free_model[128], png[128];
+static captured c;
+
+static void go(int (*command)(int, char **), const char *format, ...) VKB_PRINTF(2, 3);
+static void go(int (*command)(int, char **), const char *format, ...)
+{
+    char words[4096];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    capture(&c, command, words);
+}
+
+static void write_model(char *path, size_t size, const char *name, int64_t side)
+{
+    gr_graph g;
+    small_cnn(&g, &vkb_libc_allocator, side);
+    snprintf(path, size, "%s/%s", folder, name);
+    assert_int_equal(rename(small_model_file(&g), path), 0);
+    gr_free(&g);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/vkinfer-command-test-XXXXXX");
+    if (!mkdtemp(folder)) return 1;
+    write_model(fixed_model, sizeof fixed_model, "fixed.vkm", 16);
+    write_model(free_model, sizeof free_model, "free.vkm", 0);
+    snprintf(png, sizeof png, "%s/in.png", folder);
+    picture p;
+    assert_int_equal(picture_create(&p, W, H, NULL), VKI_OK);
+    for (int i = 0; i < W * H * 3; i++) p.rgb[i] = (uint8_t)(i * 31 + i / 50);
+    assert_int_equal(picture_write_png(&p, png, NULL), VKI_OK);
+    picture_free(&p);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static npy_array load(const char *path)
+{
+    npy_array a = {0};
+    vki_error err = {0};
+    if (npy_load(&a, path, &err) != VKI_OK) fail_msg("%s", err.text);
+    return a;
+}
+
+static double number(const cJSON *root, const char *group, const char *key)
+{
+    const cJSON *item = group ? cJSON_GetObjectItemCaseSensitive(root, group) : root;
+    item = cJSON_GetObjectItemCaseSensitive(item, key);
+    if (!cJSON_IsNumber(item)) fail_msg("the JSON has no number %s.%s", group ? group : "", key);
+    return item->valuedouble;
+}
+
+/* A picture given as a file and the tensor made of it by the image helper give the same outputs. */
+static void run_picture_and_array(void **state)
+{
+    (void)state;
+    go(cmd_run, "run %s --image %s --mean 10,20,30 --scale 0.02 --bgr -o %s/a --device cpu --json",
+       free_model, png, folder);
+    assert_int_equal(c.code, TOOL_OK);
+    cJSON *root = cJSON_Parse(c.out);
+    assert_non_null(root);
+    cJSON *outputs = cJSON_GetObjectItem(root, "outputs"), *scores = cJSON_GetArrayItem(outputs, 1);
+    assert_int_equal(cJSON_GetArraySize(outputs), 2);
+    assert_string_equal(cJSON_GetObjectItem(scores, "name")->valuestring, "scores");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(scores, "top")), 5);
+    npy_array features = load(cJSON_GetObjectItem(cJSON_GetArrayItem(outputs, 0), "file")->valuestring);
+    npy_array by_picture = load(cJSON_GetObjectItem(scores, "file")->valuestring);
+    assert_int_equal(features.dims[2], H / 2);
+    assert_int_equal(features.dims[3], W / 2);
+
+    picture p;
+    assert_int_equal(picture_read(&p, png, NULL), VKI_OK);
+    vki_image image = {.pixels = p.rgb, .width = W, .height = H};
+    vki_image_options how = {.size = sizeof how,
+                             .width = W,
+                             .height = H,
+                             .channels = VKI_CHANNELS_BGR,
+                             .mean = {10, 20, 30},
+                             .scale = {0.02f, 0.02f, 0.02f}};
+    float tensor[3 * H * W];
+    assert_int_equal(vki_image_to_tensor(&image, &how, tensor, VKB_COUNT(tensor), NULL, NULL), VKI_OK);
+    picture_free(&p);
+    char path[128];
+    snprintf(path, sizeof path, "%s/in.npy", folder);
+    assert_int_equal(npy_save(path, VKI_F32, 4, (int64_t[]){1, 3, H, W}, tensor, NULL), VKI_OK);
+    go(cmd_run, "run %s --input image=%s -o %s/b --device cpu", free_model, path, folder);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "scores float32[1,5]"));
+    snprintf(path, sizeof path, "%s/b/scores.npy", folder);
+    npy_array by_array = load(path);
+    double sum = 0;
+    for (int i = 0; i < 5; i++) {
+        assert_true(((float *)by_array.data)[i] == ((float *)by_picture.data)[i]);
+        sum += (double)((float *)by_array.data)[i];
+    }
+    assert_float_equal((float)sum, 1, 1e-5f);
+    npy_free(&features);
+    npy_free(&by_picture);
+    npy_free(&by_array);
+    cJSON_Delete(root);
+}
+
+static void run_resizes_to_a_fixed_input(void **state)
+{
+    (void)state;
+    go(cmd_run, "run %s --image image=%s -o %s/c --device cpu", fixed_model, png, folder);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "features float32[1,8,8,8]"));
+    go(cmd_run, "run %s --image %s --shape image=1x3x10x12 -o %s/c --device cpu", free_model, png, folder);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "features float32[1,8,5,6]"));
+}
+
+static void refused(const char *word)
+{
+    if (c.code != TOOL_FAILED || !strstr(c.err, word)) fail_msg("exit code %d, said: %s", c.code, c.err);
+}
+
+static void run_says_what_is_wrong(void **state)
+{
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/wrong.npy", folder);
+    assert_int_equal(npy_save(path, VKI_F32, 2, (int64_t[]){2, 3}, (float[6]){0}, NULL), VKI_OK);
+    go(cmd_run, "run %s --device cpu", fixed_model);
+    refused("'image' float32[1,3,16,16] is missing");
+    go(cmd_run, "run %s --device cpu --input photo=%s", fixed_model, path);
+    refused("no input 'photo'; it has 'image'");
+    go(cmd_run, "run %s --device cpu --input image=%s", fixed_model, path);
+    refused("float32[2,3]");
+    go(cmd_run, "run %s --device cpu --input image=%s --image %s", fixed_model, path, png);
+    refused("no input is left");
+    go(cmd_run, "run %s --device cpu --input image=%s --image image=%s", fixed_model, path, png);
+    refused("given twice");
+    assert_int_equal(npy_save(path, VKI_I32, 4, (int64_t[]){1, 3, 16, 16}, (int32_t[768]){0}, NULL), VKI_OK);
+    go(cmd_run, "run %s --device cpu --input image=%s", fixed_model, path);
+    refused("holds int32");
+    go(cmd_run, "run %s --device cpu --image %s", fixed_model, fixed_model);
+    refused("no picture that can be read");
+    go(cmd_run, "run %s/absent.vkm --device cpu --image %s", folder, png);
+    refused("absent.vkm");
+    go(cmd_run, "run %s --device cpu --image %s -o %s/no/such", fixed_model, png, folder);
+    refused("cannot make the folder");
+    go(cmd_run, "run %s --device cpu --image %s --mean 1,2", fixed_model, png);
+    assert_int_equal(c.code, TOOL_USAGE);
+}
+
+static void benchmark_json(void **state)
+{
+    (void)state;
+    go(cmd_benchmark,
+       "benchmark %s --shape image=1x3x20x20 -n 7 --warmup 1 --profile --threads 1 --device cpu --json -",
+       free_model);
+    assert_int_equal(c.code, TOOL_OK);
+    cJSON *root = cJSON_Parse(c.out);
+    assert_non_null(root);
+    assert_string_equal(cJSON_GetObjectItem(root, "model")->valuestring, free_model);
+    assert_string_equal(cJSON_GetObjectItem(root, "precision")->valuestring, "auto");
+    assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(root, "device"), "type")->valuestring, "cpu");
+    assert_true(number(root, NULL, "threads") == 1);
+    double low = number(root, "latency_ms", "min"), median = number(root, "latency_ms", "median");
+    double p90 = number(root, "latency_ms", "p90"), p99 = number(root, "latency_ms", "p99");
+    assert_true(low > 0 && low <= median && median <= p90 && p90 <= p99 &&
+                number(root, "latency_ms", "mean") >= low);
+    const char *cold[] = {"load", "plan", "pipelines", "first_run"};
+    for (size_t i = 0; i < VKB_COUNT(cold); i++) assert_true(number(root, "cold_ms", cold[i]) >= 0);
+    assert_true(number(root, "memory_bytes", "weights") > 0);
+    assert_true(number(root, "memory_bytes", "activations") >= 20 * 20 * 3 * 4);
+    assert_true(number(root, "memory_bytes", "staging") >= 0);
+    assert_true(number(root, "memory_bytes", "peak_rss") > 1e5);
+    assert_true(number(root, NULL, "pipelines") == 0 && number(root, NULL, "dispatches") == 0);
+    cJSON *node, *nodes = cJSON_GetObjectItem(root, "nodes");
+    double macs = 0;
+    assert_in_range(cJSON_GetArraySize(nodes), 4, 12);
+    cJSON_ArrayForEach(node, nodes)
+    {
+        const char *texts[] = {"name", "op", "place", "kernel", "reason"};
+        for (size_t i = 0; i < VKB_COUNT(texts); i++)
+            assert_true(cJSON_IsString(cJSON_GetObjectItem(node, texts[i])));
+        bool costs = strcmp(cJSON_GetObjectItem(node, "place")->valuestring, "none") != 0;
+        if (costs) assert_true(number(node, NULL, "us") >= 0);
+        macs += number(node, NULL, "macs");
+        number(node, NULL, "bytes");
+    }
+    assert_true(macs >= 20 * 20 * 8 * 27); /* the first convolution */
+    cJSON_Delete(root);
+}
+
+static void benchmark_table_and_errors(void **state)
+{
+    (void)state;
+    go(cmd_benchmark, "benchmark %s -n 2 --device cpu --json %s/bench.json", fixed_model, folder);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "latency     median"));
+    assert_null(strstr(c.out, "all nodes"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/bench.json", folder);
+    assert_int_equal(access(path, R_OK), 0);
+    go(cmd_benchmark, "benchmark %s -n 2 --device cpu --brief", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_ptr_equal(strchr(c.out, '\n') + 1, c.out + strlen(c.out)); /* one line */
+    go(cmd_benchmark, "benchmark %s -n 2 --device cpu", free_model);
+    refused("'image' float32[1,3,H,W]");
+    go(cmd_benchmark, "benchmark %s --iterations 0", fixed_model);
+    assert_int_equal(c.code, TOOL_USAGE);
+}
+
+static void devices_end_with_the_cpu(void **state)
+{
+    (void)state;
+    go(cmd_devices, "devices --json");
+    assert_int_equal(c.code, TOOL_OK);
+    cJSON *root = cJSON_Parse(c.out);
+    int count = cJSON_GetArraySize(root);
+    assert_true(count >= 1);
+    assert_string_equal(cJSON_GetObjectItem(cJSON_GetArrayItem(root, count - 1), "type")->valuestring, "cpu");
+    cJSON_Delete(root);
+    go(cmd_devices, "devices");
+    assert_non_null(strstr(c.out, "cpu: "));
+}
+
+static void ocr_says_what_is_wrong(void **state)
+{
+    (void)state;
+    go(cmd_ocr, "ocr %s", png);
+    assert_int_equal(c.code, TOOL_USAGE);
+    go(cmd_ocr, "ocr --det %s --rec %s --device cpu %s", free_model, free_model, png);
+    refused("holds no key list");
+    go(cmd_ocr, "ocr --det %s --rec %s --keys docs/images/README.md --device cpu %s", free_model, free_model,
+       png);
+    refused("1 inputs and 2 outputs");
+    go(cmd_ocr, "ocr --det %s --rec %s --device cpu %s", free_model, free_model, free_model);
+    refused("no picture");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(run_picture_and_array),      cmocka_unit_test(run_resizes_to_a_fixed_input),
+        cmocka_unit_test(run_says_what_is_wrong),     cmocka_unit_test(benchmark_json),
+        cmocka_unit_test(benchmark_table_and_errors), cmocka_unit_test(devices_end_with_the_cpu),
+        cmocka_unit_test(ocr_says_what_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
