@@ -53,6 +53,13 @@ vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_aren
     return VKI_OK;
 }
 
+void cpu_bands_whole(cpu_bands *b)
+{
+    b->rows = b->w.out_h;
+    b->count = 1;
+    b->in_rows = (b->rows - 1) * b->w.stride_h + window_height(&b->w);
+}
+
 uint64_t cpu_bands_floats(const cpu_bands *b)
 {
     return vkb_round_up((uint64_t)(b->in_rows * b->row), 16);

@@ -110,6 +110,19 @@ void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool)
     cpu_gemm_run(&a->conv->gemm, &source, scratch, pool);
 }
 
+void cpu_conv_pack(float *dst, const float *src, const op_window *w)
+{
+    const int64_t m = w->out_c / w->group, channels = w->in_c / w->group, taps = w->kernel_h * w->kernel_w;
+    for (int64_t group = 0; group < w->group; group++)
+        for (int64_t p = 0; p < cpu_panels(m); p++) {
+            const int64_t row = cpu_panel_row(m, p), end = cpu_panel_row(m, p + 1);
+            for (int64_t tap = 0; tap < taps; tap++)
+                for (int64_t c = 0; c < channels; c++)
+                    for (int64_t r = row; r < end; r++)
+                        *dst++ = src[((group * m + r) * channels + c) * taps + tap];
+        }
+}
+
 /* ---- the kernel of Conv ---- */
 
 bool cpu_conv2d_gemm_fits(const gr_graph *g, const gr_node *n)
@@ -118,21 +131,9 @@ bool cpu_conv2d_gemm_fits(const gr_graph *g, const gr_node *n)
     return cpu_all_f32(g, n) && gr_is_const(g, n->in[1]) && op_window_of(g, n, &w) && cpu_conv_fits(&w);
 }
 
-/* W[out][in][taps] to panels of A with k over taps, then channels. */
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
-    const op_window *w = &((const cpu_conv *)state)->w;
-    const float *src = g->tensors[n->in[1]].data;
-    const int64_t m = w->out_c / w->group, channels = w->in_c / w->group, taps = w->kernel_h * w->kernel_w;
-    float *out = dst;
-    for (int64_t group = 0; group < w->group; group++)
-        for (int64_t p = 0; p < cpu_panels(m); p++) {
-            int64_t row = cpu_panel_row(m, p), end = cpu_panel_row(m, p + 1);
-            for (int64_t tap = 0; tap < taps; tap++)
-                for (int64_t c = 0; c < channels; c++)
-                    for (int64_t r = row; r < end; r++)
-                        *out++ = src[((group * m + r) * channels + c) * taps + tap];
-        }
+    cpu_conv_pack(dst, g->tensors[n->in[1]].data, &((const cpu_conv *)state)->w);
 }
 
 vki_status cpu_conv2d_gemm_prepare(cpu_prep *p, vki_error *err)

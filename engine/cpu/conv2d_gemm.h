@@ -14,6 +14,8 @@ typedef struct cpu_conv {
 } cpu_conv;
 
 bool cpu_conv_fits(const op_window *w); /* sizes that the kernel's 32-bit offsets hold, none of them 0 */
+/* W[out][in][taps] to panels of A with k over taps, then channels. */
+void cpu_conv_pack(float *dst, const float *src, const op_window *w);
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads);
 static inline uint64_t cpu_conv_weight_floats(const op_window *w)
 {

@@ -36,7 +36,8 @@ typedef struct cpu_gemm_source {
     const void *user;
     const gr_epilogue *epilogue;
     void (*job)(const void *user, int64_t index, cpu_gemm_job *job);
-    /* Panel of B: rows k0..k0+kc, columns col..col+cols, to dst[kc][width], zero beyond cols. */
+    /* Panel of B: rows k0..k0+kc, columns col..col+cols, to dst[kc][width]; what it leaves beyond cols
+     * does not matter. */
     void (*pack_b)(const void *user, int64_t job, float *dst, int64_t k0, int64_t kc, int64_t col, int cols,
                    int width);
     /* Panel of A: rows row..row+rows, to dst[kc][rows]. */
