@@ -19,7 +19,7 @@ if(VKI_VULKAN)
     endforeach()
 endif()
 
-# One module: GLSL -> SPIR-V -> validated, optimized, without debug information -> list of words that C includes.
+# One module: GLSL -> SPIR-V -> validated, optimized, without debug information -> deflated list of bytes for C.
 # The .spv is the first output because it is the one that glslang's dependency file names.
 function(vki_add_shader_module source module macros)
     set(spv ${shader_dir}/${module}.spv)
@@ -65,7 +65,7 @@ set(rows "")
 set(includes "")
 foreach(module IN LISTS modules)
     string(APPEND ids "    SH_${module},\n")
-    string(APPEND arrays "static const uint32_t ${module}[] = {\n#include \"${module}.inc\"\n};\n")
+    string(APPEND arrays "static const uint8_t ${module}[] = {\n#include \"${module}.inc\"\n};\n")
     string(APPEND rows "    [SH_${module}] = {\"${module}\", ${module}, sizeof ${module}},\n")
     list(APPEND includes ${shader_dir}/${module}.inc)
 endforeach()

@@ -57,6 +57,7 @@ static bool note(void)
 static atomic_int commands;
 
 OBJECT(Buffer, VkBuffer)
+OBJECT(BufferView, VkBufferView)
 OBJECT(ShaderModule, VkShaderModule)
 OBJECT(DescriptorSetLayout, VkDescriptorSetLayout)
 OBJECT(PipelineLayout, VkPipelineLayout)
@@ -101,6 +102,7 @@ static void wrap(vkr_device *device)
 #define SET(name)        device->vk.name = wrap_##name;
 #define SET_OBJECT(name) SET(Create##name) SET(Destroy##name)
     SET_OBJECT(Buffer)
+    SET_OBJECT(BufferView)
     SET_OBJECT(ShaderModule)
     SET_OBJECT(DescriptorSetLayout)
     SET_OBJECT(PipelineLayout)
@@ -261,6 +263,23 @@ static void test_host_memory_at_start(void **state)
     assert_true(at > 3);
 }
 
+/* Every embedded shader unpacks to whole instructions and no more. */
+static void test_shaders(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SH_COUNT; i++) {
+        uint32_t *words;
+        size_t bytes;
+        assert_int_equal(vkr_shader_unpack(i, &vkb_libc_allocator, &words, &bytes), VK_SUCCESS);
+        assert_int_equal(words[0], 0x07230203);
+        size_t at = 5, count = bytes / 4; /* behind the header */
+        while (at < count && words[at] >> 16) at += words[at] >> 16;
+        assert_int_equal(at, count);
+        assert_int_equal(bytes % 4, 0);
+        vkb_free(&vkb_libc_allocator, words);
+    }
+}
+
 /* ---- a run that does not end well ---- */
 
 static atomic_int timeouts;
@@ -361,10 +380,10 @@ static void test_validation_sees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_run_makes_nothing),    cmocka_unit_test(test_device_memory),
-        cmocka_unit_test(test_driver_error),         cmocka_unit_test(test_host_memory),
-        cmocka_unit_test(test_host_memory_at_start), cmocka_unit_test(test_timeout_and_loss),
-        cmocka_unit_test(test_validation_sees),
+        cmocka_unit_test(test_shaders),          cmocka_unit_test(test_run_makes_nothing),
+        cmocka_unit_test(test_device_memory),    cmocka_unit_test(test_driver_error),
+        cmocka_unit_test(test_host_memory),      cmocka_unit_test(test_host_memory_at_start),
+        cmocka_unit_test(test_timeout_and_loss), cmocka_unit_test(test_validation_sees),
     };
     gpu_run_device();
     return cmocka_run_group_tests(tests, NULL, NULL);

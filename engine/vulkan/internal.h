@@ -131,6 +131,11 @@ vki_status vkr_copy(vkr_device *device, const vkr_buffer *from, uint64_t from_of
 vki_status vkr_cache_open(vkr_device *device, const char *path, vki_error *err);
 void vkr_cache_close(vkr_device *device); /* writes the file if there is news */
 
+/* ---- shader.c ---- */
+/* The SPIR-V of an enum gpu_shader, for the caller to free. Out of host memory, or VK_ERROR_INVALID_SHADER_NV
+ * if the embedded code is damaged. */
+VkResult vkr_shader_unpack(int shader, const vki_allocator *a, uint32_t **words, size_t *bytes);
+
 /* ---- pipelines.c ---- */
 bool vkr_bind_is_texels(const gpu_bind *bind);
 /* out[i]: the pipeline of list[i]. Missing ones are made. *distinct: how many different ones. */

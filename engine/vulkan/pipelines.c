@@ -82,13 +82,22 @@ static vki_status check_limits(const vkr_device *device, const gpu_dispatch *d, 
     return VKI_OK;
 }
 
+static VkResult create_module(vkr_device *device, int shader, VkShaderModule *out)
+{
+    uint32_t *words;
+    VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
+    VkResult result = vkr_shader_unpack(shader, &device->allocator, &words, &info.codeSize);
+    if (result != VK_SUCCESS) return result;
+    info.pCode = words;
+    result = device->vk.CreateShaderModule(device->handle, &info, NULL, out);
+    vkb_free(&device->allocator, words);
+    return result;
+}
+
 static VkResult create_pipeline(vkr_device *device, vkr_pipeline *p)
 {
-    const vkr_shader_code *code = &vkr_shader_codes[p->shader];
-    VkShaderModuleCreateInfo module_info = {
-        .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = code->bytes, .pCode = code->words};
     VkShaderModule module;
-    VkResult result = device->vk.CreateShaderModule(device->handle, &module_info, NULL, &module);
+    VkResult result = create_module(device, p->shader, &module);
     if (result != VK_SUCCESS) return result;
     VkSpecializationMapEntry entries[GPU_MAX_SPEC];
     for (uint32_t i = 0; i < p->n_spec; i++) entries[i] = (VkSpecializationMapEntry){i, i * 4, 4};

@@ -9,7 +9,7 @@ static const struct {
     {VK_NOT_READY, VKI_E_DEVICE, "VK_NOT_READY"},
     {VK_TIMEOUT, VKI_E_TIMEOUT, "VK_TIMEOUT"},
     {VK_INCOMPLETE, VKI_E_DEVICE, "VK_INCOMPLETE"},
-    {VK_ERROR_OUT_OF_HOST_MEMORY, VKI_E_NOMEM, "the driver is out of host memory"},
+    {VK_ERROR_OUT_OF_HOST_MEMORY, VKI_E_NOMEM, "out of host memory"},
     {VK_ERROR_OUT_OF_DEVICE_MEMORY, VKI_E_NOMEM, "out of device memory"},
     {VK_ERROR_OUT_OF_POOL_MEMORY, VKI_E_NOMEM, "out of descriptor pool memory"},
     {VK_ERROR_FRAGMENTED_POOL, VKI_E_NOMEM, "VK_ERROR_FRAGMENTED_POOL"},
@@ -22,7 +22,7 @@ static const struct {
     {VK_ERROR_EXTENSION_NOT_PRESENT, VKI_E_UNSUPPORTED, "an extension is missing"},
     {VK_ERROR_FEATURE_NOT_PRESENT, VKI_E_UNSUPPORTED, "a feature is missing"},
     {VK_ERROR_INCOMPATIBLE_DRIVER, VKI_E_NO_DEVICE, "no driver for Vulkan 1.1 is installed"},
-    {VK_ERROR_INVALID_SHADER_NV, VKI_E_DEVICE, "the driver refuses the shader"},
+    {VK_ERROR_INVALID_SHADER_NV, VKI_E_DEVICE, "the shader is damaged or refused"},
     {VK_ERROR_UNKNOWN, VKI_E_DEVICE, "VK_ERROR_UNKNOWN"},
 };
 

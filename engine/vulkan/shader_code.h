@@ -9,8 +9,8 @@
 #include "shader_ids.h"
 
 typedef struct vkr_shader_code {
-    const char *name; /* "conv2d_1x1_f16" */
-    const uint32_t *words;
+    const char *name;    /* "conv2d_1x1_f16" */
+    const uint8_t *data; /* size of the module in bytes, little-endian, then the deflated module */
     size_t bytes;
 } vkr_shader_code;
 extern const vkr_shader_code vkr_shader_codes[SH_COUNT + 1]; /* the last is empty: SH_COUNT may be 0 */
