@@ -14,7 +14,7 @@ typedef struct tile_row {
 } tile_row;
 static const tile_row rows[] = {
     {0, 2048, {4, 2, 64, 1}, {2, 1, 16, 4}},      {QUALCOMM, 4096, {4, 2, 64, 1}, {2, 1, 16, 4}},
-    {ARM, 2048, {4, 1, 64, 1}, {2, 1, 16, 4}}, /* 64 registers an invocation */
+    {ARM, 2048, {2, 2, 64, 1}, {2, 1, 16, 4}}, /* panvk spills larger ones (G610: 64 registers) */
     {NVIDIA, 8192, {8, 2, 64, 1}, {4, 1, 16, 4}}, {AMD, 8192, {4, 2, 64, 1}, {2, 1, 16, 4}},
     {MESA, 256, {8, 2, 16, 4}, {4, 2, 8, 4}},
 };

@@ -138,8 +138,8 @@ static const struct {
     tile large, small;
 } tiles[] = {
     {0, 4096, {4, 2, 16, 4}, {2, 1, 16, 4}},
-    {ARM, 2048, {4, 1, 16, 4}, {2, 1, 16, 4}},
-    {MESA, 256, {8, 2, 16, 4}, {4, 1, 8, 4}}, /* lavapipe 22.3, AVX2, 2026-11: 14 GFLOP/s a core */
+    {ARM, 2048, {2, 2, 16, 4}, {2, 1, 16, 4}}, /* larger ones spill */
+    {MESA, 256, {8, 2, 16, 4}, {4, 1, 8, 4}},  /* lavapipe 22.3, AVX2, 2026-11: 14 GFLOP/s a core */
 };
 
 static tile choose_tile(const gpu_limits *limits, const product *p)
