@@ -40,6 +40,7 @@ typedef struct tolerance_table {
 static double tolerance_for(const tolerance_table *t, const char *label)
 {
     double found = t->otherwise;
+    if (!t->file.data) return found;
     const char *p = (const char *)t->file.data, *end = p + t->file.bytes;
     while (p < end) {
         size_t n = (size_t)(end - p);
@@ -114,7 +115,7 @@ static int run(verify_job *job, const verify_line_options *o)
 int cmd_verify(int argc, char **argv)
 {
     opt_engine engine = {.verbose = false};
-    verify_line_options o = {NULL};
+    verify_line_options o = {.model = NULL};
     bool constant_inputs = false;
     const opt_row rows[] = {
         {"--data", 0, OPT_STRING, &o.data, "DIR", "data sets, or one of them", 0, 0},
