@@ -86,10 +86,10 @@ static void forge(image *file)
 {
     if (file->size < VKM_HEAD_END) return;
     for (int s = 0; s < VKM_SECTIONS; s++) {
-        uint64_t bytes, at = get(row_of(file, (vkm_section)s) + 8, 8);
-        const uint8_t *data = section_of(file, (vkm_section)s, &bytes);
+        uint8_t *row = row_of(file, (vkm_section)s);
+        uint64_t at = get(row + 8, 8), bytes = get(row + 16, 8);
         if (at <= file->size && bytes <= file->size - at)
-            put(row_of(file, (vkm_section)s) + 24, vkb_hash(data, (size_t)bytes, (uint64_t)s), 8);
+            put(row + 24, vkb_hash(file->data + at, (size_t)bytes, (uint64_t)s), 8);
     }
     put(file->data + 16, file->size, 8);
     put(file->data + VKM_CHECKSUM_AT, vkm_head_checksum(file->data), 8);
