@@ -53,6 +53,7 @@ static vki_status create_pool(vkr_plan *plan, const gpu_program *program, vki_er
     return plan->views ? VKI_OK : vkb_nomem(err, texels * sizeof(VkBufferView));
 }
 
+/* A view holds whole texels; buffers and weights end on 16 bytes, only the aliases of buffers may not. */
 static vki_status add_view(vkr_plan *plan, const VkDescriptorBufferInfo *part, bool half, VkBufferView **out,
                            vki_error *err)
 {
@@ -61,7 +62,7 @@ static vki_status add_view(vkr_plan *plan, const VkDescriptorBufferInfo *part, b
                                    .format =
                                        half ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
                                    .offset = part->offset,
-                                   .range = part->range};
+                                   .range = vkb_round_up(part->range, half ? 8 : 16)};
     *out = &plan->views[plan->n_views];
     VKR_TRY(plan->device->vk.CreateBufferView(plan->device->handle, &info, NULL, *out), "vkCreateBufferView");
     plan->n_views++;
