@@ -26,22 +26,12 @@ static void finish(gr_graph *g, double tolerance)
     gr_free(g);
 }
 
-static gr_id unary(gr_graph *g, op_kind op, gr_id x)
-{
-    return net_node(g, op, IN(x));
-}
-
-static gr_id binary(gr_graph *g, op_kind op, gr_id a, gr_id b)
-{
-    return net_node(g, op, IN(a, b));
-}
-
 /* ---- fold_constants ---- */
 
 /* Shape -> Gather -> Concat -> Reshape, as exporters flatten all but the batch. */
 static gr_id shape_chain(gr_graph *g, gr_id x)
 {
-    gr_id shape = unary(g, OP_Shape, x);
+    gr_id shape = net_unary(g, OP_Shape, x);
     gr_id zero = net_ints(g, 1, (const int64_t[]){0}), rest = net_ints(g, 1, (const int64_t[]){-1});
     gr_id batch = net_node(g, OP_Gather, IN(shape, zero));
     gr_id target = net_node(g, OP_Concat, IN(batch, rest));
@@ -55,7 +45,7 @@ static void shape_chains_vanish(void **state)
     gr_graph g;
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3, 4, 5));
-    net_output(&g, unary(&g, OP_Relu, shape_chain(&g, x)));
+    net_output(&g, net_unary(&g, OP_Relu, shape_chain(&g, x)));
     optimize(&g, "fold_constants");
     assert_int_equal(net_count(&g, OP_NONE), 2);
     assert_non_null(net_find(&g, OP_Reshape));
@@ -87,9 +77,9 @@ static void constants_fold(void **state)
     gr_graph g;
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(3, 4));
-    gr_id sum = binary(&g, OP_Add, net_random(&g, DIMS(3, 4)), net_random(&g, DIMS(4)));
-    gr_id root = unary(&g, OP_Sqrt, unary(&g, OP_Abs, sum));
-    net_output(&g, binary(&g, OP_Mul, x, root));
+    gr_id sum = net_binary(&g, OP_Add, net_random(&g, DIMS(3, 4)), net_random(&g, DIMS(4)));
+    gr_id root = net_unary(&g, OP_Sqrt, net_unary(&g, OP_Abs, sum));
+    net_output(&g, net_binary(&g, OP_Mul, x, root));
     net_output(&g, root); /* a graph output may become a constant */
     optimize(&g, "fold_constants");
     assert_int_equal(net_count(&g, OP_NONE), 1);
@@ -107,7 +97,7 @@ static void large_results_are_not_folded(void **state)
     gr_id x = net_input(&g, "x", DIMS(1));
     gr_id big = net_node(&g, OP_Expand,
                          IN(net_random(&g, DIMS(1, 1)), net_ints(&g, 2, (const int64_t[]){17000, 1000})));
-    net_output(&g, binary(&g, OP_Mul, x, big));
+    net_output(&g, net_binary(&g, OP_Mul, x, big));
     net_optimize(&g, NULL);
     assert_non_null(net_find(&g, OP_Expand));
     gr_free(&g);
@@ -127,7 +117,7 @@ static void unsupported_nodes_stay(void **state)
     (void)state;
     gr_graph g;
     net_init(&g);
-    net_output(&g, unary(&g, OP_Exp, net_random(&g, DIMS(3))));
+    net_output(&g, net_unary(&g, OP_Exp, net_random(&g, DIMS(3))));
     const gr_evaluator ev = {refuses, NULL};
     assert_int_equal(gr_optimize(&g, &(gr_pass_options){.evaluator = &ev}, NULL), VKI_OK);
     assert_int_equal(net_count(&g, OP_Exp), 1);
@@ -144,8 +134,8 @@ static void dead_nodes_go(void **state)
     gr_graph g;
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3));
-    unary(&g, OP_Exp, unary(&g, OP_Neg, x));
-    net_output(&g, unary(&g, OP_Relu, x));
+    net_unary(&g, OP_Exp, net_unary(&g, OP_Neg, x));
+    net_output(&g, net_unary(&g, OP_Relu, x));
     int tensors = g.n_tensors;
     optimize(&g, "dead_code");
     assert_int_equal(net_count(&g, OP_NONE), 1);
@@ -160,11 +150,12 @@ static void equal_nodes_merge(void **state)
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3));
     /* equal constants under two names */
-    gr_id a = binary(&g, OP_Add, x, net_scalar(&g, 2)), b = binary(&g, OP_Add, x, net_scalar(&g, 2));
-    gr_id c = binary(&g, OP_Add, x, net_scalar(&g, 3));
-    gr_id ea = unary(&g, OP_Sigmoid, a), eb = unary(&g, OP_Sigmoid, b), ec = unary(&g, OP_Sigmoid, c);
-    net_output(&g, binary(&g, OP_Mul, binary(&g, OP_Sub, ea, eb), ec));
-    net_output(&g, binary(&g, OP_Add, ea, ec));
+    gr_id a = net_binary(&g, OP_Add, x, net_scalar(&g, 2)), b = net_binary(&g, OP_Add, x, net_scalar(&g, 2));
+    gr_id c = net_binary(&g, OP_Add, x, net_scalar(&g, 3));
+    gr_id ea = net_unary(&g, OP_Sigmoid, a), eb = net_unary(&g, OP_Sigmoid, b),
+          ec = net_unary(&g, OP_Sigmoid, c);
+    net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Sub, ea, eb), ec));
+    net_output(&g, net_binary(&g, OP_Add, ea, ec));
     optimize(&g, "common_subexpressions");
     assert_int_equal(net_count(&g, OP_Sigmoid), 2);
     assert_int_equal(net_count(&g, OP_NONE), 7);
@@ -177,12 +168,12 @@ static void attributes_keep_nodes_apart(void **state)
     gr_graph g;
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3));
-    gr_id a = unary(&g, OP_LeakyRelu, x);
-    gr_id b = unary(&g, OP_LeakyRelu, x);
+    gr_id a = net_unary(&g, OP_LeakyRelu, x);
+    gr_id b = net_unary(&g, OP_LeakyRelu, x);
     ((op_unary_attrs *)net_last(&g)->attrs)->alpha = 0.25f;
     net_output(&g, a);
     net_output(&g, b);
-    gr_id c = unary(&g, OP_LeakyRelu, x); /* equal to a, but its name must stay */
+    gr_id c = net_unary(&g, OP_LeakyRelu, x); /* equal to a, but its name must stay */
     net_output(&g, c);
     optimize(&g, "common_subexpressions");
     assert_int_equal(net_count(&g, OP_LeakyRelu), 3);
@@ -196,24 +187,24 @@ static void identities_go(void **state)
     (void)state;
     gr_graph g;
     net_init(&g);
-    gr_id x = net_input(&g, "x", DIMS(2, 3, 4)), y = unary(&g, OP_Exp, x);
-    y = unary(&g, OP_Identity, y);
+    gr_id x = net_input(&g, "x", DIMS(2, 3, 4)), y = net_unary(&g, OP_Exp, x);
+    y = net_unary(&g, OP_Identity, y);
     y = net_node(&g, OP_Reshape, IN(y, net_ints(&g, 3, (const int64_t[]){0, 3, -1})));
-    y = unary(&g, OP_Transpose, y);
+    y = net_unary(&g, OP_Transpose, y);
     net_set_ints(&((op_transpose_attrs *)net_last(&g)->attrs)->perm, 3, (const int64_t[]){0, 1, 2});
-    y = unary(&g, OP_Cast, y); /* to float32 by default */
-    y = binary(&g, OP_Add, y, net_scalar(&g, 0));
-    y = binary(&g, OP_Mul, net_scalar(&g, 1), y);
-    y = binary(&g, OP_Div, y, net_scalar(&g, 1));
-    y = binary(&g, OP_Sub, y, net_scalar(&g, 0));
-    y = binary(&g, OP_Pow, y, net_scalar(&g, 1));
+    y = net_unary(&g, OP_Cast, y); /* to float32 by default */
+    y = net_binary(&g, OP_Add, y, net_scalar(&g, 0));
+    y = net_binary(&g, OP_Mul, net_scalar(&g, 1), y);
+    y = net_binary(&g, OP_Div, y, net_scalar(&g, 1));
+    y = net_binary(&g, OP_Sub, y, net_scalar(&g, 0));
+    y = net_binary(&g, OP_Pow, y, net_scalar(&g, 1));
     y = net_node(&g, OP_Concat, IN(y));
     y = net_node(&g, OP_Slice,
                  IN(y, net_ints(&g, 1, (const int64_t[]){0}), net_ints(&g, 1, (const int64_t[]){1000}),
                     net_ints(&g, 1, (const int64_t[]){2})));
     y = net_node(&g, OP_Pad, IN(y, net_ints(&g, 6, (const int64_t[]){0, 0, 0, 0, 0, 0})));
     y = net_node(&g, OP_Expand, IN(y, net_ints(&g, 1, (const int64_t[]){1})));
-    net_output(&g, unary(&g, OP_Neg, y));
+    net_output(&g, net_unary(&g, OP_Neg, y));
     optimize(&g, "identities");
     assert_int_equal(net_count(&g, OP_NONE), 2);
     finish(&g, 0);
@@ -225,10 +216,10 @@ static void near_identities_stay(void **state)
     gr_graph g;
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(3, 3)), one = net_scalar(&g, 1), zero = net_scalar(&g, 0);
-    net_output(&g, binary(&g, OP_Sub, zero, x));
-    net_output(&g, binary(&g, OP_Div, one, x));
-    net_output(&g, binary(&g, OP_Mul, x, zero));
-    net_output(&g, unary(&g, OP_Transpose, x));
+    net_output(&g, net_binary(&g, OP_Sub, zero, x));
+    net_output(&g, net_binary(&g, OP_Div, one, x));
+    net_output(&g, net_binary(&g, OP_Mul, x, zero));
+    net_output(&g, net_unary(&g, OP_Transpose, x));
     /* the shape stays, the order does not */
     net_output(&g,
                net_node(&g, OP_Slice,
@@ -237,10 +228,10 @@ static void near_identities_stay(void **state)
     /* the shape stays, the content moves */
     net_output(&g, net_node(&g, OP_Pad, IN(x, net_ints(&g, 4, (const int64_t[]){1, 0, -1, 0}))));
     /* the constant widens the shape */
-    net_output(&g, binary(&g, OP_Add, net_input(&g, "s", DIMS(3)), net_random(&g, DIMS(1, 1, 1))));
-    net_output(&g,
-               binary(&g, OP_Mul, net_input(&g, "t", DIMS(3)),
-                      gr_add_const(&g, NULL, VKI_F32, 2, (const int64_t[]){1, 1}, (const float[]){1}, true)));
+    net_output(&g, net_binary(&g, OP_Add, net_input(&g, "s", DIMS(3)), net_random(&g, DIMS(1, 1, 1))));
+    net_output(&g, net_binary(&g, OP_Mul, net_input(&g, "t", DIMS(3)),
+                              gr_add_const(&g, NULL, VKI_F32, 2, (const int64_t[]){1, 1}, (const float[]){1},
+                                           true)));
     optimize(&g, "identities");
     assert_int_equal(net_count(&g, OP_NONE), 8);
     finish(&g, 0);
@@ -251,11 +242,12 @@ static void names_of_outputs_survive(void **state)
     (void)state;
     gr_graph g;
     net_init(&g);
-    gr_id x = net_input(&g, "x", DIMS(2, 3)), y = unary(&g, OP_Exp, x), out = unary(&g, OP_Identity, y);
+    gr_id x = net_input(&g, "x", DIMS(2, 3)), y = net_unary(&g, OP_Exp, x),
+          out = net_unary(&g, OP_Identity, y);
     net_output(&g, out);
-    net_output(&g, unary(&g, OP_Neg, y));        /* another reader of what moves */
-    net_output(&g, unary(&g, OP_Identity, x));   /* an output cannot be the input: this one stays */
-    net_output(&g, unary(&g, OP_Identity, out)); /* nor can it be another output */
+    net_output(&g, net_unary(&g, OP_Neg, y));        /* another reader of what moves */
+    net_output(&g, net_unary(&g, OP_Identity, x));   /* an output cannot be the input: this one stays */
+    net_output(&g, net_unary(&g, OP_Identity, out)); /* nor can it be another output */
     optimize(&g, "identities");
     assert_int_equal(net_count(&g, OP_Identity), 2);
     assert_int_equal(net_count(&g, OP_NONE), 4);
@@ -268,12 +260,12 @@ static void views_merge(void **state)
     gr_graph g;
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3, 4)), one = net_ints(&g, 1, (const int64_t[]){1});
-    gr_id y = unary(&g, OP_Exp, x);
+    gr_id y = net_unary(&g, OP_Exp, x);
     y = net_node(&g, OP_Reshape, IN(y, net_ints(&g, 2, (const int64_t[]){6, 4})));
     y = net_node(&g, OP_Unsqueeze, IN(y, one));
-    y = unary(&g, OP_Flatten, y);
+    y = net_unary(&g, OP_Flatten, y);
     y = net_node(&g, OP_Reshape, IN(y, net_ints(&g, 3, (const int64_t[]){0, 2, -1})));
-    net_output(&g, unary(&g, OP_Neg, y));
+    net_output(&g, net_unary(&g, OP_Neg, y));
     optimize(&g, NULL);
     assert_int_equal(net_count(&g, OP_NONE), 3);
     assert_int_equal(g.tensors[g.outputs[0]].dims[0], 6);
@@ -282,7 +274,7 @@ static void views_merge(void **state)
 
 static gr_id transpose(gr_graph *g, gr_id x, int n, const int64_t *perm)
 {
-    gr_id y = unary(g, OP_Transpose, x);
+    gr_id y = net_unary(g, OP_Transpose, x);
     net_set_ints(&((op_transpose_attrs *)net_last(g)->attrs)->perm, n, perm);
     return y;
 }
@@ -292,12 +284,12 @@ static void transpositions_merge(void **state)
     (void)state;
     gr_graph g;
     net_init(&g);
-    gr_id x = net_input(&g, "x", DIMS(2, 3, 4, 5)), e = unary(&g, OP_Exp, x);
+    gr_id x = net_input(&g, "x", DIMS(2, 3, 4, 5)), e = net_unary(&g, OP_Exp, x);
     gr_id there = transpose(&g, e, 4, (const int64_t[]){0, 2, 3, 1});
     gr_id back = transpose(&g, there, 4, (const int64_t[]){0, 3, 1, 2});
     gr_id other = transpose(&g, there, 4, (const int64_t[]){1, 0, 3, 2});
-    net_output(&g, unary(&g, OP_Neg, back));
-    net_output(&g, unary(&g, OP_Neg, other));
+    net_output(&g, net_unary(&g, OP_Neg, back));
+    net_output(&g, net_unary(&g, OP_Neg, other));
     optimize(&g, NULL);
     assert_int_equal(net_count(&g, OP_Transpose), 1);
     finish(&g, 0);
@@ -308,9 +300,9 @@ static void transposition_of_ones_is_a_view(void **state)
     (void)state;
     gr_graph g;
     net_init(&g);
-    gr_id x = net_input(&g, "x", DIMS(1, 7, 1, 5)), e = unary(&g, OP_Exp, x);
-    net_output(&g, unary(&g, OP_Neg, transpose(&g, e, 4, (const int64_t[]){2, 1, 3, 0})));
-    net_output(&g, unary(&g, OP_Abs, transpose(&g, e, 4, (const int64_t[]){0, 3, 1, 2})));
+    gr_id x = net_input(&g, "x", DIMS(1, 7, 1, 5)), e = net_unary(&g, OP_Exp, x);
+    net_output(&g, net_unary(&g, OP_Neg, transpose(&g, e, 4, (const int64_t[]){2, 1, 3, 0})));
+    net_output(&g, net_unary(&g, OP_Abs, transpose(&g, e, 4, (const int64_t[]){0, 3, 1, 2})));
     optimize(&g, NULL);
     assert_int_equal(net_count(&g, OP_Transpose), 1);
     assert_int_equal(net_count(&g, OP_Reshape), 1);
@@ -340,7 +332,7 @@ static void without_fusion_nothing_fuses(void **state)
     gr_graph g;
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3));
-    net_output(&g, unary(&g, OP_Relu, binary(&g, OP_Add, x, net_random(&g, DIMS(3)))));
+    net_output(&g, net_unary(&g, OP_Relu, net_binary(&g, OP_Add, x, net_random(&g, DIMS(3)))));
     gr_pass_options o = {&net_evaluator, NULL, true};
     assert_int_equal(gr_optimize(&g, &o, NULL), VKI_OK);
     assert_int_equal(net_count(&g, OP_NONE), 2);
@@ -359,9 +351,10 @@ static void planning_again_is_fast(void **state)
     gr_id x = net_input(&g, "x", DIMS(1, 4, 6, 6));
     for (int block = 0; block < 160; block++) {
         gr_id y = net_node(&g, OP_Conv, IN(x, net_random(&g, DIMS(4, 4, 1, 1)), net_random(&g, DIMS(4))));
-        gr_id clip = net_node(
-            &g, OP_Clip, IN(binary(&g, OP_Add, y, net_scalar(&g, 3)), net_scalar(&g, 0), net_scalar(&g, 6)));
-        y = binary(&g, OP_Div, binary(&g, OP_Mul, y, clip), net_scalar(&g, 6));
+        gr_id clip =
+            net_node(&g, OP_Clip,
+                     IN(net_binary(&g, OP_Add, y, net_scalar(&g, 3)), net_scalar(&g, 0), net_scalar(&g, 6)));
+        y = net_binary(&g, OP_Div, net_binary(&g, OP_Mul, y, clip), net_scalar(&g, 6));
         x = y;
     }
     net_output(&g, x);

@@ -82,6 +82,23 @@ gr_id net_node(gr_graph *g, op_kind op, int n_in, const gr_id *in)
     return out;
 }
 
+gr_id net_unary(gr_graph *g, op_kind op, gr_id x)
+{
+    return net_node(g, op, IN(x));
+}
+
+gr_id net_binary(gr_graph *g, op_kind op, gr_id a, gr_id b)
+{
+    return net_node(g, op, IN(a, b));
+}
+
+gr_id net_conv(gr_graph *g, gr_id x)
+{
+    gr_id y = net_node(g, OP_Conv, IN(x, net_random(g, DIMS(6, 4, 3, 3)), net_random(g, DIMS(6))));
+    net_set_ints(&((op_conv_attrs *)net_last(g)->attrs)->pads, 4, (const int64_t[]){1, 1, 1, 1});
+    return y;
+}
+
 gr_node *net_last(gr_graph *g)
 {
     return &g->nodes[g->n_nodes - 1];

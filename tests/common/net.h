@@ -15,7 +15,10 @@ gr_id net_positive(gr_graph *g, int rank, const int64_t *dims);                /
 gr_id net_scalar(gr_graph *g, float value);                                    /* rank 0 */
 gr_id net_ints(gr_graph *g, int count, const int64_t *values);                 /* int64, rank 1 */
 gr_id net_node(gr_graph *g, op_kind op, int n_in, const gr_id *in);            /* its only output */
-gr_node *net_last(gr_graph *g);                                                /* the node added last */
+gr_id net_unary(gr_graph *g, op_kind op, gr_id x);
+gr_id net_binary(gr_graph *g, op_kind op, gr_id a, gr_id b);
+gr_id net_conv(gr_graph *g, gr_id x); /* 3x3 with bias, padded by 1, from 4 to 6 channels */
+gr_node *net_last(gr_graph *g);       /* the node added last */
 void net_output(gr_graph *g, gr_id t);
 void net_set_ints(op_ints *list, int count, const int64_t *values);
 

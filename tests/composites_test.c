@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operators recovered from the primitives that exporters spell them out in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "common/net.h"
+
+static gr_graph before;
+
+static void optimize(gr_graph *g, const char *only)
+{
+    assert_int_equal(gr_clone(&before, g, NULL), VKI_OK);
+    net_optimize(g, only);
+}
+
+static void finish(gr_graph *g, int nodes, double tolerance)
+{
+    assert_int_equal(net_count(g, OP_NONE), nodes);
+    net_same_results(&before, g, tolerance);
+    gr_free(&before);
+    gr_free(g);
+}
+
+static gr_id input4(gr_graph *g)
+{
+    net_init(g);
+    return net_input(g, "x", DIMS(2, 4, 5, 6));
+}
+
+static const double ROUNDING = 5e-6;
+
+/* ---- composites ---- */
+
+static gr_id relu6_of_plus3(gr_graph *g, gr_id x, float shift)
+{
+    gr_id sum = net_binary(g, OP_Add, x, net_scalar(g, shift));
+    return net_node(g, OP_Clip, IN(sum, net_scalar(g, 0), net_scalar(g, 6)));
+}
+
+static void hard_swish_forms(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 7; form++) {
+        gr_graph g;
+        gr_id x = net_conv(&g, input4(&g)), six = net_scalar(&g, 6), sixth = net_scalar(&g, 1.0f / 6), y;
+        gr_id clip = relu6_of_plus3(&g, x, 3);
+        switch (form) {
+        case 0:
+            y = net_binary(&g, OP_Div, net_binary(&g, OP_Mul, x, clip), six);
+            break;
+        case 1:
+            y = net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, clip, x), sixth);
+            break;
+        case 2:
+            y = net_binary(&g, OP_Mul, x, net_binary(&g, OP_Div, clip, six));
+            break;
+        case 3:
+            y = net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, sixth, clip), x);
+            break;
+        case 4:
+            y = net_binary(&g, OP_Mul, net_binary(&g, OP_Div, x, six), clip);
+            break;
+        case 5:
+            y = net_binary(&g, OP_Mul, clip, net_binary(&g, OP_Mul, x, sixth));
+            break;
+        default:
+            y = net_binary(&g, OP_Div, net_binary(&g, OP_Mul, clip, x), six);
+            break;
+        }
+        net_output(&g, y);
+        optimize(&g, "composites");
+        assert_int_equal(net_count(&g, OP_HardSwish), 1);
+        finish(&g, 2, ROUNDING);
+    }
+}
+
+static void hard_swish_of_hard_sigmoid(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = input4(&g), h = net_unary(&g, OP_HardSigmoid, x);
+    op_unary_attrs *a = net_last(&g)->attrs;
+    a->alpha = 1.0f / 6;
+    a->beta = 0.5f;
+    net_output(&g, net_binary(&g, OP_Mul, h, x));
+    gr_id other = net_unary(&g, OP_HardSigmoid, x); /* with 0.2, as it is by default */
+    net_output(&g, net_binary(&g, OP_Mul, other, x));
+    optimize(&g, "composites");
+    assert_int_equal(net_count(&g, OP_HardSwish), 1);
+    finish(&g, 3, ROUNDING);
+}
+
+static void hard_sigmoid_forms(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = input4(&g), zero = net_scalar(&g, 0), one = net_scalar(&g, 1);
+    net_output(&g, net_binary(&g, OP_Div, relu6_of_plus3(&g, x, 3), net_scalar(&g, 6)));
+    gr_id line =
+        net_binary(&g, OP_Add, net_binary(&g, OP_Mul, x, net_scalar(&g, 0.3f)), net_scalar(&g, 0.4f));
+    net_output(&g, net_node(&g, OP_Clip, IN(line, zero, one)));
+    optimize(&g, "composites");
+    assert_int_equal(net_count(&g, OP_HardSigmoid), 2);
+    finish(&g, 2, ROUNDING);
+}
+
+static void silu(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = input4(&g);
+    net_output(&g, net_binary(&g, OP_Mul, x, net_unary(&g, OP_Sigmoid, x)));
+    net_output(&g,
+               net_binary(&g, OP_Mul, net_unary(&g, OP_Sigmoid, x), net_input(&g, "z", DIMS(2, 4, 5, 6))));
+    optimize(&g, "composites");
+    assert_int_equal(net_count(&g, OP_Silu), 1);
+    finish(&g, 3, ROUNDING);
+}
+
+static void almost_composites(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = input4(&g), six = net_scalar(&g, 6);
+    net_output(&g, net_binary(&g, OP_Div, net_binary(&g, OP_Mul, x, relu6_of_plus3(&g, x, 3.1f)), six));
+    net_output(
+        &g, net_binary(&g, OP_Div, net_binary(&g, OP_Mul, x, relu6_of_plus3(&g, x, 3)), net_scalar(&g, 5)));
+    gr_id other = net_input(&g, "o", DIMS(2, 4, 5, 6));
+    net_output(&g, net_binary(&g, OP_Div, net_binary(&g, OP_Mul, other, relu6_of_plus3(&g, x, 3)), six));
+    gr_id clip = relu6_of_plus3(&g, x, 3); /* is wanted elsewhere, too */
+    net_output(&g, clip);
+    net_output(&g, net_binary(&g, OP_Div, net_binary(&g, OP_Mul, x, clip), six));
+    gr_id s = net_unary(&g, OP_Sigmoid, x);
+    net_output(&g, s);
+    net_output(&g, net_binary(&g, OP_Mul, x, s));
+    gr_id wide =
+        gr_add_const(&g, NULL, VKI_F32, 5, (const int64_t[]){1, 1, 1, 1, 1}, (const float[]){6}, true);
+    net_output(&g, net_binary(&g, OP_Div, relu6_of_plus3(&g, x, 3), wide));
+    int nodes = g.n_nodes;
+    optimize(&g, "composites");
+    finish(&g, nodes, 0);
+}
+
+/* ---- layer_normalization ---- */
+
+/* form: 1 squares by Mul, 2 has no scale, 4 has no bias */
+static gr_id layer_norm(gr_graph *g, gr_id x, int64_t n, int64_t axis, int form)
+{
+    gr_id axes = net_ints(g, 1, &axis);
+    gr_id d = net_binary(g, OP_Sub, x, net_node(g, OP_ReduceMean, IN(x, axes)));
+    gr_id square = form & 1 ? net_binary(g, OP_Mul, d, d) : net_binary(g, OP_Pow, d, net_scalar(g, 2));
+    gr_id v = net_node(g, OP_ReduceMean, IN(square, axes));
+    gr_id y = net_binary(g, OP_Div, d, net_unary(g, OP_Sqrt, net_binary(g, OP_Add, v, net_scalar(g, 1e-5f))));
+    if (form & 2) return y;
+    y = net_binary(g, OP_Mul, net_random(g, DIMS(n)), y);
+    return form & 4 ? y : net_binary(g, OP_Add, y, net_random(g, DIMS(n)));
+}
+
+static void layer_normalization_forms(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 8; form++) {
+        gr_graph g;
+        net_init(&g);
+        gr_id x = net_input(&g, "x", DIMS(2, 5, 8));
+        net_output(&g, layer_norm(&g, x, 8, form & 1 ? -1 : 2, form));
+        optimize(&g, "layer_normalization");
+        const gr_node *n = net_find(&g, OP_LayerNormalization);
+        assert_non_null(n);
+        assert_int_equal(n->n_in, form & 6 ? 2 : 3);
+        assert_true(((op_norm_attrs *)n->attrs)->epsilon == 1e-5f);
+        finish(&g, 1, 2e-5);
+    }
+}
+
+static void other_normalizations_stay(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(2, 8, 8));
+    net_output(&g, layer_norm(&g, x, 8, 1, 0)); /* over another dimension */
+    gr_id y = layer_norm(&g, x, 8, -1, 2);
+    net_output(&g, g.nodes[g.n_nodes - 2].out[0]); /* the deviation is wanted */
+    net_output(&g, y);
+    net_output(&g, layer_norm(&g, net_unary(&g, OP_Exp, x), 8, -1, 2));
+    gr_id centred = net_last(&g)->in[0];
+    net_output(&g, net_unary(&g, OP_Neg, centred)); /* so is what it is divided into */
+    int nodes = g.n_nodes;
+    optimize(&g, "layer_normalization");
+    finish(&g, nodes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hard_swish_forms),          cmocka_unit_test(hard_swish_of_hard_sigmoid),
+        cmocka_unit_test(hard_sigmoid_forms),        cmocka_unit_test(silu),
+        cmocka_unit_test(almost_composites),         cmocka_unit_test(layer_normalization_forms),
+        cmocka_unit_test(other_normalizations_stay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
