@@ -254,6 +254,46 @@ static void verify_command(void **state)
     assert_int_equal(command(cmd_verify, "verify", "--help", NULL), TOOL_OK);
 }
 
+/* The sizes of a Reshape come as an input, as in the ONNX project's operator tests. */
+static void constant_inputs(void **state)
+{
+    (void)state;
+    ob b;
+    size_t n;
+    vki_error err;
+    ob_start(&b, 13);
+    ob_input(&b, "x", VKI_F32, "4");
+    ob_input(&b, "sizes", VKI_I64, "2");
+    ob_output(&b, "y", VKI_F32, NULL);
+    ob_node(&b, "Reshape", "x,sizes", "r");
+    ob_node(&b, "Neg", "r", "y");
+    const uint8_t *bytes = ob_pack(&b, &n);
+    assert_int_equal(mkdir(in_root("empty/test_data_set_0"), 0755), 0);
+    assert_int_equal(vkb_file_write(in_root("empty/model.onnx"), &(vkb_span){bytes, n}, 1, &err), VKI_OK);
+    ob_end(&b);
+    const int64_t two = 2, sizes[2] = {2, 2};
+    const float want[4] = {-1, -2, -3, -4};
+    write_array("empty/test_data_set_0/input_0.npy", 4, (const float[]){1, 2, 3, 4});
+    assert_int_equal(npy_save(in_root("empty/test_data_set_0/input_1.npy"), VKI_I64, 1, &two, sizes, &err),
+                     VKI_OK);
+    assert_int_equal(npy_save(in_root("empty/test_data_set_0/output_0.npy"), VKI_F32, 2, sizes, want, &err),
+                     VKI_OK);
+
+    vki_context_options cpu = {.size = sizeof cpu, .backend = VKI_BACKEND_CPU};
+    verify_job job = {.rtol = 1e-6, .session = {.size = sizeof job.session}};
+    assert_int_equal(vki_context_create(&cpu, &job.context, &err), VKI_OK);
+    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "sizes");
+    assert_int_equal(job.totals.skipped, 1);
+    job.constant_inputs = true;
+    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "sizes");
+    assert_int_equal(job.totals.passed, 1);
+    assert_int_equal(npy_save(in_root("empty/test_data_set_0/output_0.npy"), VKI_F32, 2, sizes, sizes, &err),
+                     VKI_OK);
+    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "sizes");
+    assert_int_equal(job.totals.failed, 1);
+    vki_context_destroy(&job.context);
+}
+
 static void convert_and_info(void **state)
 {
     (void)state;
@@ -280,10 +320,11 @@ static void convert_and_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparing),      cmocka_unit_test(random_values),
-        cmocka_unit_test(loading),        cmocka_unit_test(finding),
+        cmocka_unit_test(comparing),        cmocka_unit_test(random_values),
+        cmocka_unit_test(loading),          cmocka_unit_test(finding),
 #ifdef VKI_HAVE_ONNX
-        cmocka_unit_test(verify_command), cmocka_unit_test(convert_and_info),
+        cmocka_unit_test(verify_command),   cmocka_unit_test(constant_inputs),
+        cmocka_unit_test(convert_and_info),
 #endif
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
