@@ -92,6 +92,9 @@ static void gemm_tiles(const cpu_micro *m)
                       .bias_col = pick(0, 1) ? col : NULL,
                       .epilogue = pick(0, 3) ? &e : NULL};
         if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
+        int32_t offset[70];
+        for (int64_t i = 0; i < k; i++) offset[i] = (int32_t)(pick(0, k - 1) * b_stride);
+        if (pick(0, 1)) t.b_offset = offset;
         outputs o = outputs_make(size);
         t.c = o.c;
         c_table->gemm(&t);

@@ -10,10 +10,15 @@ enum {
     PACK_COST = 4             /* packing a panel of B costs about as much as computing 4 rows with it */
 };
 
+static int64_t panels_of_b(const cpu_gemm *p)
+{
+    return p->n / p->line * p->line_panels;
+}
+
 /* Cuts a job into a grid so that the busiest thread has the least to do. */
 static void choose_grid(cpu_gemm *p, int threads)
 {
-    int64_t panels_m = cpu_panels(p->m), panels_n = vkb_ceil_div(p->n, CPU_NR), best = INT64_MAX;
+    int64_t panels_m = cpu_panels(p->m), panels_n = panels_of_b(p), best = INT64_MAX;
     p->grid_m = p->grid_n = 1;
     for (int64_t gm = 1; gm <= vkb_min(threads, panels_m); gm++)
         for (int64_t gn = 1; gm * gn <= 2 * threads && gn <= panels_n; gn++) {
@@ -27,22 +32,48 @@ static void choose_grid(cpu_gemm *p, int threads)
         }
 }
 
+static void plan_blocks(cpu_gemm *p, int threads, bool packs_a, bool packs_b)
+{
+    const int64_t panels_n = panels_of_b(p), panels_m = cpu_panels(p->m);
+    p->kc = vkb_ceil_div(p->k, vkb_ceil_div(p->k, KC)); /* equal blocks */
+    p->mc = vkb_max(1, vkb_min(panels_m, BLOCK_FLOATS / (p->kc * CPU_MR)));
+    p->nc = packs_b ? vkb_max(1, vkb_min(panels_n, BLOCK_FLOATS / (p->kc * CPU_NR))) : panels_n;
+    const double macs = (double)p->m * (double)p->n * (double)p->k * (double)p->jobs;
+    p->threaded = threads > 1 && macs >= 2.0 * CPU_GRAIN_MACS;
+    p->grid_m = p->grid_n = 1;
+    if (p->threaded) choose_grid(p, threads);
+    p->b_floats = packs_b ? (uint64_t)(p->nc * p->kc * CPU_NR) : 0;
+    p->a_floats = packs_a ? vkb_round_up((uint64_t)(p->mc * p->kc * CPU_MR), 16) : 0;
+}
+
 void cpu_gemm_plan(cpu_gemm *p, int64_t m, int64_t n, int64_t k, int64_t jobs, int threads, bool packs_a,
                    bool packs_b)
 {
-    int64_t panels_n = vkb_ceil_div(n, CPU_NR), panels_m = cpu_panels(m);
-    int64_t kc = vkb_ceil_div(k, vkb_ceil_div(k, KC)); /* equal blocks */
-    *p = (cpu_gemm){.micro = cpu_micro_get(), .m = m, .n = n, .k = k, .jobs = jobs, .c_stride = n, .kc = kc};
-    p->mc = vkb_max(1, vkb_min(panels_m, BLOCK_FLOATS / (kc * CPU_MR)));
-    p->nc = packs_b ? vkb_max(1, vkb_min(panels_n, BLOCK_FLOATS / (kc * CPU_NR))) : panels_n;
-    double macs = (double)m * (double)n * (double)k * (double)jobs;
-    p->threaded = threads > 1 && macs >= 2.0 * CPU_GRAIN_MACS;
-    if (p->threaded)
-        choose_grid(p, threads);
-    else
-        p->grid_m = p->grid_n = 1;
-    p->b_floats = packs_b ? (uint64_t)(p->nc * kc * CPU_NR) : 0;
-    p->a_floats = packs_a ? (uint64_t)vkb_round_up((uint64_t)(p->mc * kc * CPU_MR), 16) : 0;
+    *p = (cpu_gemm){.micro = cpu_micro_get(),
+                    .m = m,
+                    .n = n,
+                    .k = k,
+                    .jobs = jobs,
+                    .c_stride = n,
+                    .line = n,
+                    .line_panels = vkb_ceil_div(n, CPU_NR)};
+    plan_blocks(p, threads, packs_a, packs_b);
+}
+
+void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, int64_t k, int64_t jobs,
+                          int threads, int64_t y_step, const int32_t *offset)
+{
+    *p = (cpu_gemm){.micro = cpu_micro_get(),
+                    .m = m,
+                    .n = line * lines,
+                    .k = k,
+                    .jobs = jobs,
+                    .c_stride = line * lines,
+                    .line = line,
+                    .line_panels = vkb_ceil_div(line, CPU_NR),
+                    .y_step = y_step,
+                    .offset = offset};
+    plan_blocks(p, threads, false, false);
 }
 
 uint64_t cpu_gemm_scratch(const cpu_gemm *p, int threads)
@@ -65,24 +96,30 @@ typedef struct block { /* one block of one task */
     float *a, *b;   /* scratch */
 } block;
 
-static int columns(const cpu_gemm *p, int64_t panel)
+/* Panel `panel` of B: its line, where in that it starts, and its columns. */
+typedef struct place {
+    int64_t y, x, col; /* col: in C */
+    int cols;
+} place;
+
+static place place_of(const cpu_gemm *p, int64_t panel)
 {
-    return (int)vkb_min(CPU_NR, p->n - panel * CPU_NR);
+    const int64_t y = panel / p->line_panels, x = panel % p->line_panels * CPU_NR;
+    return (place){y, x, y * p->line + x, (int)vkb_min(CPU_NR, p->line - x)};
 }
 
-static bool in_place(const cpu_gemm *p, const block *b, int64_t panel)
+static bool in_place(const block *b, const place *at)
 {
-    return b->job.b_rows && columns(p, panel) == CPU_NR;
+    return b->job.b_rows && at->cols == CPU_NR;
 }
 
 static void pack_columns(const run *r, const block *b)
 {
-    const cpu_gemm *p = r->p;
     for (int64_t j = b->n0; j < b->n1; j++) {
-        if (in_place(p, b, j)) continue;
-        int cols = columns(p, j);
-        r->s->pack_b(r->s->user, b->index, b->b + (j - b->n0) * b->kc * CPU_NR, b->k0, b->kc, j * CPU_NR,
-                     cols, cpu_panel_width(cols));
+        const place at = place_of(r->p, j);
+        if (in_place(b, &at)) continue;
+        r->s->pack_b(r->s->user, b->index, b->b + (j - b->n0) * b->kc * CPU_NR, b->k0, b->kc, at.col, at.cols,
+                     cpu_panel_width(at.cols));
     }
 }
 
@@ -96,15 +133,22 @@ static void pack_rows(const run *r, const block *b)
     }
 }
 
-/* Where panel j of B's block starts, and the step from row to row. */
-static const float *panel_of_b(const cpu_gemm *p, const block *b, int64_t j, int64_t *step)
+/* Points the tile at panel j of B's block. */
+static void point_at_b(const cpu_gemm *p, const block *b, int64_t j, const place *at, cpu_tile *t)
 {
-    int width = cpu_panel_width(columns(p, j));
-    *step = width;
-    if (b->job.b) return b->job.b + j * CPU_NR * p->k + b->k0 * width;
-    if (!in_place(p, b, j)) return b->b + (j - b->n0) * b->kc * CPU_NR;
-    *step = p->n;
-    return b->job.b_rows + b->k0 * p->n + j * CPU_NR;
+    const cpu_gemm_job *job = &b->job;
+    t->b_stride = cpu_panel_width(at->cols);
+    if (job->b_padded) {
+        t->b = job->b_padded + at->y * p->y_step + at->x;
+        t->b_offset = p->offset + b->k0;
+    } else if (job->b) {
+        t->b = job->b + at->col * p->k + b->k0 * t->b_stride;
+    } else if (in_place(b, at)) {
+        t->b = job->b_rows + b->k0 * p->n + at->col;
+        t->b_stride = p->n;
+    } else {
+        t->b = b->b + (j - b->n0) * b->kc * CPU_NR;
+    }
 }
 
 static void multiply_block(const run *r, const block *b)
@@ -117,15 +161,16 @@ static void multiply_block(const run *r, const block *b)
                   .accumulate = b->k0 > 0,
                   .epilogue = b->k0 + b->kc == p->k ? r->s->epilogue : NULL};
     for (int64_t j = b->n0; j < b->n1; j++) {
-        t.b = panel_of_b(p, b, j, &t.b_stride);
-        t.cols = columns(p, j);
-        t.bias_col = job->bias_col ? job->bias_col + j * CPU_NR : NULL;
+        const place at = place_of(p, j);
+        point_at_b(p, b, j, &at, &t);
+        t.cols = at.cols;
+        t.bias_col = job->bias_col ? job->bias_col + at.col : NULL;
         for (int64_t i = b->m0; i < b->m1; i++) {
-            int64_t row = cpu_panel_row(p->m, i), at = row * p->c_stride + j * CPU_NR;
+            int64_t row = cpu_panel_row(p->m, i), c = row * p->c_stride + at.col;
             t.rows = (int)(cpu_panel_row(p->m, i + 1) - row);
             t.a = job->a ? job->a + row * p->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
-            t.c = job->c + at;
-            t.residual = job->residual ? job->residual + at : NULL;
+            t.c = job->c + c;
+            t.residual = job->residual ? job->residual + c : NULL;
             t.bias_row = job->bias_row ? job->bias_row + row : NULL;
             p->micro->gemm(&t);
         }
@@ -142,7 +187,7 @@ static void multiply(const run *r, block *b, int64_t m0, int64_t m1, int64_t n0,
         for (int64_t k = 0; k < p->k; k += p->kc) {
             b->k0 = k;
             b->kc = vkb_min(p->kc, p->k - k);
-            if (!b->job.b) pack_columns(r, b);
+            if (!b->job.b && !b->job.b_padded) pack_columns(r, b);
             for (int64_t m = m0; m < m1; m += p->mc) {
                 b->m0 = m;
                 b->m1 = vkb_min(m1, m + p->mc);
@@ -157,7 +202,7 @@ static void run_tasks(void *arg, int64_t begin, int64_t end, int thread)
 {
     const run *r = arg;
     const cpu_gemm *p = r->p;
-    int64_t panels_m = cpu_panels(p->m), panels_n = vkb_ceil_div(p->n, CPU_NR), grid = p->grid_m * p->grid_n;
+    const int64_t panels_m = cpu_panels(p->m), panels_n = panels_of_b(p), grid = p->grid_m * p->grid_n;
     block b;
     b.b = r->scratch + (uint64_t)thread * (p->a_floats + p->b_floats);
     b.a = b.b + p->b_floats;

@@ -14,9 +14,11 @@
 
 /* One product of the plan's `jobs`. */
 typedef struct cpu_gemm_job {
-    const float *a;      /* packed panels; NULL: pack_a makes them */
-    const float *b;      /* packed panels; NULL: pack_b makes them */
-    const float *b_rows; /* if b is NULL: B row-major and dense, k x n, to be read in place; NULL: pack_b */
+    const float *a;        /* packed panels; NULL: pack_a makes them */
+    const float *b;        /* packed panels; NULL: pack_b makes them */
+    const float *b_padded; /* B is read in place: row k of a panel at line y, column x of it stands at
+                              b_padded + y * y_step + x + offset[k] */
+    const float *b_rows;   /* if b is NULL: B row-major and dense, k x n, to be read in place; NULL: pack_b */
     float *c;
     const float *residual, *bias_row, *bias_col; /* see cpu_tile */
 } cpu_gemm_job;
@@ -25,6 +27,10 @@ typedef struct cpu_gemm {
     const cpu_micro *micro;
     int64_t m, n, k, jobs;
     int64_t c_stride;            /* elements from row to row of C */
+    int64_t line;                /* columns of C that lie side by side: no panel crosses a multiple of it */
+    int64_t line_panels;         /* panels of a line */
+    int64_t y_step;              /* of b_padded */
+    const int32_t *offset;       /* of b_padded, k of them */
     int64_t kc, mc, nc;          /* block: rows of B; panels of A; panels of B */
     int64_t grid_m, grid_n;      /* tasks a job */
     uint64_t b_floats, a_floats; /* scratch a thread */
@@ -47,6 +53,9 @@ typedef struct cpu_gemm_source {
 /* All sizes > 0. packs_a, packs_b: the callback will be used, and scratch is needed for it. */
 void cpu_gemm_plan(cpu_gemm *p, int64_t m, int64_t n, int64_t k, int64_t jobs, int threads, bool packs_a,
                    bool packs_b);
+/* For a B that is read in place from padded images with lines of `line` outputs. */
+void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, int64_t k, int64_t jobs,
+                          int threads, int64_t y_step, const int32_t *offset);
 uint64_t cpu_gemm_scratch(const cpu_gemm *p, int threads); /* bytes */
 void cpu_gemm_run(const cpu_gemm *p, const cpu_gemm_source *s, void *scratch, vkb_pool *pool);
 

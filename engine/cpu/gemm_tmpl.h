@@ -20,16 +20,18 @@ static void tile_store(float *y, v8 s, int n)
         v8_store_n(y, s, n);
 }
 
-/* Rows row..row+rows and columns col..col+8 vecs of the tile; `rows` and `vecs` are constants. */
-V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs)
+/* Rows row..row+rows and columns col..col+8 vecs of the tile; `rows`, `vecs` and `offsets` are constants. */
+V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs, bool offsets)
 {
     v8 s[6][2];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++) s[r][v] = tile_start(t, row + r, col + 8 * v, t->cols - col - 8 * v);
     const float *a = t->a + row, *b = t->b + col;
-    for (int64_t k = t->k; k > 0; k--, a += t->rows, b += t->b_stride) {
+    const int64_t step = offsets ? 0 : t->b_stride;
+    for (int64_t k = 0; k < t->k; k++, a += t->rows, b += step) {
+        const float *p = offsets ? b + t->b_offset[k] : b;
         v8 x[2];
-        for (int v = 0; v < vecs; v++) x[v] = v8_load(b + 8 * v);
+        for (int v = 0; v < vecs; v++) x[v] = v8_load(p + 8 * v);
         for (int r = 0; r < rows; r++) {
             const v8 w = v8_set1(a[r]);
             for (int v = 0; v < vecs; v++) s[r][v] = v8_fma(w, x[v], s[r][v]);
@@ -48,38 +50,46 @@ V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs
 }
 
 /* The whole tile in parts that fit into the registers. */
-V8_INLINE void tile_of(const cpu_tile *t, int rows, int vecs)
+V8_INLINE void tile_of(const cpu_tile *t, int rows, int vecs, bool offsets)
 {
     for (int v = 0; v < vecs; v += V8_TILE_VECS)
         for (int r = 0; r < rows; r += V8_TILE_ROWS)
             tile_part(t, r, rows - r < V8_TILE_ROWS ? rows - r : V8_TILE_ROWS, 8 * v,
-                      vecs - v < V8_TILE_VECS ? vecs - v : V8_TILE_VECS);
+                      vecs - v < V8_TILE_VECS ? vecs - v : V8_TILE_VECS, offsets);
 }
 
-#define TILE(ROWS)                                                                                           \
-    static void tile_##ROWS##_8(const cpu_tile *t)                                                           \
+#define TILE(ROWS, COLS)                                                                                     \
+    static void tile_##ROWS##_##COLS(const cpu_tile *t)                                                      \
     {                                                                                                        \
-        tile_of(t, ROWS, 1);                                                                                 \
+        tile_of(t, ROWS, COLS / 8, false);                                                                   \
     }                                                                                                        \
-    static void tile_##ROWS##_16(const cpu_tile *t)                                                          \
+    static void offset_tile_##ROWS##_##COLS(const cpu_tile *t)                                               \
     {                                                                                                        \
-        tile_of(t, ROWS, 2);                                                                                 \
+        tile_of(t, ROWS, COLS / 8, true);                                                                    \
     }
-TILE(1)
-TILE(2)
-TILE(3)
-TILE(4)
-TILE(5)
-TILE(6)
+#define TILE_ROWS(ROWS) TILE(ROWS, 8) TILE(ROWS, 16)
+TILE_ROWS(1)
+TILE_ROWS(2)
+TILE_ROWS(3)
+TILE_ROWS(4)
+TILE_ROWS(5)
+TILE_ROWS(6)
+#undef TILE_ROWS
 #undef TILE
 
 static void gemm(const cpu_tile *t)
 {
-    static void (*const tiles[CPU_MR][2])(const cpu_tile *) = {
-        {tile_1_8, tile_1_16}, {tile_2_8, tile_2_16}, {tile_3_8, tile_3_16},
-        {tile_4_8, tile_4_16}, {tile_5_8, tile_5_16}, {tile_6_8, tile_6_16},
-    };
-    tiles[t->rows - 1][t->cols > 8](t);
+#define ROW(ROWS)                                                                                            \
+    {                                                                                                        \
+        {tile_##ROWS##_8, tile_##ROWS##_16},                                                                 \
+        {                                                                                                    \
+            offset_tile_##ROWS##_8, offset_tile_##ROWS##_16                                                  \
+        }                                                                                                    \
+    }
+    static void (*const tiles[CPU_MR][2][2])(const cpu_tile *) = {ROW(1), ROW(2), ROW(3),
+                                                                  ROW(4), ROW(5), ROW(6)};
+#undef ROW
+    tiles[t->rows - 1][t->b_offset != NULL][t->cols > 8](t);
     const gr_epilogue *e = t->epilogue;
     if (!e || (e->residual == GR_RESIDUAL_NONE &&
                (e->act == GR_ACT_NONE || e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP)))

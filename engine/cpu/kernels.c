@@ -12,7 +12,7 @@
         0                                                                                                    \
     }
 
-const cpu_kernel cpu_conv2d_kernels[] = {KERNEL(conv2d_depthwise), KERNEL(conv2d_stem), KERNEL(conv2d_gemm),
+const cpu_kernel cpu_conv2d_kernels[] = {KERNEL(conv2d_depthwise), KERNEL(conv2d_padded), KERNEL(conv2d_gemm),
                                          END};
 const cpu_kernel cpu_deconv2d_kernels[] = {KERNEL(deconv2d_phases), END};
 const cpu_kernel cpu_pool_kernels[] = {KERNEL(pool_window), KERNEL(pool_global), END};

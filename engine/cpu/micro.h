@@ -10,10 +10,12 @@
 
 enum { CPU_MR = 6, CPU_NR = 16 }; /* largest GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
 
-/* C[rows][cols] = epilogue(start + A B). A is packed [k][rows]; B is [k][8 or 16], rows b_stride apart. */
+/* C[rows][cols] = epilogue(start + A B). A is packed [k][rows]; B is [k][8 or 16], rows b_stride apart or
+ * each at an offset of its own. */
 typedef struct cpu_tile {
     const float *a, *b;
     int64_t k, b_stride;
+    const int32_t *b_offset; /* of each row of B; NULL: b_stride counts */
     float *c;
     int64_t c_stride;
     int rows, cols;                   /* 1..CPU_MR, 1..CPU_NR; B is readable to the next multiple of 8 */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Convolutions of few input channels, as a network's first, or of few output channels, as an image network's
+ * last. Making im2col panels would cost more than it gains there; so the input is copied once with its
+ * padding, split by the stride (bands.h), and the GEMM reads each tap's elements where they lie. */
+#include "cpu/bands.h"
+#include "cpu/conv2d_gemm.h"
+#include "cpu/fast.h"
+
+enum { FEW_IN = 8, FEW_OUT = 16 }; /* channels of a group */
+
+typedef struct padded_state {
+    cpu_bands bands; /* one a plane */
+    cpu_gemm gemm;
+    int32_t *offset; /* of each k: taps, then channels */
+} padded_state;
+
+/* A line of outputs is cut into panels of 16 and a rest of 8 or 16: is little enough lost? */
+static bool lines_fill_panels(const op_window *w)
+{
+    return w->out_w > 8 && w->out_w * 4 >= (int64_t)vkb_round_up((uint64_t)w->out_w, 8) * 3;
+}
+
+/* Offsets into the padded channels of a group are 32 bits wide. */
+static bool offsets_fit(const op_window *w)
+{
+    const int64_t rows = w->out_h * w->stride_h + w->kernel_h * w->dilation_h;
+    const int64_t row = (w->out_w + 8) * w->stride_w + w->kernel_w * w->dilation_w;
+    return w->in_c / w->group < (INT64_C(1) << 30) / row / rows;
+}
+
+bool cpu_conv2d_padded_fits(const gr_graph *g, const gr_node *n)
+{
+    op_window w;
+    if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_of(g, n, &w) || !cpu_bands_fit(&w))
+        return false;
+    const bool few = w.in_c / w.group <= FEW_IN || w.out_c / w.group <= FEW_OUT;
+    const bool reads_all = w.stride_w <= w.kernel_w && w.stride_h <= w.kernel_h;
+    return few && reads_all && w.kernel_h * w.kernel_w > 1 && lines_fill_panels(&w) && offsets_fit(&w);
+}
+
+static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
+{
+    cpu_conv_pack(dst, g->tensors[n->in[1]].data, &((const padded_state *)state)->bands.w);
+}
+
+vki_status cpu_conv2d_padded_prepare(cpu_prep *p, vki_error *err)
+{
+    padded_state *s = vkb_arena_alloc(p->arena, sizeof *s);
+    op_window w;
+    if (!s) return vkb_nomem(err, sizeof *s);
+    if (!op_window_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    VKB_TRY(cpu_bands_plan(&s->bands, &w, 0, p->arena, err));
+    cpu_bands_whole(&s->bands);
+    const int64_t channels = w.in_c / w.group, k = channels * w.kernel_h * w.kernel_w;
+    const int64_t plane = (int64_t)cpu_bands_floats(&s->bands);
+    s->offset = vkb_arena_alloc(p->arena, (size_t)k * sizeof *s->offset);
+    if (!s->offset) return vkb_nomem(err, (uint64_t)k * sizeof *s->offset);
+    for (int64_t i = 0; i < k; i++)
+        s->offset[i] = s->bands.offset[i / channels] + (int32_t)(i % channels * plane);
+    cpu_gemm_plan_padded(&s->gemm, w.out_c / w.group, w.out_w, w.out_h, k, w.batch * w.group, p->threads,
+                         w.stride_h * s->bands.row, s->offset);
+    p->state = s;
+    p->scratch_bytes = (uint64_t)(w.batch * w.in_c * plane) * sizeof(float); /* the padded input */
+    p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
+    p->pack = pack;
+    p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, w.kernel_h, w.kernel_w}, 5);
+    return VKI_OK;
+}
+
+static void pad_planes(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const cpu_call *c = arg;
+    const cpu_bands *b = &((const padded_state *)c->state)->bands;
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        float *padded = (float *)c->scratch + (uint64_t)i * cpu_bands_floats(b);
+        cpu_bands_begin(b, padded);
+        cpu_bands_load(b, padded, (const float *)c->in[0] + i * b->w.in_h * b->w.in_w, 0);
+    }
+}
+
+static void padded_job(const void *user, int64_t index, cpu_gemm_job *job)
+{
+    const cpu_call *c = user;
+    const padded_state *s = c->state;
+    const op_window *w = &s->bands.w;
+    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
+    const int64_t group = index % w->group, m = s->gemm.m, size = m * s->gemm.n;
+    const int64_t plane = (int64_t)cpu_bands_floats(&s->bands);
+    job->a = (const float *)c->weights + group * m * s->gemm.k;
+    job->b_padded = (const float *)c->scratch + index * (w->in_c / w->group) * plane;
+    job->c = (float *)c->out[0] + index * size;
+    if (bias) job->bias_row = bias + group * m;
+    if (residual) job->residual = residual + index * size;
+}
+
+void cpu_conv2d_padded_run(const cpu_call *c)
+{
+    const padded_state *s = c->state;
+    const op_window *w = &s->bands.w;
+    cpu_call call = *c;
+    vkb_parallel_for(c->pool, w->batch * w->in_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_h * w->in_w),
+                     pad_planes, &call);
+    const cpu_gemm_source source = {.user = &call, .epilogue = &c->n->epilogue, .job = padded_job};
+    cpu_gemm_run(&s->gemm, &source, NULL, c->pool);
+}
