@@ -1,5 +1,6 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+/* SPDX-License-Identifier: Apache-2.0 */
 // Row-major [n][c][spatial] to slices of four channels [n][slices][spatial][4]; unused lanes become zero.
 // One invocation a vector, striding over the grid so that any size fits the limits on groups.
 #version 450

@@ -1,5 +1,6 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+/* SPDX-License-Identifier: Apache-2.0 */
 // Slices of four channels [n][slices][spatial][4] to row-major [n][c][spatial].
 // One invocation a vector, striding over the grid so that any size fits the limits on groups.
 #version 450
