@@ -1,9 +1,11 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Two operands, four output elements an invocation, in either layout. An operand is read where the output is written
- * (MODE 0: same shape, same layout), or element by element from a dense tensor with a stride by sample, channel and
- * position, 0 where it repeats (MODE 1). A row-major output counts as one channel slice of one sample.
+ * (MODE 0: same shape, same layout), element by element from a dense tensor with a stride by sample, channel and
+ * position, 0 where it repeats (MODE 1), or once, its only element (MODE 2). A row-major output counts as one channel slice of one sample.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -50,12 +52,16 @@ void main()
     vec4 a, b;
     if (MODE_A == 0) {
         a = LD4(a4, i);
+    } else if (MODE_A == 2) {
+        a = vec4(LD4(a4, 0).x);
     } else {
         ivec4 k = addresses(i, a_sample, a_channel, a_position);
         a = vec4(LD(a1, k.x), LD(a1, k.y), LD(a1, k.z), LD(a1, k.w));
     }
     if (MODE_B == 0) {
         b = LD4(b4, i);
+    } else if (MODE_B == 2) {
+        b = vec4(LD4(b4, 0).x);
     } else {
         ivec4 k = addresses(i, b_sample, b_channel, b_position);
         b = vec4(LD(b1, k.x), LD(b1, k.y), LD(b1, k.z), LD(b1, k.w));

@@ -2,6 +2,10 @@
 //! variant batch_f16 STORE_F16=1
 //! variant instance_f32 INSTANCE=1
 //! variant instance_f16 INSTANCE=1 STORE_F16=1
+//! variant batch_texel_f32 TEXELS=1
+//! variant batch_texel_f16 STORE_F16=1 TEXELS=1
+//! variant instance_texel_f32 INSTANCE=1 TEXELS=1
+//! variant instance_texel_f16 INSTANCE=1 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * (x - mean) / sqrt(variance + epsilon) * scale + bias by channel, in slices of four channels, one vector an invocation.
  * Batch normalization reads mean and variance by channel from tensors; instance normalization from norm_merge's list.

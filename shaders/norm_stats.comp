@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Instance normalization, first step: mean and sum of squared deviations of a chunk of positions of one slice of four
  * channels, in fp32. Two passes over the chunk, so that nothing cancels. Grid: x chunks, y slices, z batch.

@@ -2,6 +2,8 @@
 //! variant f16 STORE_F16=1
 //! variant x4_f32 GROUPS=1
 //! variant x4_f16 GROUPS=1 STORE_F16=1
+//! variant x4_texel_f32 GROUPS=1 TEXELS=1
+//! variant x4_texel_f16 GROUPS=1 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Resize of two spatial dimensions: each output is a weighted sum of TAPS_H x TAPS_W inputs, whose positions and weights
  * come from two tables (graph/ops/resize.h makes them, so all modes are here). One invocation an output element, in x4

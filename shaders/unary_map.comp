@@ -1,5 +1,7 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant texel_f32 TEXELS=1
+//! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * One function of each element, four an invocation; the order of elements does not matter, so it serves both layouts.
  * In slices of channels the lanes beyond the last channel become zero (exp of something finite need not be finite).

@@ -34,6 +34,12 @@ static const test_case cases[] = {
     CASE(Gemm, "f32[3,61] const f32[90,61] const f32[90]", "transB=1"),
     CASE(MaxPool, "f32[1,10,13,11]", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1"),
     CASE(GlobalAveragePool, "f32[2,7,20,20]", ""),
+    CASE(Add, "f32[2,7,5,6] f32[2,7,5,6]", "act=relu"),
+    CASE(Mul, "f32[2,7,5,6] const f32[1]", ""),
+    CASE(Sub, "f32[2,7,5,6] f32[1,7,1,1]", ""),
+    CASE(Tanh, "f32[2,7,5,6]", ""),
+    CASE(InstanceNormalization, "f32[2,7,9,8] const f32[7] const f32[7]", ""),
+    CASE(BatchNormalization, "f32[2,7,9,8] const f32[7] const f32[7] const f32[7] const f32[7]@0.5:2", ""),
 };
 
 static void compare(const case_graph *c, const test_case *t, const char *kernel, void *expected, void *got,

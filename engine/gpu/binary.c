@@ -2,7 +2,7 @@
  * Operators of two operands. The output is in slices of channels where an operand of its shape is so already
  * and the others can be read by sample, channel and position; else in rows. Max and Min of more than two
  * inputs collect in the output. */
-#include "gpu/gpu.h"
+#include "gpu/texels.h"
 
 #include "graph/ops/schema.h"
 
@@ -20,7 +20,8 @@ static int function_of(op_kind op)
 
 typedef struct operand {
     gpu_bind bind;
-    bool flat; /* read where the output is written */
+    bool flat;   /* read where the output is written */
+    bool single; /* one element */
     int64_t sample, channel, position;
 } operand;
 
@@ -140,11 +141,17 @@ static bool rows_agree(const gpu_builder *b, const gr_node *n)
 static operand read_in(gpu_builder *b, const gr_node *n, int i, gpu_layout layout)
 {
     const gr_tensor *x = tensor_in(b, n, i), *y = tensor_out(b, n);
-    operand o = {.flat = gr_same_shape(x, y) && gpu_has_layout(b, n->in[i], layout)};
+    operand o = {.flat = gr_same_shape(x, y) && gpu_has_layout(b, n->in[i], layout),
+                 .single = gr_elements(x) == 1};
     if (layout == GPU_ROW) o.flat = gr_same_shape(x, y);
     if (!o.flat && layout == GPU_C4) channel_strides(x, y, &o);
     o.bind = gpu_in(b, n, i, o.flat ? layout : GPU_ROW);
     return o;
+}
+
+static uint32_t mode_of(const operand *o) /* MODE_A, MODE_B */
+{
+    return o->flat ? 0 : o->single ? 2 : 1;
 }
 
 static void emit_vec4(gpu_builder *b, const gr_node *n, const operand *x, const operand *y, gpu_layout layout)
@@ -155,17 +162,18 @@ static void emit_vec4(gpu_builder *b, const gr_node *n, const operand *x, const 
         gpu_c4_dims(t, &batch, &channels, &slices, &spatial);
         count = batch * slices * spatial;
     }
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, binary_vec4));
+    uint8_t access = gpu_read_access_of(b, gpu_layout_bytes(t, layout, b->half)); /* no operand is larger */
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, binary_vec4));
     gpu_grid_flat(b, d, count);
     const gpu_bind in[] = {x->bind, x->bind, y->bind, y->bind};
-    for (int i = 0; i < 4; i++) gpu_bind_add(d, in[i], GPU_READ);
+    for (int i = 0; i < 4; i++) gpu_bind_add(d, in[i], i % 2 ? GPU_READ : access);
     const int64_t words[] = {count,      channels,    slices,    spatial,    channels % 4 != 0, x->sample,
                              x->channel, x->position, y->sample, y->channel, y->position};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
-    gpu_epilogue(b, d, n, layout, x->bind);
+    gpu_epilogue_as(b, d, n, layout, x->bind, access);
     gpu_spec(d, (uint32_t)function_of(n->op));
-    gpu_spec(d, !x->flat);
-    gpu_spec(d, !y->flat);
+    gpu_spec(d, mode_of(x));
+    gpu_spec(d, mode_of(y));
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gpu/gpu.h"
+#include "gpu/texels.h"
 
 #include "graph/ops/schema.h"
 
@@ -34,15 +34,15 @@ static slices_of measure(const gpu_builder *b, const gr_node *n)
 }
 
 /* Mean and variance of every slice, in fp32. */
-static gpu_bind emit_stats(gpu_builder *b, const slices_of *s, gpu_bind x)
+static gpu_bind emit_stats(gpu_builder *b, const slices_of *s, gpu_bind x, uint8_t access)
 {
     int64_t chunks = vkb_ceil_div(s->spatial, CHUNK), count = s->batch * s->slices;
     gpu_bind parts = gpu_scratch(b, (uint64_t)(count * chunks) * 32);
     gpu_bind stats = gpu_scratch(b, (uint64_t)count * 32);
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, norm_stats));
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, norm_stats));
     gpu_grid(b, d, chunks * LANES, s->slices, s->batch, LANES, 1, 1);
     gpu_spec(d, LANES);
-    gpu_bind_add(d, x, GPU_READ);
+    gpu_bind_add(d, x, access);
     gpu_bind_add(d, parts, GPU_WRITE);
     gpu_push(d, s->spatial);
     gpu_push(d, s->slices);
@@ -65,16 +65,17 @@ static void emit_channels(gpu_builder *b, const gr_node *n)
     slices_of s = measure(b, n);
     int64_t count = s.batch * s.slices * s.spatial;
     gpu_bind x = gpu_in(b, n, 0, GPU_C4), stats = {0};
-    if (!batch) stats = emit_stats(b, &s, x);
-    gpu_dispatch *d =
-        gpu_dispatch_begin(b, batch ? GPU_SHADER(b, norm_apply_batch) : GPU_SHADER(b, norm_apply_instance));
+    uint8_t access = gpu_read_access(b, n, GPU_C4, NULL); /* the parameters are smaller than x */
+    if (!batch) stats = emit_stats(b, &s, x, access);
+    gpu_dispatch *d = gpu_dispatch_begin(b, batch ? GPU_SHADER_FOR(b, access, norm_apply_batch)
+                                                  : GPU_SHADER_FOR(b, access, norm_apply_instance));
     gpu_grid_flat(b, d, count);
-    gpu_bind_add(d, x, GPU_READ);
-    gpu_bind_add(d, gpu_in(b, n, 1, GPU_ROW), GPU_READ);
-    gpu_bind_add(d, gpu_in(b, n, 2, GPU_ROW), GPU_READ);
+    gpu_bind_add(d, x, access);
+    gpu_bind_add(d, gpu_in(b, n, 1, GPU_ROW), access);
+    gpu_bind_add(d, gpu_in(b, n, 2, GPU_ROW), access);
     if (batch) {
-        gpu_bind_add(d, gpu_in(b, n, 3, GPU_ROW), GPU_READ);
-        gpu_bind_add(d, gpu_in(b, n, 4, GPU_ROW), GPU_READ);
+        gpu_bind_add(d, gpu_in(b, n, 3, GPU_ROW), access);
+        gpu_bind_add(d, gpu_in(b, n, 4, GPU_ROW), access);
     } else {
         gpu_bind_add(d, stats, GPU_READ);
     }
@@ -83,7 +84,7 @@ static void emit_channels(gpu_builder *b, const gr_node *n)
     gpu_push(d, s.slices);
     gpu_push(d, s.spatial);
     gpu_push_f32(d, attrs_of(n)->epsilon);
-    gpu_epilogue(b, d, n, GPU_C4, x);
+    gpu_epilogue_as(b, d, n, GPU_C4, x, access);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
 

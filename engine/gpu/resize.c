@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gpu/strided.h"
+#include "gpu/texels.h"
 
 typedef struct resize_form {
     int64_t planes; /* of elements, or of slices of four channels */
@@ -118,8 +119,10 @@ static void emit(gpu_builder *b, const gr_node *n, gpu_layout layout)
     const op_resize_attrs *a = n->attrs;
     bool c4 = layout == GPU_C4;
     if (!form_of(b->g, n, c4, &f, &why)) return;
-    gpu_dispatch *d = gpu_dispatch_begin(b, c4 ? GPU_SHADER(b, resize_taps_x4) : GPU_SHADER(b, resize_taps));
-    gpu_bind_add(d, gpu_in(b, n, 0, layout), GPU_READ);
+    uint8_t access = c4 ? gpu_read_access(b, n, layout, NULL) : GPU_READ;
+    gpu_dispatch *d =
+        gpu_dispatch_begin(b, c4 ? GPU_SHADER_FOR(b, access, resize_taps_x4) : GPU_SHADER(b, resize_taps));
+    gpu_bind_add(d, gpu_in(b, n, 0, layout), access);
     gpu_bind_add(d, table(b, n, &f.h), GPU_READ);
     gpu_bind_add(d, table(b, n, &f.w), GPU_READ);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);

@@ -23,7 +23,8 @@ uint8_t gpu_read_access(const gpu_builder *b, const gr_node *n, gpu_layout layou
         weights && weights->space == GPU_SPACE_WEIGHTS ? b->program->weights[weights->index].bytes : 0;
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == GR_NONE || gr_is_const(b->g, n->in[i])) continue;
-        uint64_t bytes = gpu_layout_bytes(&b->g->tensors[n->in[i]], layout, b->half);
+        const gr_tensor *t = &b->g->tensors[n->in[i]];
+        uint64_t bytes = gpu_layout_bytes(t, t->rank < 2 ? GPU_ROW : layout, b->half);
         largest = bytes > largest ? bytes : largest;
     }
     return gpu_read_access_of(b, largest);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gpu/gpu.h"
+#include "gpu/texels.h"
 
 #include <float.h>
 
@@ -44,7 +44,8 @@ static void emit(gpu_builder *b, const gr_node *n)
 {
     const gr_tensor *x = &b->g->tensors[n->in[0]];
     gpu_layout layout = gpu_has_layout(b, n->in[0], GPU_C4) ? GPU_C4 : GPU_ROW;
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, unary_map));
+    uint8_t access = gpu_read_access(b, n, layout, NULL);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, unary_map));
     int64_t batch = 1, channels = 0, slices = 1, spatial = 1, count = vkb_ceil_div(gr_elements(x), 4);
     if (layout == GPU_C4) {
         gpu_c4_dims(x, &batch, &channels, &slices, &spatial);
@@ -53,7 +54,7 @@ static void emit(gpu_builder *b, const gr_node *n)
     }
     gpu_grid_flat(b, d, count);
     gpu_spec(d, (uint32_t)function_of(n->op));
-    gpu_bind_add(d, gpu_in(b, n, 0, layout), GPU_READ);
+    gpu_bind_add(d, gpu_in(b, n, 0, layout), access);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
     gpu_push(d, count);
     gpu_push(d, channels);

@@ -48,7 +48,7 @@ vec4 elem_saturate(vec4 v)
 
 #define LD(name, i)     float(name[i])
 #ifdef TEXELS
-#define LD4(name, i)    texelFetch(name, i)
+#define LD4(name, i)    texelFetch(name, int(i))
 #else
 #define LD4(name, i)    vec4(name[i])
 #endif
