@@ -102,5 +102,5 @@ void cpu_conv2d_padded_run(const cpu_call *c)
     vkb_parallel_for(c->pool, w->batch * w->in_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_h * w->in_w),
                      pad_planes, &call);
     const cpu_gemm_source source = {.user = &call, .epilogue = &c->n->epilogue, .job = padded_job};
-    cpu_gemm_run(&s->gemm, &source, NULL, c->pool);
+    cpu_gemm_run(&s->gemm, &source, c->scratch, c->pool); /* needs none of its own */
 }
