@@ -231,9 +231,12 @@ static vki_status run_once(node_run r, const void *const *in, void *const *out, 
     r.upload_input = vkb_calloc(a, n_in, sizeof *r.upload_input);
     r.downloads = vkb_calloc(a, n_out, sizeof *r.downloads);
     r.download_output = vkb_calloc(a, n_out, sizeof *r.download_output);
+    int messages_before = messages;
     vki_status status = build(&r, err);
     if (status == VKI_OK) status = place(&r, err);
     if (status == VKI_OK) status = execute(&r, in, out, err);
+    if (status == VKI_OK && messages > messages_before)
+        status = vkb_fail(err, VKI_E_INTERNAL, "kernel %s: the validation layer complains", r.kernel->name);
     vkr_plan_destroy(&r.plan);
     vkr_weights_destroy(&r.weights);
     gpu_builder_free(&r.builder);
