@@ -11,10 +11,9 @@
  * operator, u32 name, u32 fused, u32 activation (strings), u32 residual, f32 alpha, f32 beta, u32 n_in, u32
  * n_out, u32 n_attrs, i32 in[], i32 out[]
  *               (-1: absent), then for each attribute u32 name, u32 type and: INT i64; FLOAT f32;
- *               INTS u32 count, i64 values[]; ENUM u32 string
- *     graph     u32 n_inputs, i32 tensor[], u32 n_outputs, i32 tensor[]
- *     meta      u32 count, then u32 key, u32 value (strings)
- *     weights   the constants, each at a multiple of 64
+ *               INTS u32 count, i64 values[]; ENUM u32 string; FLOATS u32 count, f32 values[]; ENUMS u32
+ * count, u32 strings[] graph     u32 n_inputs, i32 tensor[], u32 n_outputs, i32 tensor[] meta      u32 count,
+ * then u32 key, u32 value (strings) weights   the constants, each at a multiple of 64
  *
  * Operators, attributes and activations go by name, so that a file outlives their numbering. The checksum of
  * a section is vkb_hash(bytes, kind). */

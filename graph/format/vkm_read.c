@@ -286,23 +286,35 @@ static vki_status read_ints(reader *r, op_ints *list)
     return VKI_OK;
 }
 
+static vki_status read_floats(reader *r, op_floats *list)
+{
+    uint32_t count;
+    VKB_TRY(get_count(r, 4, &count));
+    if (count > OP_INTS_MAX) return damaged(r, "a list of impossible length", count);
+    list->count = (int32_t)count;
+    for (uint32_t i = 0; i < count; i++) VKB_TRY(get_f32(r, &list->v[i]));
+    return VKI_OK;
+}
+
 static vki_status read_enum(reader *r, const op_attr *a, int64_t *out)
 {
     const char *name;
     VKB_TRY(get_string(r, &name));
-    size_t n = strlen(name);
-    int64_t value = 0;
-    for (const char *p = a->names; *p; value++) {
-        size_t length = strcspn(p, ",");
-        if (length == n && !strncmp(p, name, n)) {
-            *out = value;
-            return VKI_OK;
-        }
-        p += length + (p[length] == ',');
-    }
+    *out = op_enum_code(a, name);
+    if (*out >= 0) return VKI_OK;
     return vkb_fail(r->err, VKI_E_FORMAT,
                     "damaged .vkm file, section nodes: attribute %s is \"%s\", none of %s", a->name, name,
                     a->names);
+}
+
+static vki_status read_enums(reader *r, const op_attr *a, op_ints *list)
+{
+    uint32_t count;
+    VKB_TRY(get_count(r, 4, &count));
+    if (count > OP_INTS_MAX) return damaged(r, "a list of impossible length", count);
+    list->count = (int32_t)count;
+    for (uint32_t i = 0; i < count; i++) VKB_TRY(read_enum(r, a, &list->v[i]));
+    return VKI_OK;
 }
 
 static vki_status read_attr(reader *r, gr_node *n, const op_info *info)
@@ -330,6 +342,10 @@ static vki_status read_attr(reader *r, gr_node *n, const op_info *info)
         return read_ints(r, field);
     case OP_ATTR_ENUM:
         return read_enum(r, a, field);
+    case OP_ATTR_FLOATS:
+        return read_floats(r, field);
+    case OP_ATTR_ENUMS:
+        return read_enums(r, a, field);
     }
     return damaged(r, "an attribute of unknown type", type);
 }
@@ -368,7 +384,7 @@ static vki_status read_epilogue(reader *r, gr_epilogue *e)
 
 static vki_status read_node(reader *r, vkb_arena *scratch)
 {
-    const char *op_text, *name, *fused;
+    const char *op_text = "", *name, *fused;
     gr_epilogue epilogue;
     uint32_t n_in, n_out, n_attrs;
     VKB_TRY(get_string(r, &op_text));

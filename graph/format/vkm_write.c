@@ -173,9 +173,8 @@ static void write_weights(writer *w, const vkm_storage *storage)
 
 static const char *enum_name(writer *w, const op_attr *a, int64_t value, vkb_arena *arena)
 {
-    const char *p = a->names;
-    for (int64_t i = 0; i < value && *p; p++) i += *p == ',';
-    const char *text = vkb_arena_strndup(arena, p, strcspn(p, ","));
+    size_t length;
+    const char *p = op_enum_text(a, value, &length), *text = vkb_arena_strndup(arena, p, length);
     if (!text) w->failed = true;
     return text ? text : "";
 }
@@ -202,6 +201,18 @@ static void write_attr(writer *w, const gr_node *n, const op_attr *a, vkb_arena 
     case OP_ATTR_ENUM:
         put_string(w, s, enum_name(w, a, *(const int64_t *)field, arena));
         break;
+    case OP_ATTR_FLOATS: {
+        const op_floats *list = field;
+        put_u32(w, s, (uint32_t)list->count);
+        for (int i = 0; i < list->count; i++) put_f32(w, s, list->v[i]);
+        break;
+    }
+    case OP_ATTR_ENUMS: {
+        const op_ints *list = field;
+        put_u32(w, s, (uint32_t)list->count);
+        for (int i = 0; i < list->count; i++) put_string(w, s, enum_name(w, a, list->v[i], arena));
+        break;
+    }
     }
 }
 

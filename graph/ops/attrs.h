@@ -125,6 +125,51 @@ typedef struct op_cast_attrs {
     int64_t to, saturate; /* to: vki_dtype */
 } op_cast_attrs;
 
+typedef enum op_rnn_act { /* in the order of the attribute's names; alpha and beta as in ONNX */
+                          OP_RNN_RELU = 0,
+                          OP_RNN_TANH,
+                          OP_RNN_SIGMOID,
+                          OP_RNN_AFFINE,           /* alpha x + beta */
+                          OP_RNN_LEAKY_RELU,       /* x < 0 ? alpha x : x */
+                          OP_RNN_THRESHOLDED_RELU, /* x < alpha ? 0 : x */
+                          OP_RNN_SCALED_TANH,      /* alpha tanh(beta x) */
+                          OP_RNN_HARD_SIGMOID,     /* max(0, min(1, alpha x + beta)) */
+                          OP_RNN_ELU,              /* x < 0 ? alpha (exp(x) - 1) : x */
+                          OP_RNN_SOFTSIGN,         /* x / (1 + |x|) */
+                          OP_RNN_SOFTPLUS          /* log(1 + exp(x)) */
+} op_rnn_act;
+
+/* LSTM, GRU, RNN: X, W, R, B?, sequence_lens?, initial_h?, and LSTM's initial_c?, P?; outputs Y?, Y_h?, Y_c?
+ */
+typedef struct op_recurrent_attrs {
+    op_ints activations; /* op_rnn_act, direction by direction */
+    op_floats activation_alpha, activation_beta;
+    float clip; /* of the inputs of the gates' activations; 0: none */
+    int64_t direction, hidden_size, layout;
+    int64_t input_forget;        /* LSTM: the forget gate is 1 - the input gate */
+    int64_t linear_before_reset; /* GRU: the reset gate comes after the product with R */
+} op_recurrent_attrs;
+
+typedef struct op_recurrent_act {
+    op_rnn_act kind;
+    float alpha, beta;
+} op_recurrent_act;
+
+/* The same with shapes, defaults and layout resolved. A step of one sequence in one direction: */
+typedef struct op_recurrent {
+    int64_t steps, batch, input, hidden;
+    int64_t directions, gates; /* 1 or 2; LSTM 4 (i o f c), GRU 3 (z r h), RNN 1 */
+    bool reverse;              /* of direction 0; direction 1 is reverse */
+    int64_t x_step, x_batch;   /* strides in elements: X, Y, and Y_h, Y_c, initial_h, initial_c */
+    int64_t y_step, y_direction, y_batch, h_direction, h_batch;
+    op_recurrent_act act[2][3]; /* by direction: f, g, h */
+} op_recurrent;
+bool op_recurrent_of(const gr_graph *g, const gr_node *n, op_recurrent *r); /* false if shapes do not fit */
+static inline bool op_recurrent_reverse(const op_recurrent *r, int64_t direction)
+{
+    return direction == 1 || r->reverse;
+}
+
 typedef struct op_shape_attrs { /* Shape: start, end; ConstantOfShape: value (always carried as input 1) */
     int64_t start, end;
 } op_shape_attrs;

@@ -13,11 +13,18 @@ typedef struct op_ints {
     int64_t v[OP_INTS_MAX];
 } op_ints;
 
+typedef struct op_floats {
+    int32_t count; /* 0: absent */
+    float v[OP_INTS_MAX];
+} op_floats;
+
 typedef enum op_attr_type {
-    OP_ATTR_INT,   /* int64_t */
-    OP_ATTR_FLOAT, /* float */
-    OP_ATTR_INTS,  /* op_ints; default empty */
-    OP_ATTR_ENUM   /* int64_t; the text is one of `names` (ONNX string attribute) */
+    OP_ATTR_INT,    /* int64_t */
+    OP_ATTR_FLOAT,  /* float */
+    OP_ATTR_INTS,   /* op_ints; default empty */
+    OP_ATTR_ENUM,   /* int64_t; the text is one of `names` (ONNX string attribute) */
+    OP_ATTR_FLOATS, /* op_floats; default empty */
+    OP_ATTR_ENUMS   /* op_ints; each text is one of `names` (ONNX attribute of strings); default empty */
 } op_attr_type;
 
 typedef struct op_attr {
@@ -25,15 +32,16 @@ typedef struct op_attr {
     op_attr_type type;
     uint32_t offset;   /* in the attribute struct */
     double def;        /* INT, FLOAT, ENUM (index) */
-    double low, high;  /* INT, FLOAT, each of INTS: allowed range, both ends included */
-    const char *names; /* ENUM: "NOTSET,SAME_UPPER,SAME_LOWER,VALID" */
+    double low, high;  /* INT, FLOAT, each of INTS and FLOATS: allowed range, both ends included */
+    const char *names; /* ENUM, ENUMS: "NOTSET,SAME_UPPER,SAME_LOWER,VALID" */
 } op_attr;
 
 enum {                      /* op_info.flags */
        OP_CAN_ACT = 1,      /* carries an activation epilogue */
        OP_CAN_RESIDUAL = 2, /* carries a residual epilogue */
        OP_VIEW = 4,         /* output 0 is input 0 with another shape: costs nothing */
-       OP_SHAPE_ONLY = 8    /* reads only the shape of its inputs: foldable once shapes are known */
+       OP_SHAPE_ONLY = 8,   /* reads only the shape of its inputs: foldable once shapes are known */
+       OP_ANY_OUTPUT = 16   /* each output may be absent, the first too */
 };
 
 typedef struct op_cost {
@@ -70,6 +78,9 @@ typedef struct op_info {
 const op_info *op_get(op_kind op); /* never NULL for a valid kind */
 const char *op_name(op_kind op);   /* "Conv"; "None" if no such kind */
 op_kind op_find(const char *name); /* OP_NONE if unknown */
+/* ENUM, ENUMS: the code of a text, -1 if it is none of the names; the text of a code and its length. */
+int op_enum_code(const op_attr *a, const char *text);
+const char *op_enum_text(const op_attr *a, int64_t code, size_t *length);
 const char *op_family(op_kind op); /* "conv2d" */
 void op_set_defaults(op_kind op, void *attrs);
 void op_cost_of(const gr_graph *g, const gr_node *n, op_cost *out); /* zero if shapes are not known */

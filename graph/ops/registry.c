@@ -56,9 +56,31 @@ void op_set_defaults(op_kind op, void *attrs)
             *(float *)field = (float)a->def;
             break;
         case OP_ATTR_INTS:
+        case OP_ATTR_FLOATS:
+        case OP_ATTR_ENUMS:
             break; /* empty */
         }
     }
+}
+
+int op_enum_code(const op_attr *a, const char *text)
+{
+    const char *p = a->names;
+    size_t n = strlen(text);
+    for (int code = 0;; code++) {
+        size_t length = strcspn(p, ",");
+        if (length == n && !memcmp(p, text, n)) return code;
+        if (!p[length]) return -1;
+        p += length + 1;
+    }
+}
+
+const char *op_enum_text(const op_attr *a, int64_t code, size_t *length)
+{
+    const char *p = a->names;
+    for (int64_t i = 0; i < code && *p; p++) i += *p == ',';
+    *length = strcspn(p, ",");
+    return p;
 }
 
 static int count_names(const char *names)
@@ -77,32 +99,52 @@ static vki_status check_int(const gr_node *n, const op_attr *a, int64_t v, vki_e
                          a->high);
 }
 
+static vki_status check_float(const gr_node *n, const op_attr *a, float value, vki_error *err)
+{
+    double v = (double)value;
+    if (v >= a->low && v <= a->high) return VKI_OK; /* false for NaN */
+    return vkb_fail_node(err, VKI_E_ARG, n->name, op_name(n->op),
+                         "attribute %s is %.9g; allowed: %.9g to %.9g", a->name, v, a->low, a->high);
+}
+
+static vki_status check_enum(const gr_node *n, const op_attr *a, int64_t v, vki_error *err)
+{
+    if (v >= 0 && v < count_names(a->names)) return VKI_OK;
+    return vkb_fail_node(err, VKI_E_ARG, n->name, op_name(n->op), "attribute %s is %lld, which is none of %s",
+                         a->name, (long long)v, a->names);
+}
+
+static vki_status check_count(const gr_node *n, const op_attr *a, int32_t count, vki_error *err)
+{
+    if (count >= 0 && count <= OP_INTS_MAX) return VKI_OK;
+    return vkb_fail_node(err, VKI_E_ARG, n->name, op_name(n->op),
+                         "attribute %s has %d values; at most %d are possible", a->name, count, OP_INTS_MAX);
+}
+
 static vki_status check_attr(const gr_node *n, const op_attr *a, vki_error *err)
 {
     const void *field = (const char *)n->attrs + a->offset;
     switch (a->type) {
     case OP_ATTR_INT:
         return check_int(n, a, *(const int64_t *)field, err);
-    case OP_ATTR_FLOAT: {
-        double v = (double)*(const float *)field;
-        if (v >= a->low && v <= a->high) return VKI_OK; /* false for NaN */
-        return vkb_fail_node(err, VKI_E_ARG, n->name, op_name(n->op),
-                             "attribute %s is %.9g; allowed: %.9g to %.9g", a->name, v, a->low, a->high);
-    }
-    case OP_ATTR_INTS: {
-        const op_ints *list = field;
-        if (list->count < 0 || list->count > OP_INTS_MAX)
-            return vkb_fail_node(err, VKI_E_ARG, n->name, op_name(n->op),
-                                 "attribute %s has %d values; at most %d are possible", a->name, list->count,
-                                 OP_INTS_MAX);
-        for (int i = 0; i < list->count; i++) VKB_TRY(check_int(n, a, list->v[i], err));
+    case OP_ATTR_FLOAT:
+        return check_float(n, a, *(const float *)field, err);
+    case OP_ATTR_ENUM:
+        return check_enum(n, a, *(const int64_t *)field, err);
+    case OP_ATTR_FLOATS: {
+        const op_floats *list = field;
+        VKB_TRY(check_count(n, a, list->count, err));
+        for (int i = 0; i < list->count; i++) VKB_TRY(check_float(n, a, list->v[i], err));
         return VKI_OK;
     }
-    case OP_ATTR_ENUM: {
-        int64_t v = *(const int64_t *)field;
-        if (v >= 0 && v < count_names(a->names)) return VKI_OK;
-        return vkb_fail_node(err, VKI_E_ARG, n->name, op_name(n->op),
-                             "attribute %s is %lld, which is none of %s", a->name, (long long)v, a->names);
+    case OP_ATTR_INTS:
+    case OP_ATTR_ENUMS: {
+        const op_ints *list = field;
+        VKB_TRY(check_count(n, a, list->count, err));
+        for (int i = 0; i < list->count; i++)
+            VKB_TRY(a->type == OP_ATTR_INTS ? check_int(n, a, list->v[i], err)
+                                            : check_enum(n, a, list->v[i], err));
+        return VKI_OK;
     }
     }
     return vkb_fail_node(err, VKI_E_INTERNAL, n->name, op_name(n->op), "attribute %s has no type", a->name);

@@ -23,6 +23,14 @@
     {                                                                                                        \
 #field, OP_ATTR_ENUM, (uint32_t)offsetof(type, field), def, 0, 0, names                              \
     }
+#define OP_ROW_FLOATS(type, field, low, high)                                                                \
+    {                                                                                                        \
+#field, OP_ATTR_FLOATS, (uint32_t)offsetof(type, field), 0, low, high, NULL                          \
+    }
+#define OP_ROW_ENUMS(type, field, names)                                                                     \
+    {                                                                                                        \
+#field, OP_ATTR_ENUMS, (uint32_t)offsetof(type, field), 0, 0, 0, names                               \
+    }
 
 #define OP_ATTR_TABLE(table) .attrs = (table), .n_attrs = (int)VKB_COUNT(table)
 

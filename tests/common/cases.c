@@ -19,6 +19,7 @@ typedef struct maker {
     bool half;
     gr_id in[CASE_MAX_IN];
     int n_out;
+    long skip; /* bit i: output i is absent */
     gr_epilogue epilogue;
     vki_error *err;
 } maker;
@@ -193,6 +194,32 @@ static int name_index(const char *names, const char *name) /* in a list with com
     }
 }
 
+static bool set_floats(op_floats *list, const char *value)
+{
+    for (list->count = 0; *value && list->count < OP_INTS_MAX; list->count++) {
+        char *after;
+        list->v[list->count] = strtof(value, &after);
+        if (after == value || (*after && *after != ',')) return false;
+        value = after + (*after == ',');
+    }
+    return !*value;
+}
+
+static bool set_names(const op_attr *a, op_ints *list, const char *value)
+{
+    for (list->count = 0; *value && list->count < OP_INTS_MAX; list->count++) {
+        char name[32];
+        size_t n = strcspn(value, ",");
+        if (n >= sizeof name) return false;
+        memcpy(name, value, n);
+        name[n] = '\0';
+        list->v[list->count] = name_index(a->names, name);
+        if (list->v[list->count] < 0) return false;
+        value += n + (value[n] == ',');
+    }
+    return !*value;
+}
+
 static bool set_attr(const op_attr *a, void *attrs, const char *value)
 {
     void *field = (char *)attrs + a->offset;
@@ -218,6 +245,10 @@ static bool set_attr(const op_attr *a, void *attrs, const char *value)
     case OP_ATTR_ENUM:
         *(int64_t *)field = v = name_index(a->names, value);
         return v >= 0;
+    case OP_ATTR_FLOATS:
+        return set_floats(field, value);
+    case OP_ATTR_ENUMS:
+        return set_names(a, field, value);
     }
     return false;
 }
@@ -236,6 +267,8 @@ static bool set_epilogue(maker *m, const char *name, const char *value)
         m->epilogue.beta = strtof(value, NULL);
     else if (!strcmp(name, "outputs"))
         m->n_out = atoi(value);
+    else if (!strcmp(name, "skip"))
+        m->skip = strtol(value, NULL, 2);
     else
         return false;
     return v >= 0 && m->n_out <= CASE_MAX_OUT;
@@ -292,6 +325,8 @@ static vki_status make(maker *m, const test_case *t)
     VKB_TRY(read_attrs(m, t->op, NULL, t->attrs));
     gr_id out[CASE_MAX_OUT];
     for (int i = 0; i < m->n_out; i++) {
+        out[i] = GR_NONE;
+        if (m->skip >> i & 1) continue;
         out[i] = gr_add_tensor(g, NULL, VKI_DT_NONE, -1, NULL);
         if (out[i] == GR_NONE || !gr_add_output(g, out[i])) return vkb_nomem(m->err, 0);
     }

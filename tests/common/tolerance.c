@@ -231,6 +231,20 @@ static tolerance resize_tolerance(const case_graph *c)
     return (tolerance){(16 + 8 * size) * range_of(c, 0).abs, 4};
 }
 
+/* A gate's sum is off by the rounding of its terms, and with fp16 storage by that of the input's part, which
+ * is stored in between. The activations' slopes are at most 1 and the cases' weights small, so that steps
+ * damp what came before; a factor covers what adds up. Sums of random terms grow with the root. */
+static tolerance recurrent_tolerance(const case_graph *c, bool half)
+{
+    enum { ADDS_UP = 8 };
+    op_recurrent r;
+    if (!op_recurrent_of(&c->g, &c->g.nodes[0], &r)) return (tolerance){0, 0};
+    double input = sqrt((double)r.input) * range_of(c, 0).abs * range_of(c, 1).abs + 2 * range_of(c, 3).abs;
+    double sum = input + sqrt((double)r.hidden) * range_of(c, 2).abs, stored = half ? HALF_UNIT / UNIT : 0;
+    return (tolerance){
+        ADDS_UP * sum * (sqrt((double)(r.input + r.hidden)) + 16) + ADDS_UP / 2 * input * stored, 8};
+}
+
 static tolerance operator_tolerance(const case_graph *c, bool half)
 {
     op_kind op = c->g.nodes[0].op;
@@ -241,6 +255,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "norm")) return norm_tolerance(c, half);
     if (!strcmp(family, "softmax")) return softmax_tolerance(c);
     if (!strcmp(family, "reduce")) return reduce_tolerance(c, half);
+    if (!strcmp(family, "recurrent")) return recurrent_tolerance(c, half);
     if (!strcmp(family, "resize")) return resize_tolerance(c);
     if (!strcmp(family, "pool") || op_get(op)->cost) return sum_tolerance(c, half);
     return (tolerance){0, 0}; /* moves elements */

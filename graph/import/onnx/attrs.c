@@ -17,6 +17,7 @@ static int type_of(const attribute *a)
     if (a->t) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
     if (a->n_ints) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
     if (a->n_floats) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
+    if (a->n_strings) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS;
     return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
 }
 
@@ -59,10 +60,10 @@ vki_status onnx_attr_float(onnx_node *n, const char *name, float *value)
     return VKI_OK;
 }
 
-static void copy_text(const attribute *a, char *buffer, size_t size)
+static void copy_text(const ProtobufCBinaryData *s, char *buffer, size_t size)
 {
-    int length = a->s.len < size ? (int)a->s.len : (int)size - 1;
-    snprintf(buffer, size, "%.*s", length, a->s.data ? (const char *)a->s.data : "");
+    int length = s->len < size ? (int)s->len : (int)size - 1;
+    snprintf(buffer, size, "%.*s", length, s->data ? (const char *)s->data : "");
 }
 
 vki_status onnx_attr_text(onnx_node *n, const char *name, char *buffer, size_t size)
@@ -70,7 +71,7 @@ vki_status onnx_attr_text(onnx_node *n, const char *name, char *buffer, size_t s
     const attribute *a = onnx_attr(n, name);
     if (!a) return VKI_OK;
     VKB_TRY(expect(n, a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING));
-    copy_text(a, buffer, size);
+    copy_text(&a->s, buffer, size);
     return VKI_OK;
 }
 
@@ -111,26 +112,49 @@ vki_status onnx_attr_tensor(onnx_node *n, const char *name, const Onnx__TensorPr
     return VKI_OK;
 }
 
-/* Index of `text` in "a,b,c"; -1 if it is not there. */
-static int find_name(const char *names, const char *text)
+static vki_status check_length(onnx_node *n, const attribute *a, size_t count)
 {
-    size_t length = strlen(text);
-    for (int i = 0;; i++) {
-        size_t n = strcspn(names, ",");
-        if (n == length && memcmp(names, text, n) == 0) return i;
-        if (!names[n]) return -1;
-        names += n + 1;
-    }
+    if (count <= OP_INTS_MAX) return VKI_OK;
+    return onnx_refuse(n, "attribute '%.40s' has %zu values, at most %d can be taken", onnx_text(a->name),
+                       count, OP_INTS_MAX);
 }
 
 static vki_status map_ints(onnx_node *n, const attribute *a, op_ints *out)
 {
     VKB_TRY(expect(n, a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS));
-    if (a->n_ints > OP_INTS_MAX)
-        return onnx_refuse(n, "attribute '%.40s' has %zu values, at most %d can be taken", onnx_text(a->name),
-                           a->n_ints, OP_INTS_MAX);
+    VKB_TRY(check_length(n, a, a->n_ints));
+    if (n->op == OP_NONE) return VKI_OK; /* refused */
     out->count = (int32_t)a->n_ints;
     for (size_t i = 0; i < a->n_ints; i++) out->v[i] = a->ints[i];
+    return VKI_OK;
+}
+
+static vki_status map_floats(onnx_node *n, const attribute *a, op_floats *out)
+{
+    VKB_TRY(expect(n, a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS));
+    VKB_TRY(check_length(n, a, a->n_floats));
+    if (n->op == OP_NONE) return VKI_OK;
+    out->count = (int32_t)a->n_floats;
+    for (size_t i = 0; i < a->n_floats; i++) out->v[i] = a->floats[i];
+    return VKI_OK;
+}
+
+static vki_status map_enum(onnx_node *n, const op_attr *schema, const ProtobufCBinaryData *s, int64_t *out)
+{
+    char text[64];
+    copy_text(s, text, sizeof text);
+    *out = op_enum_code(schema, text);
+    return *out < 0 ? onnx_refuse(n, "%.40s = '%s'", schema->name, text) : VKI_OK;
+}
+
+static vki_status map_enums(onnx_node *n, const op_attr *schema, const attribute *a, op_ints *out)
+{
+    VKB_TRY(expect(n, a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS));
+    VKB_TRY(check_length(n, a, a->n_strings));
+    for (size_t i = 0; i < a->n_strings && n->op != OP_NONE; i++) {
+        VKB_TRY(map_enum(n, schema, &a->strings[i], &out->v[i]));
+        out->count = (int32_t)i + 1;
+    }
     return VKI_OK;
 }
 
@@ -147,16 +171,15 @@ static vki_status map_one(onnx_node *n, const op_attr *schema, const attribute *
         return VKI_OK;
     case OP_ATTR_INTS:
         return map_ints(n, a, at);
+    case OP_ATTR_FLOATS:
+        return map_floats(n, a, at);
+    case OP_ATTR_ENUMS:
+        return map_enums(n, schema, a, at);
     case OP_ATTR_ENUM:
         break;
     }
     VKB_TRY(expect(n, a, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING));
-    char text[64];
-    copy_text(a, text, sizeof text);
-    int index = find_name(schema->names, text);
-    if (index < 0) return onnx_refuse(n, "%.40s = '%s'", schema->name, text);
-    *(int64_t *)at = index;
-    return VKI_OK;
+    return map_enum(n, schema, &a->s, at);
 }
 
 static const op_attr *find_schema(op_kind op, const char *name)
