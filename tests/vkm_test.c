@@ -109,6 +109,13 @@ static double within(const op_attr *a, uint64_t *seed)
     return low + (double)(random_u32(seed) % 1000) / 1000 * (high - low);
 }
 
+static int64_t any_name(const op_attr *a, uint64_t *seed)
+{
+    int names = 1;
+    for (const char *p = a->names; *p; p++) names += *p == ',';
+    return random_u32(seed) % (uint32_t)names;
+}
+
 static void random_attrs(const op_info *info, void *attrs, uint64_t *seed)
 {
     for (int i = 0; i < info->n_attrs; i++) {
@@ -127,10 +134,19 @@ static void random_attrs(const op_info *info, void *attrs, uint64_t *seed)
             for (int k = 0; k < list->count; k++) list->v[k] = (int64_t)within(a, seed);
             break;
         }
-        case OP_ATTR_ENUM: {
-            int names = 1;
-            for (const char *p = a->names; *p; p++) names += *p == ',';
-            *(int64_t *)field = random_u32(seed) % (uint32_t)names;
+        case OP_ATTR_ENUM:
+            *(int64_t *)field = any_name(a, seed);
+            break;
+        case OP_ATTR_FLOATS: {
+            op_floats *list = field;
+            list->count = (int32_t)(random_u32(seed) % (OP_INTS_MAX + 1));
+            for (int k = 0; k < list->count; k++) list->v[k] = (float)within(a, seed);
+            break;
+        }
+        case OP_ATTR_ENUMS: {
+            op_ints *list = field;
+            list->count = (int32_t)(random_u32(seed) % (OP_INTS_MAX + 1));
+            for (int k = 0; k < list->count; k++) list->v[k] = any_name(a, seed);
             break;
         }
         }
