@@ -1,7 +1,7 @@
 # The importer: protobuf-c code generated from the onnx.proto that the distribution packages (libonnx-dev), linked
 # statically so that the library depends on libc and libm alone.
 find_program(PROTOC_C protoc-c REQUIRED)
-find_path(ONNX_PROTO_DIR onnx/onnx.proto REQUIRED)
+find_path(ONNX_PROTO_DIR onnx/onnx.proto PATHS /usr/lib/python3/dist-packages REQUIRED) # Ubuntu 22.04: python3-onnx
 find_path(PROTOBUF_C_HEADERS protobuf-c/protobuf-c.h REQUIRED)
 find_library(PROTOBUF_C_STATIC libprotobuf-c.a REQUIRED)
 set(onnx_dir ${CMAKE_CURRENT_BINARY_DIR}/onnx)

@@ -165,9 +165,8 @@ static vki_status recognize_all(ocr_reader *reader, job *jobs, int count, vki_er
 /* Moves the lines worth showing to the page. */
 static vki_status keep(job *jobs, int count, float min_score, ocr_page *page, vki_error *err)
 {
-    size_t bytes = (size_t)(count ? count : 1) * sizeof *page->lines;
-    page->lines = malloc(bytes);
-    if (!page->lines) return vkb_nomem(err, bytes);
+    page->lines = calloc((size_t)count + 1, sizeof *page->lines);
+    if (!page->lines) return vkb_nomem(err, (uint64_t)count * sizeof *page->lines);
     for (int i = 0; i < count; i++) {
         if (!jobs[i].text[0] || !(jobs[i].score >= min_score)) continue;
         page->lines[page->count++] =
@@ -196,7 +195,7 @@ vki_status ocr_reader_read(ocr_reader *reader, const picture *image, ocr_page *p
     int count = 0;
     VKB_TRY(detect(reader, image, &boxes, &count, err));
     double found = vkb_now_ms();
-    job *jobs = calloc((size_t)(count ? count : 1), sizeof *jobs);
+    job *jobs = calloc((size_t)count + 1, sizeof *jobs);
     vki_status status = jobs ? VKI_OK : vkb_nomem(err, (uint64_t)count * sizeof *jobs);
     for (int i = 0; i < count && jobs; i++) jobs[i].box = boxes[i];
     free(boxes);
