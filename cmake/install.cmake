@@ -16,5 +16,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vkinfer-config.cmake ${CMAKE_CURRENT_B
 if(VKI_ONNX)
     set(PKGCONFIG_PRIVATE "Requires.private: libprotobuf-c")
 endif()
+# The prefix is found from where the file lies, so that what is installed can be moved.
+file(RELATIVE_PATH PKGCONFIG_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/vkinfer.pc.in ${CMAKE_CURRENT_BINARY_DIR}/vkinfer.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vkinfer.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -25,12 +25,14 @@ cases=(classification/squeezenet1_fp16 classification/mnist_cntk_op8 detection/n
     audio/oww_embedding landmark/yunet_n_320 gan/style_candy_256)
 failed=0
 for case in "${cases[@]}"; do
+    echo "$case:"
     "$vkinfer" verify "$models/$case/model.onnx" --data "$models/$case" "${options[@]}" || failed=$((failed + 1))
 done
 
 # The recognition network is not stored with its results: tools/dev fetches it for the demo.
 recognition=$source/.cache/models/ppocrv4/rec.onnx
 if [ -e "$recognition" ] && sha256sum "$recognition" | grep -q '^06b3e6af6c59a1ba'; then
+    echo "textrec/ppocrv4_rec:"
     ln -sfn "$recognition" "${TMPDIR:-/tmp}/ppocrv4_rec-$$.onnx"
     trap 'rm -f "${TMPDIR:-/tmp}/ppocrv4_rec-$$.onnx"' EXIT
     "$vkinfer" verify "${TMPDIR:-/tmp}/ppocrv4_rec-$$.onnx" --data "$models/textrec/ppocrv4_rec" "${options[@]}" ||
