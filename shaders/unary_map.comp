@@ -50,6 +50,24 @@ float apply(float x)
     case 19: return accurate_erf(x);
     case 20: return accurate_sin(x);
     case 21: return accurate_cos(x);
+    case 22: return accurate_sin(x) / accurate_cos(x);
+    case 23: return accurate_asin(x);
+    case 24: return accurate_acos(x);
+    case 25: return accurate_atan(x);
+    case 26: return accurate_sinh(x);
+    case 27: return 0.5 * exp(abs(x)) + 0.5 * exp(-abs(x));
+    case 28: return accurate_asinh(x);
+    case 29: return accurate_acosh(x);
+    case 30: return accurate_atanh(x);
+    case 31: return 0.5 * x * (1.0 + (alpha == 0.0 ? accurate_erf(0.707106781 * x)
+                                                   : math_tanh(0.797884561 * (x + 0.044715 * x * x * x))));
+    case 32: return beta * (x < 0.0 ? alpha * accurate_expm1(x) : x);
+    case 33: return max(x, 0.0) + min(0.0, alpha * accurate_expm1(x / alpha));
+    case 34: return x > alpha ? x : 0.0;
+    case 35: return x / (1.0 + abs(x));
+    case 36: return mish(x);
+    case 37: return x < -alpha ? x + beta : x > alpha ? x - beta : 0.0;
+    case 38: return sign(x);
     }
     return x;
 }

@@ -25,6 +25,8 @@ static double apply(op_kind op, double a, double b)
         return a < b || isnan(a) ? a : b;
     case OP_PRelu:
         return a < 0 ? b * a : a;
+    case OP_Mod:
+        return fmod(a, b);
     default:
         return a;
     }
@@ -36,6 +38,22 @@ static int64_t divide(int64_t a, int64_t b, bool is_unsigned)
     if (is_unsigned) return (int64_t)((uint64_t)a / (uint64_t)b);
     if (b == -1) return (int64_t)(0 - (uint64_t)a);
     return a / b;
+}
+
+/* The remainder of the division that rounds towards zero, or towards -inf where it gets b's sign. */
+static int64_t modulo(int64_t a, int64_t b, bool sign_of_a, bool is_unsigned)
+{
+    if (b == 0 || (b == -1 && !is_unsigned)) return 0;
+    if (is_unsigned) return (int64_t)((uint64_t)a % (uint64_t)b);
+    int64_t r = a % b;
+    return sign_of_a || r == 0 || (r < 0) == (b < 0) ? r : r + b;
+}
+
+static int64_t shift(int64_t a, int64_t b, bool right, vki_dtype type)
+{
+    uint64_t by = (uint64_t)b, value = (uint64_t)a;
+    if (by >= 8 * vki_dtype_size(type)) return 0;
+    return (int64_t)(right ? value >> by : value << by);
 }
 
 static int64_t power(int64_t base, int64_t exponent)
@@ -50,8 +68,32 @@ static int64_t power(int64_t base, int64_t exponent)
     return (int64_t)result;
 }
 
-static int64_t apply_integer(op_kind op, int64_t a, int64_t b, vki_dtype type)
+static int64_t apply_bits(const gr_node *n, int64_t a, int64_t b, vki_dtype type)
 {
+    const op_binary_attrs *attrs = n->attrs;
+    switch (n->op) {
+    case OP_Mod:
+        return modulo(a, b, attrs->fmod != 0, type == VKI_U64);
+    case OP_BitShift:
+        return shift(a, b, attrs->direction == OP_SHIFT_RIGHT, type);
+    case OP_And:
+        return a && b;
+    case OP_Or:
+        return a || b;
+    case OP_Xor:
+        return !a != !b;
+    case OP_BitwiseAnd:
+        return a & b;
+    case OP_BitwiseOr:
+        return a | b;
+    default:
+        return a ^ b;
+    }
+}
+
+static int64_t apply_integer(const gr_node *n, int64_t a, int64_t b, vki_dtype type)
+{
+    op_kind op = n->op;
     bool wide = type == VKI_U64, a_less = wide ? (uint64_t)a < (uint64_t)b : a < b;
     switch (op) {
     case OP_Add:
@@ -71,7 +113,7 @@ static int64_t apply_integer(op_kind op, int64_t a, int64_t b, vki_dtype type)
     case OP_PRelu:
         return a < 0 && !wide ? (int64_t)((uint64_t)a * (uint64_t)b) : a;
     default:
-        return a;
+        return apply_bits(n, a, b, type);
     }
 }
 
@@ -99,7 +141,8 @@ static void reference(const cpu_call *c)
     for (int64_t i = 0; i < count; i++) {
         if (exact) {
             int64_t v = load_broadcast_i64(c, 0, i);
-            for (int k = 1; k < inputs; k++) v = apply_integer(op, v, load_broadcast_i64(c, k, i), y->dtype);
+            for (int k = 1; k < inputs; k++)
+                v = apply_integer(c->n, v, load_broadcast_i64(c, k, i), y->dtype);
             cpu_store_i64(c->out[0], y->dtype, i, v);
         } else {
             double v = load_broadcast(c, 0, i);

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-typedef enum unary_way { WAY_NONE = 0, WAY_EPILOGUE, WAY_MICRO, WAY_LIBM } unary_way;
+typedef enum unary_way { WAY_NONE = 0, WAY_EPILOGUE, WAY_MICRO, WAY_LIBM, WAY_GELU, WAY_ELU } unary_way;
 
 typedef struct unary_state {
     const cpu_micro *micro;
@@ -13,11 +13,23 @@ typedef struct unary_state {
     cpu_unary_op op;
     float (*fn)(float);
     float alpha;
+    float before, after; /* WAY_ELU: after * elu(before * x) */
 } unary_state;
 
 static float softplus(float x)
 {
     return fmaxf(x, 0) + log1pf(expf(-fabsf(x)));
+}
+
+static float mish(float x) /* x tanh(softplus x); from 20 on the fraction is 1 */
+{
+    float e = expf(fminf(x, 20)), n = e * (e + 2);
+    return x * (n / (n + 2));
+}
+
+static float softsign(float x)
+{
+    return x / (1 + fabsf(x));
 }
 
 static unary_state by_epilogue(gr_act act, float alpha, float beta)
@@ -30,9 +42,23 @@ static unary_state by_micro(cpu_unary_op op, float alpha)
     return (unary_state){.way = WAY_MICRO, .op = op, .alpha = alpha};
 }
 
-static unary_state by_libm(float (*fn)(float))
+static unary_state by_elu(float before, float alpha, float after)
 {
-    return (unary_state){.way = WAY_LIBM, .fn = fn};
+    return (unary_state){.way = WAY_ELU, .op = CPU_ELU, .before = before, .alpha = alpha, .after = after};
+}
+
+static unary_state by_function(op_kind op)
+{
+    static const struct {
+        op_kind op;
+        float (*fn)(float);
+    } all[] = {{OP_Log, logf},          {OP_Sin, sinf},     {OP_Cos, cosf},         {OP_Tan, tanf},
+               {OP_Asin, asinf},        {OP_Acos, acosf},   {OP_Atan, atanf},       {OP_Sinh, sinhf},
+               {OP_Cosh, coshf},        {OP_Asinh, asinhf}, {OP_Acosh, acoshf},     {OP_Atanh, atanhf},
+               {OP_Softplus, softplus}, {OP_Mish, mish},    {OP_Softsign, softsign}};
+    for (size_t i = 0; i < VKB_COUNT(all); i++)
+        if (all[i].op == op) return (unary_state){.way = WAY_LIBM, .fn = all[i].fn};
+    return (unary_state){.way = WAY_NONE};
 }
 
 static unary_state state_of(const gr_graph *g, const gr_node *n)
@@ -77,16 +103,15 @@ static unary_state state_of(const gr_graph *g, const gr_node *n)
         return by_micro(CPU_CEIL, 0);
     case OP_Round:
         return by_micro(CPU_ROUND, 0);
-    case OP_Log:
-        return by_libm(logf);
-    case OP_Sin:
-        return by_libm(sinf);
-    case OP_Cos:
-        return by_libm(cosf);
-    case OP_Softplus:
-        return by_libm(softplus);
+    case OP_Gelu:
+        return (unary_state){.way = WAY_GELU,
+                             .epilogue = {.act = a->approximate ? GR_ACT_TANH : GR_ACT_NONE}};
+    case OP_Selu:
+        return by_elu(1, a->alpha, a->beta);
+    case OP_Celu:
+        return by_elu(1 / a->alpha, 1, a->alpha);
     default:
-        return (unary_state){0};
+        return by_function(n->op);
     }
 }
 
@@ -105,6 +130,34 @@ vki_status cpu_unary_map_prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
+enum { BLOCK = 512 }; /* elements that stay in the first-level cache from one step to the next */
+
+static void gelu(const unary_state *s, float *y, const float *x, int64_t n)
+{
+    float t[BLOCK];
+    if (s->epilogue.act == GR_ACT_TANH) {
+        for (int64_t i = 0; i < n; i++) t[i] = 0.797884561f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+        s->micro->epilogue(t, t, NULL, n, &s->epilogue);
+    } else {
+        for (int64_t i = 0; i < n; i++) t[i] = 0.707106781f * x[i];
+        s->micro->unary(t, t, n, CPU_ERF, 0);
+    }
+    for (int64_t i = 0; i < n; i++) y[i] = 0.5f * x[i] * (1 + t[i]);
+}
+
+static void scaled_elu(const unary_state *s, float *y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = s->before * x[i];
+    s->micro->unary(y, y, n, CPU_ELU, s->alpha);
+    for (int64_t i = 0; i < n; i++) y[i] *= s->after;
+}
+
+static void in_blocks(const unary_state *s, float *y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += BLOCK)
+        (s->way == WAY_GELU ? gelu : scaled_elu)(s, y + i, x + i, vkb_min(BLOCK, n - i));
+}
+
 static void on_range(const cpu_call *c, int64_t begin, int64_t end)
 {
     const unary_state *s = c->state;
@@ -115,6 +168,8 @@ static void on_range(const cpu_call *c, int64_t begin, int64_t end)
         s->micro->epilogue(y, x, NULL, n, &s->epilogue);
     else if (s->way == WAY_MICRO)
         s->micro->unary(y, x, n, s->op, s->alpha);
+    else if (s->way == WAY_GELU || s->way == WAY_ELU)
+        in_blocks(s, y, x, n);
     else
         for (int64_t i = 0; i < n; i++) y[i] = s->fn(x[i]);
 }

@@ -101,6 +101,8 @@ static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
 {
     const gr_tensor *y = tensor_out(b, n);
     int inputs = op_own_inputs(n);
+    *why = "no such function on the GPU";
+    if (function_of(n->op) < 0) return false;
     for (int i = 0; i < inputs; i++) {
         const gr_tensor *x = tensor_in(b, n, i);
         *why = "a constant that is no float";

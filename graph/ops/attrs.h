@@ -50,10 +50,19 @@ typedef struct op_matmul_dims {
 bool op_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d);
 
 typedef struct op_unary_attrs {
-    float alpha, beta; /* LeakyRelu, Elu: alpha; HardSigmoid: both */
+    float alpha, beta;   /* LeakyRelu, Elu, Celu, ThresholdedRelu: alpha; HardSigmoid: both; Selu: alpha and
+                            gamma; Shrink: lambd and bias */
+    int64_t approximate; /* Gelu: 0 by erf, 1 by tanh */
+    int64_t detect_negative, detect_positive; /* IsInf */
 } op_unary_attrs;
 /* Clip's limits: inputs 1 and 2 if constant, +-INFINITY if absent. false if they are not constant. */
 bool op_clip_range(const gr_graph *g, const gr_node *n, float *low, float *high);
+
+typedef struct op_binary_attrs {
+    int64_t fmod;      /* Mod: the remainder has the sign of the dividend, not of the divisor */
+    int64_t direction; /* BitShift: op_shift */
+} op_binary_attrs;
+typedef enum op_shift { OP_SHIFT_LEFT = 0, OP_SHIFT_RIGHT } op_shift;
 
 typedef struct op_norm_attrs { /* BatchNormalization: X scale B mean var; InstanceNormalization: X scale B;
                                   LayerNormalization: X scale B?, normalizes dims axis.. */

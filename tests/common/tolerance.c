@@ -128,6 +128,27 @@ static tolerance unary_tolerance(const case_graph *c)
     case OP_Sqrt:
     case OP_Reciprocal:
         return (tolerance){0, 8};
+    case OP_Gelu:
+    case OP_Mish:
+    case OP_Softsign:
+        return (tolerance){16 * fmax(1, x), 16};
+    case OP_Selu:
+    case OP_Celu:
+        return (tolerance){16 * fmax(1, fabs((double)a->alpha)), 16};
+    case OP_Shrink:
+        return (tolerance){2 * (x + fabs((double)a->beta)), 2};
+    case OP_Asin:
+    case OP_Acos:
+    case OP_Atan:
+    case OP_Asinh:
+    case OP_Acosh:
+    case OP_Atanh:
+        return (tolerance){16, 16};
+    case OP_Tan: /* the derivative is 1 + tan^2 */
+        return (tolerance){32 + 2 * x, 64 * (1 + x) * (1 + fabs(tan(x)))};
+    case OP_Sinh:
+    case OP_Cosh:
+        return (tolerance){0, 32 + 4 * x};
     case OP_Sin:
     case OP_Cos:
         return (tolerance){16 + x, 0};

@@ -101,64 +101,6 @@ vki_status lift_variadic(onnx_node *n)
     return onnx_finish(n, OP_Mul, 2, (gr_id[]){sum, scalar(n, "1/count", 1.0f / (float)count)});
 }
 
-/* x/2 (1 + erf(x / sqrt 2)), or with tanh(sqrt(2/pi) (x + 0.044715 x^3)) for the erf. */
-vki_status lift_gelu(onnx_node *n)
-{
-    char approximate[16] = "none";
-    VKB_TRY(onnx_attr_text(n, "approximate", approximate, sizeof approximate));
-    VKB_TRY(require_inputs(n, 1));
-    gr_id x = n->in[0], s;
-    if (strcmp(approximate, "tanh") == 0) {
-        gr_id cube = onnx_binary(n, OP_Mul, "cube", x, onnx_binary(n, OP_Mul, "square", x, x));
-        gr_id small = onnx_binary(n, OP_Mul, "small", cube, scalar(n, "0.044715", 0.044715f));
-        gr_id inner = onnx_binary(n, OP_Add, "inner", x, small);
-        inner = onnx_binary(n, OP_Mul, "scaled", inner, scalar(n, "sqrt(2/pi)", 0.7978845608f));
-        s = onnx_unary(n, OP_Tanh, "tanh", inner);
-    } else if (strcmp(approximate, "none") == 0) {
-        gr_id scaled = onnx_binary(n, OP_Mul, "scaled", x, scalar(n, "1/sqrt2", 0.7071067812f));
-        s = onnx_unary(n, OP_Erf, "erf", scaled);
-    } else {
-        return onnx_refuse(n, "approximate = '%s'", approximate);
-    }
-    gr_id half = onnx_binary(n, OP_Mul, "half", x, scalar(n, "0.5", 0.5f));
-    return onnx_finish(n, OP_Mul, 2, (gr_id[]){half, onnx_binary(n, OP_Add, "plus", s, scalar(n, "1", 1))});
-}
-
-vki_status lift_mish(onnx_node *n) /* x tanh(softplus(x)) */
-{
-    VKB_TRY(require_inputs(n, 1));
-    gr_id t = onnx_unary(n, OP_Tanh, "tanh", onnx_unary(n, OP_Softplus, "softplus", n->in[0]));
-    return onnx_finish(n, OP_Mul, 2, (gr_id[]){n->in[0], t});
-}
-
-vki_status lift_softsign(onnx_node *n) /* x / (1 + |x|) */
-{
-    VKB_TRY(require_inputs(n, 1));
-    gr_id below = onnx_binary(n, OP_Add, "plus", onnx_unary(n, OP_Abs, "abs", n->in[0]), scalar(n, "1", 1));
-    return onnx_finish(n, OP_Div, 2, (gr_id[]){n->in[0], below});
-}
-
-vki_status lift_selu(onnx_node *n) /* gamma elu(x, alpha) */
-{
-    float alpha = 1.67326319217681884765625f, gamma = 1.05070102214813232421875f;
-    VKB_TRY(onnx_attr_float(n, "alpha", &alpha));
-    VKB_TRY(onnx_attr_float(n, "gamma", &gamma));
-    VKB_TRY(require_inputs(n, 1));
-    gr_id elu = onnx_helper(n, OP_Elu, "elu", 1, n->in, (onnx_set[]){{"alpha", alpha}, {NULL, 0}});
-    return onnx_finish(n, OP_Mul, 2, (gr_id[]){elu, scalar(n, "gamma", gamma)});
-}
-
-vki_status lift_celu(onnx_node *n) /* max(0,x) + min(0, alpha (exp(x/alpha) - 1)) = alpha elu(x/alpha) */
-{
-    float alpha = 1;
-    VKB_TRY(onnx_attr_float(n, "alpha", &alpha));
-    VKB_TRY(require_inputs(n, 1));
-    if (alpha <= 0) return onnx_refuse(n, "alpha = %g", (double)alpha);
-    gr_id factor = scalar(n, "alpha", alpha);
-    gr_id scaled = onnx_binary(n, OP_Div, "scaled", n->in[0], factor);
-    return onnx_finish(n, OP_Mul, 2, (gr_id[]){onnx_unary(n, OP_Elu, "elu", scaled), factor});
-}
-
 typedef struct reduction { /* the source node's attributes and axes, for helper nodes */
     int64_t keep, noop;
     gr_id axes;

@@ -157,11 +157,6 @@ vki_status lift_upsample_input(onnx_node *n);
 vki_status lift_resize_10(onnx_node *n);
 vki_status lift_resize(onnx_node *n);
 vki_status lift_variadic(onnx_node *n);
-vki_status lift_gelu(onnx_node *n);
-vki_status lift_mish(onnx_node *n);
-vki_status lift_softsign(onnx_node *n);
-vki_status lift_selu(onnx_node *n);
-vki_status lift_celu(onnx_node *n);
 vki_status lift_reduce_composed(onnx_node *n);
 
 #endif
