@@ -105,7 +105,8 @@ typedef struct vkb_file {
 } vkb_file;
 vki_status vkb_file_map(vkb_file *file, const char *path, vki_error *err); /* read only; VKI_E_IO */
 void vkb_file_unmap(vkb_file *file);
-/* Writes beside `path` and renames, so that readers see the old file or the new one. VKI_E_IO. */
+/* Writes beside `path` and renames, so that readers see the old file or the new one; what is there and is no
+ * regular file (a device, a pipe, a link) is written to as it is. VKI_E_IO. */
 typedef struct vkb_span {
     const void *data;
     size_t bytes;

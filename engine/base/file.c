@@ -49,14 +49,31 @@ static bool write_all(int fd, const void *data, size_t bytes)
     return true;
 }
 
+/* A file beside `path` that did not exist before; its name is written to `name`. -1: errno tells why. */
+static int create_beside(const char *path, char *name, size_t size)
+{
+    enum { TRIES = 1000 }; /* names taken by other threads, or left behind by a crash */
+    for (int i = 0; i < TRIES; i++) {
+        int n = snprintf(name, size, "%s.tmp-%ld-%d", path, (long)getpid(), i);
+        if (n < 0 || (size_t)n >= size) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (fd >= 0 || errno != EEXIST) return fd;
+    }
+    return -1;
+}
+
 vki_status vkb_file_write(const char *path, const vkb_span *parts, int count, vki_error *err)
 {
     char temporary[4096];
-    int n = snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof temporary)
-        return vkb_fail(err, VKI_E_IO, "file name too long: %s", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) return vkb_fail(err, VKI_E_IO, "cannot create %s: %s", temporary, strerror(errno));
+    struct stat st;
+    /* a device, a pipe or a link such as /dev/stdout must stay what it is */
+    bool in_place = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    int fd = in_place ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)
+                      : create_beside(path, temporary, sizeof temporary);
+    if (fd < 0) return vkb_fail(err, VKI_E_IO, "cannot write %s: %s", path, strerror(errno));
     bool good = true;
     for (int i = 0; i < count && good; i++) good = write_all(fd, parts[i].data, parts[i].bytes);
     int why = errno;
@@ -64,11 +81,11 @@ vki_status vkb_file_write(const char *path, const vkb_span *parts, int count, vk
         good = false;
         why = errno;
     }
-    if (good && rename(temporary, path) != 0) {
+    if (good && !in_place && rename(temporary, path) != 0) {
         good = false;
         why = errno;
     }
     if (good) return VKI_OK;
-    unlink(temporary);
+    if (!in_place) unlink(temporary);
     return vkb_fail(err, VKI_E_IO, "cannot write %s: %s", path, strerror(why));
 }
