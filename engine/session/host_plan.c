@@ -19,51 +19,53 @@ static gr_id root_of(const host_tensor *t, gr_id id)
     return id;
 }
 
-static void touch(host_tensor *t, gr_id id, int32_t at)
+/* Constants, and views of them, have an address already and need no memory of the plan's. */
+static void touch(const ses_plan *p, host_tensor *t, gr_id id, int32_t at)
 {
-    host_tensor *root = &t[root_of(t, id)];
+    gr_id memory = root_of(t, id);
+    if (p->host[memory]) return;
+    host_tensor *root = &t[memory];
     root->needed = true;
     if (at < root->first) root->first = at;
     if (at > root->last) root->last = at;
 }
 
-static void touch_crossings(host_tensor *t, const gr_graph *g, const ses_crossing *list, int count,
-                            int32_t at)
+static void touch_uploads(const ses_plan *p, host_tensor *t, const ses_segment *s, int32_t at)
 {
-    for (int i = 0; i < count; i++)
-        if (!(g->tensors[list[i].tensor].flags & GR_INPUT)) touch(t, list[i].tensor, at);
+    for (int i = 0; i < s->n_uploads; i++)
+        if (!(p->graph.tensors[s->uploads[i].tensor].flags & GR_INPUT)) touch(p, t, s->uploads[i].tensor, at);
 }
 
 /* A download matters to the host arena only if a CPU node reads it; graph outputs are read from device
  * memory. */
-static void touch_downloads(ses_plan *p, host_tensor *t, const bool *read_on_cpu, const ses_segment *s,
+static void touch_downloads(const ses_plan *p, host_tensor *t, const bool *read_on_cpu, const ses_segment *s,
                             int32_t at)
 {
-    (void)p;
     for (int i = 0; i < s->n_downloads; i++)
-        if (read_on_cpu[s->downloads[i].tensor]) touch(t, s->downloads[i].tensor, at);
+        if (read_on_cpu[s->downloads[i].tensor]) touch(p, t, s->downloads[i].tensor, at);
 }
 
 static void touch_cpu_node(ses_plan *p, host_tensor *t, gr_id i)
 {
     const gr_node *n = &p->graph.nodes[i];
     if (p->places[i].view) {
-        if (!gr_is_const(&p->graph, n->in[0]))
-            t[n->out[0]].root = n->in[0];
-        else
-            p->host[n->out[0]] = (void *)(uintptr_t)p->graph.tensors[n->in[0]].data;
+        t[n->out[0]].root = n->in[0];
+        p->host[n->out[0]] = p->host[n->in[0]];
     }
     for (int k = 0; k < n->n_in; k++)
-        if (n->in[k] != GR_NONE && !gr_is_const(&p->graph, n->in[k])) touch(t, n->in[k], i);
+        if (n->in[k] != GR_NONE) touch(p, t, n->in[k], i);
     for (int k = 0; k < n->n_out; k++)
-        if (n->out[k] != GR_NONE && !p->host[n->out[k]]) touch(t, n->out[k], i);
+        if (n->out[k] != GR_NONE) touch(p, t, n->out[k], i);
 }
 
 static void find_lifetimes(ses_plan *p, host_tensor *t, bool *read_on_cpu)
 {
     gr_graph *g = &p->graph;
     int32_t end = g->n_nodes;
-    for (gr_id i = 0; i < g->n_tensors; i++) t[i] = (host_tensor){.root = i, .first = INT32_MAX, .last = -1};
+    for (gr_id i = 0; i < g->n_tensors; i++) {
+        t[i] = (host_tensor){.root = i, .first = INT32_MAX, .last = -1};
+        p->host[i] = (void *)(uintptr_t)g->tensors[i].data;
+    }
     for (int s = 0; s < p->n_segments; s++)
         for (gr_id i = p->segments[s].first;
              !p->segments[s].gpu && i < p->segments[s].first + p->segments[s].count; i++)
@@ -72,7 +74,7 @@ static void find_lifetimes(ses_plan *p, host_tensor *t, bool *read_on_cpu)
     for (int s = 0; s < p->n_segments; s++) {
         const ses_segment *seg = &p->segments[s];
         if (seg->gpu) {
-            touch_crossings(t, g, seg->uploads, seg->n_uploads, seg->first);
+            touch_uploads(p, t, seg, seg->first);
             touch_downloads(p, t, read_on_cpu, seg, seg->first + seg->count - 1);
         } else {
             for (gr_id i = seg->first; i < seg->first + seg->count; i++) touch_cpu_node(p, t, i);
@@ -82,13 +84,13 @@ static void find_lifetimes(ses_plan *p, host_tensor *t, bool *read_on_cpu)
     for (int i = 0; i < g->n_inputs; i++) {
         gr_tensor *in = &g->tensors[g->inputs[i]];
         if (read_on_cpu[g->inputs[i]] || in->flags & GR_OUTPUT || p->options->keep) {
-            touch(t, g->inputs[i], -1);
-            touch(t, g->inputs[i], end);
+            touch(p, t, g->inputs[i], -1);
+            touch(p, t, g->inputs[i], end);
         }
     }
     for (gr_id i = 0; i < g->n_tensors; i++) {
         bool stays = g->tensors[i].flags & GR_OUTPUT || p->options->keep;
-        if (stays && t[root_of(t, i)].needed) touch(t, i, end);
+        if (stays && t[root_of(t, i)].needed) touch(p, t, i, end);
     }
 }
 
@@ -113,8 +115,6 @@ static vki_status assign_memory(ses_plan *p, const host_tensor *t, vki_error *er
             if (t[i].root == i && t[i].needed) p->host[i] = (char *)p->host_arena + items[count++].offset;
         for (gr_id i = 0; i < g->n_tensors; i++)
             if (!p->host[i] && t[i].root != i) p->host[i] = p->host[root_of(t, i)];
-        for (gr_id i = 0; i < g->n_tensors; i++)
-            if (g->tensors[i].data) p->host[i] = (void *)(uintptr_t)g->tensors[i].data;
     }
     vkb_free(p->allocator, items);
     return status;
