@@ -213,6 +213,13 @@ static vki_status no_plan(vki_error *err)
                     "vki_session_reshape");
 }
 
+static vki_status not_run(vki_error *err)
+{
+    return vkb_fail(err, VKI_E_STATE,
+                    "there are no results: the session has not run since its plan was made, or the last run "
+                    "failed; call vki_session_run");
+}
+
 static vki_status describe(const vki_session *s, bool input, int index, vki_tensor_info *out)
 {
     if (!s || !out) return VKI_E_ARG;
@@ -266,8 +273,9 @@ vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
             return vkb_fail(err, VKI_E_STATE, "input %d (%s) was never written since the plan was made", i,
                             g->tensors[g->inputs[i]].name);
     double start = vkb_now_ms();
+    s->ran = false; /* a run that fails leaves nothing to read */
     VKB_TRY(ses_run(s->plan, s->pool, timeout_ns, err));
-    if (!s->ran) s->first_run_ms = vkb_now_ms() - start;
+    if (s->first_run_ms < 0) s->first_run_ms = vkb_now_ms() - start;
     s->ran = true;
     return VKI_OK;
 }
@@ -279,9 +287,7 @@ vki_status vki_session_read(vki_session *s, int index, void *data, size_t bytes,
     const gr_graph *g = &s->plan->graph;
     if (index < 0 || index >= g->n_outputs)
         return vkb_fail(err, VKI_E_ARG, "there is no output %d; the model has %d", index, g->n_outputs);
-    if (!s->ran)
-        return vkb_fail(err, VKI_E_STATE,
-                        "the session has not run since its plan was made: call vki_session_run");
+    if (!s->ran) return not_run(err);
     VKB_TRY(check_bytes(&g->tensors[g->outputs[index]], bytes, data, err));
     ses_read(s->plan, g->outputs[index], data);
     return VKI_OK;
@@ -305,9 +311,7 @@ vki_status vki_session_read_tensor(vki_session *s, const char *name, vki_tensor_
         memcpy(info->dims, t->dims, sizeof t->dims);
     }
     if (!data) return VKI_OK;
-    if (!s->ran)
-        return vkb_fail(err, VKI_E_STATE,
-                        "the session has not run since its plan was made: call vki_session_run");
+    if (!s->ran) return not_run(err);
     VKB_TRY(check_bytes(t, bytes, data, err));
     ses_read(s->plan, id, data);
     return VKI_OK;

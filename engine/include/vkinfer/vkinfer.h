@@ -257,7 +257,8 @@ VKI_API vki_status vki_session_write(vki_session *session, int index, const void
  * VKI_E_DEVICE_LOST. */
 VKI_API vki_status vki_session_run(vki_session *session, uint64_t timeout_ns, vki_error *err);
 
-/* Copies a whole output out. Errors: VKI_E_ARG, VKI_E_STATE (not run yet). Allocates nothing. */
+/* Copies a whole output out. Errors: VKI_E_ARG, VKI_E_STATE (not run yet, or the last run failed). Allocates
+ * nothing. */
 VKI_API vki_status vki_session_read(vki_session *session, int index, void *data, size_t bytes,
                                     vki_error *err);
 
