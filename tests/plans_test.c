@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Plans that networks seldom need: nodes on both places in turn, views of constants, outputs that are inputs
+ * or constants, runs that fail, hundreds of plans in one session. All against the reference. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/counting.h"
+#include "common/net.h"
+#include "common/small_models.h"
+
+static bool have_vulkan;
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        vki_error why[1] = {0};                                                                              \
+                                                                                                             \
+        if ((call) != VKI_OK) fail_msg("%s: %s", #call, why->text);                                          \
+    } while (0)
+
+static vki_model *load(const gr_graph *g, bool vulkan, bool staging, const vki_allocator *a)
+{
+    vki_context *c = NULL;
+    vki_model *m = NULL;
+    vki_context_options o = {.size = sizeof o,
+                             .backend = vulkan ? VKI_BACKEND_VULKAN : VKI_BACKEND_CPU,
+                             .allocator = a,
+                             .force_staging = staging};
+    OK(vki_context_create(&o, &c, why));
+    OK(vki_model_load_file(c, small_model_file(g), &m, why));
+    vki_context_destroy(&c); /* lives on with the model */
+    return m;
+}
+
+static size_t float_count(const vki_tensor_info *info)
+{
+    size_t n = 1;
+    for (int i = 0; i < info->rank; i++) n *= (size_t)info->dims[i];
+    return n;
+}
+
+static void write_inputs(vki_session *s, int count)
+{
+    for (int i = 0; i < count; i++) {
+        vki_tensor_info info;
+        assert_int_equal(vki_session_input(s, i, &info), VKI_OK);
+        size_t n = float_count(&info);
+        float *x = malloc(n * sizeof *x);
+        assert_non_null(x);
+        for (size_t k = 0; k < n; k++) x[k] = (float)((k * 37 + (size_t)i) % 101) / 10.0f - 4.0f;
+        OK(vki_session_write(s, i, x, n * sizeof *x, why));
+        free(x);
+    }
+}
+
+/* Runs twice, since the second run finds what the first left in the memory. */
+static void compare_outputs(const gr_graph *g, vki_session *reference, vki_session *tested)
+{
+    for (int round = 0; round < 2; round++) {
+        OK(vki_session_run(reference, 0, why));
+        OK(vki_session_run(tested, 0, why));
+        for (int i = 0; i < g->n_outputs; i++) {
+            vki_tensor_info info;
+            assert_int_equal(vki_session_output(reference, i, &info), VKI_OK);
+            size_t n = float_count(&info), bytes = n * vki_dtype_size(info.dtype);
+            char *a = malloc(2 * bytes);
+            assert_non_null(a);
+            OK(vki_session_read(reference, i, a, bytes, why));
+            OK(vki_session_read(tested, i, a + bytes, bytes, why));
+            if (info.dtype != VKI_F32) assert_memory_equal(a, a + bytes, bytes);
+            for (size_t k = 0; k < n && info.dtype == VKI_F32; k++) {
+                float x = ((float *)(void *)a)[k], y = ((float *)(void *)(a + bytes))[k];
+                if (!(fabsf(x - y) <= 1e-4f * (1 + fabsf(x))))
+                    fail_msg("output %s, element %zu: %g instead of %g", info.name, k, (double)y, (double)x);
+            }
+            free(a);
+        }
+    }
+}
+
+/* On one device: every pass left out in turn, all at once, and every intermediate kept. */
+static void try_on(const gr_graph *g, bool vulkan, bool staging)
+{
+    static const char few[] = "fold_constants,identities,common_subexpressions,dead_code";
+    vki_model *m = load(g, vulkan, staging, NULL);
+    vki_session *reference = NULL;
+    OK(vki_session_create(m, &(vki_session_options){.size = sizeof(vki_session_options), .reference = true},
+                          &reference, why));
+    write_inputs(reference, g->n_inputs);
+    int passes = 0;
+    while (gr_passes[passes]) passes++;
+    for (int i = -2; i < passes; i++) {
+        for (int keep = 0; keep < 2; keep++) {
+            vki_session *s = NULL;
+            vki_session_options o = {.size = sizeof o, .keep_intermediates = keep, .profile = keep};
+            o.disable_passes = i == -2 ? NULL : i == -1 ? few : gr_passes[i]->name;
+            OK(vki_session_create(m, &o, &s, why));
+            write_inputs(s, g->n_inputs);
+            compare_outputs(g, reference, s);
+            vki_session_destroy(&s);
+        }
+    }
+    vki_session_destroy(&reference);
+    vki_model_destroy(&m);
+}
+
+static void try_everywhere(gr_graph *g)
+{
+    try_on(g, false, false);
+    if (have_vulkan) try_on(g, true, false);
+    if (have_vulkan) try_on(g, true, true);
+    gr_free(g);
+}
+
+static gr_id cast(gr_graph *g, gr_id x, vki_dtype to)
+{
+    gr_id y = net_unary(g, OP_Cast, x);
+    ((op_cast_attrs *)net_last(g)->attrs)->to = to;
+    return y;
+}
+
+static gr_id reshape(gr_graph *g, gr_id x, int rank, const int64_t *dims)
+{
+    return net_node(g, OP_Reshape, IN(x, net_ints(g, rank, dims)));
+}
+
+/* Integers are the CPU's: three times there and back, with views on both sides of each crossing. */
+static void both_places_in_turn(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(1, 4, 6, 6)), h = net_unary(&g, OP_Relu, x), first = h;
+    for (int i = 0; i < 3; i++) {
+        gr_id flat = reshape(&g, h, DIMS(1, 144));
+        gr_id whole = cast(&g, flat, VKI_I64), view = reshape(&g, whole, DIMS(4, 36));
+        gr_id back = reshape(&g, cast(&g, view, VKI_F32), DIMS(1, 4, 6, 6));
+        gr_id sum = net_binary(&g, OP_Add, back, first);
+        h = net_unary(&g, OP_Relu, sum);
+        net_output(&g, view);
+        net_output(&g, i == 1 ? back : h);
+    }
+    net_output(&g, reshape(&g, net_conv(&g, h), DIMS(6, 36)));
+    net_output(&g, reshape(&g, x, DIMS(144)));
+    try_everywhere(&g);
+}
+
+static void constants_and_inputs_are_outputs(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(2, 3)), unused = net_input(&g, "unused", DIMS(5)),
+          k = net_random(&g, DIMS(6));
+    gr_id a = reshape(&g, k, DIMS(1, 6)), b = reshape(&g, a, DIMS(3, 2)), c = reshape(&g, b, DIMS(2, 3));
+    gr_id y = net_binary(&g, OP_Add, x, c);
+    net_unary(&g, OP_Exp, y); /* nobody reads it */
+    const gr_id outputs[] = {x, k, b, y, unused, net_unary(&g, OP_Identity, x)};
+    for (size_t i = 0; i < VKB_COUNT(outputs); i++) net_output(&g, outputs[i]);
+    try_everywhere(&g);
+}
+
+static void no_nodes_at_all(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    net_output(&g, net_input(&g, "x", DIMS(1, 3)));
+    net_output(&g, net_scalar(&g, 3));
+    try_everywhere(&g);
+}
+
+/* ---- many plans ---- */
+
+static void many_plans(bool vulkan)
+{
+    counting counts = {0};
+    vki_allocator a = counting_allocator(&counts);
+    gr_graph g;
+    small_cnn(&g, &vkb_libc_allocator, 0);
+    vki_model *m = load(&g, vulkan, false, &a);
+    gr_free(&g);
+    vki_session *s = NULL;
+    OK(vki_session_create(m, NULL, &s, why));
+    long long live = 0;
+    uint64_t weights = 0;
+    for (int i = 0; i < 60; i++) {
+        int64_t size = 8 + 2 * (i % 10);
+        OK(vki_session_reshape(s, &(vki_shape){"image", 4, {1, 3, size, size + 2}}, 1, why));
+        write_inputs(s, 1);
+        OK(vki_session_run(s, 0, why));
+        vki_session_stats stats = {.size = sizeof stats};
+        assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
+        if (i == 9) live = atomic_load(&counts.live), weights = stats.weight_bytes;
+        if (i % 10 == 9) {
+            assert_int_equal(atomic_load(&counts.live), live);
+            assert_int_equal(stats.weight_bytes, weights);
+        }
+    }
+    vki_session_destroy(&s);
+    vki_model_destroy(&m);
+    assert_int_equal(atomic_load(&counts.live), 0);
+}
+
+static void plans_leave_nothing_behind(void **state)
+{
+    (void)state;
+    many_plans(false);
+    if (have_vulkan) many_plans(true);
+}
+
+/* ---- a run that fails ---- */
+
+static void nothing_to_read_after_a_timeout(void **state)
+{
+    (void)state;
+    if (!have_vulkan) skip();
+    gr_graph g;
+    small_cnn(&g, &vkb_libc_allocator, 256);
+    vki_model *m = load(&g, true, false, NULL);
+    gr_free(&g);
+    vki_session *s = NULL;
+    OK(vki_session_create(m, NULL, &s, why));
+    write_inputs(s, 1);
+    float before[5], after[5];
+    OK(vki_session_run(s, 0, why));
+    OK(vki_session_read(s, 1, before, sizeof before, why));
+    vki_status status = vki_session_run(s, 1, NULL);
+    if (status != VKI_OK) { /* no device is that fast, but one may be asked late */
+        assert_int_equal(status, VKI_E_TIMEOUT);
+        assert_int_equal(vki_session_read(s, 1, after, sizeof after, NULL), VKI_E_STATE);
+    }
+    OK(vki_session_run(s, 0, why));
+    OK(vki_session_read(s, 1, after, sizeof after, why));
+    assert_memory_equal(before, after, sizeof before);
+    vki_session_run(s, 1, NULL); /* and destroyed while it may still run */
+    vki_session_destroy(&s);
+    vki_model_destroy(&m);
+}
+
+int main(void)
+{
+    vki_device_info list[8];
+    int count = 0;
+    vki_devices(NULL, list, 8, &count, NULL);
+    have_vulkan = count > 1;
+    if (!have_vulkan) print_message("no Vulkan device: the Vulkan half of these tests is skipped\n");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_places_in_turn),
+        cmocka_unit_test(constants_and_inputs_are_outputs),
+        cmocka_unit_test(no_nodes_at_all),
+        cmocka_unit_test(plans_leave_nothing_behind),
+        cmocka_unit_test(nothing_to_read_after_a_timeout),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
