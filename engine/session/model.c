@@ -24,7 +24,6 @@ static vki_status read_graph(gr_graph *g, const vki_allocator *a, const void *by
 #endif
 }
 
-/* Takes a reference on the context only on success. */
 static vki_status fill(vki_model *m, vki_context *c, const void *bytes, size_t n, const char *directory,
                        vki_error *err)
 {

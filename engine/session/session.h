@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The engine's middle: contexts, models, sessions and their plans. Internal; engine/api.c is the public face.
+ * The engine's middle: contexts, models, sessions and their plans. Internal; the public calls stand in the
+ * files of what they act on.
  *
  * A plan is a clone of the model's graph with concrete shapes, cut into segments that run on one place each.
  * Host memory of a plan is one arena; device memory is the Vulkan plan's arena. */
@@ -102,7 +103,7 @@ typedef struct ses_plan {
     double *dispatch_us;
 } ses_plan;
 
-/* `threads` is the size of the pool that will run it. On failure *out is NULL. */
+/* `shapes` has one entry an input. `model` and `options` must outlive the plan. On failure *out is NULL. */
 vki_status ses_plan_create(vki_model *model, const ses_options *options, const vki_shape *shapes, int count,
                            ses_plan **out, vki_error *err);
 void ses_plan_destroy(ses_plan **plan);
