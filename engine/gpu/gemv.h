@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Few rows times a constant matrix: fully connected layers, and 1x1 convolutions at a single position. */
+ * Products by a constant matrix. Few rows: fully connected layers, and 1x1 convolutions at a single position;
+ * any number of dense rows: what other operators have of products within. */
 #ifndef GPU_GEMV_H
 #define GPU_GEMV_H
 
@@ -32,5 +33,13 @@ typedef struct gpu_gemv {
     float scale, scale_c; /* Y = scale A B + scale_c C */
 } gpu_gemv;
 void gpu_emit_gemv(gpu_builder *b, const gr_node *n, const gpu_gemv *g);
+
+typedef struct gpu_linear { /* Y[rows][n] = A[rows][k] B + c: all dense, none of it the node's epilogue */
+    gpu_matrix matrix;      /* all of it fits one binding; k_padded == k */
+    int64_t rows;
+    gpu_bind a, c, y; /* c: one value a column */
+} gpu_linear;
+bool gpu_linear_fits(const gpu_builder *b, int64_t rows, int64_t columns, int64_t k);
+void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l); /* matmul.c */
 
 #endif

@@ -199,38 +199,51 @@ static void push_tile(gpu_dispatch *d, const product *p, const span *part, int64
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
 }
 
-static void emit_part(gpu_builder *b, const gr_node *n, const product *p, tile t, const span *part)
-{
+typedef struct operands {
+    gpu_bind a, b, c, y;
+    bool has_c;
     int64_t c_row, c_col;
     float scale, scale_c;
-    bool has_c = addend(b, n, &c_row, &c_col);
-    scales(n, &scale, &scale_c);
-    gpu_matrix matrix = matrix_of(n, p);
-    gpu_bind a = gpu_in(b, n, 0, GPU_ROW), c = has_c ? gpu_in(b, n, 2, GPU_ROW) : a;
-    gpu_bind right = p->constant_b ? gpu_pack_matrix(b, &matrix, part->first_col, part->columns)
-                                   : gpu_in(b, n, 1, GPU_ROW);
-    uint8_t access = gpu_read_access(b, n, GPU_ROW, &right);
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, matmul_tile));
-    gpu_bind_add(d, a, GPU_READ);
-    gpu_bind_add(d, a, access);
-    gpu_bind_add(d, right, GPU_READ);
-    gpu_bind_add(d, right, access);
-    gpu_bind_add(d, c, GPU_READ);
+    uint8_t access; /* of what is read in fours */
+} operands;
+
+static void write_tile(gpu_builder *b, const gr_node *n, const product *p, tile t, const span *part,
+                       const operands *o)
+{
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, o->access, matmul_tile));
+    gpu_bind_add(d, o->a, GPU_READ);
+    gpu_bind_add(d, o->a, o->access);
+    gpu_bind_add(d, o->b, GPU_READ);
+    gpu_bind_add(d, o->b, o->access);
+    gpu_bind_add(d, o->c, GPU_READ);
     gpu_grid(b, d, vkb_ceil_div(part->columns, t.columns4 * 4), vkb_ceil_div(p->m, t.rows), part->batches,
              t.lx, t.ly, 1);
-    push_tile(d, p, part, c_row, c_col);
-    gpu_push_f32(d, scale);
-    gpu_push_f32(d, scale_c);
-    gpu_epilogue(b, d, n, GPU_ROW, a);
+    push_tile(d, p, part, o->c_row, o->c_col);
+    gpu_push_f32(d, o->scale);
+    gpu_push_f32(d, o->scale_c);
+    gpu_epilogue(b, d, n, GPU_ROW, o->a);
     gpu_spec(d, t.rows);
     gpu_spec(d, t.columns4);
     gpu_spec(d, p->a_col == 1 && (p->m == 1 || p->a_row % 4 == 0) && aligned_batches(p, p->a_batch));
     gpu_spec(d, b_mode(p));
     gpu_spec(d, p->n % 4 == 0);
-    gpu_spec(d, has_c);
-    gpu_bind out = gpu_out(b, n, 0, GPU_ROW);
-    gpu_bind_add(d, out, GPU_WRITE);
-    gpu_bind_add(d, out, GPU_WRITE);
+    gpu_spec(d, o->has_c);
+    gpu_bind_add(d, o->y, GPU_WRITE);
+    gpu_bind_add(d, o->y, GPU_WRITE);
+}
+
+static void emit_part(gpu_builder *b, const gr_node *n, const product *p, tile t, const span *part)
+{
+    operands o = {.a = gpu_in(b, n, 0, GPU_ROW)};
+    gpu_matrix matrix = matrix_of(n, p);
+    o.has_c = addend(b, n, &o.c_row, &o.c_col);
+    o.c = o.has_c ? gpu_in(b, n, 2, GPU_ROW) : o.a;
+    scales(n, &o.scale, &o.scale_c);
+    o.b = p->constant_b ? gpu_pack_matrix(b, &matrix, part->first_col, part->columns)
+                        : gpu_in(b, n, 1, GPU_ROW);
+    o.access = gpu_read_access(b, n, GPU_ROW, &o.b);
+    o.y = gpu_out(b, n, 0, GPU_ROW);
+    write_tile(b, n, p, t, part, &o);
 }
 
 static void emit_tile(gpu_builder *b, const gr_node *n)
@@ -245,6 +258,26 @@ static void emit_tile(gpu_builder *b, const gr_node *n)
         for (int64_t batch = 0; batch < p.batch && !b->failed; batch += batches)
             emit_part(b, n, &p, t,
                       &(span){col, vkb_min(columns, p.n - col), batch, vkb_min(batches, p.batch - batch)});
+}
+
+/* ---- products within other operators ---- */
+
+bool gpu_linear_fits(const gpu_builder *b, int64_t rows, int64_t columns, int64_t k)
+{
+    const int64_t side = INT32_MAX / 4; /* products of two stay far from overflow */
+    const int64_t most = vkb_min((int64_t)b->limits->max_range, INT32_MAX) / (b->half ? 2 : 4);
+    return rows <= side && columns <= side && k <= side && rows <= b->limits->max_groups[1] &&
+           rows * vkb_max(columns, k) <= most && k * vkb_ceil_div(columns, 4) * 4 <= most;
+}
+
+void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
+{
+    const int64_t columns = l->matrix.n, k = l->matrix.k;
+    product p = {1, l->rows, columns, k, k, 1, l->matrix.row, l->matrix.col, {1, 1, 1}, {0}, {0}, true};
+    operands o = {.a = l->a, .c = l->c, .y = l->y, .has_c = true, .c_col = 1, .scale = 1, .scale_c = 1};
+    o.b = gpu_pack_matrix(b, &l->matrix, 0, columns);
+    o.access = gpu_read_access(b, n, GPU_ROW, &o.b);
+    write_tile(b, n, &p, choose_tile(b->limits, &p), &(span){0, columns, 0, 1}, &o);
 }
 
 static const gpu_kernel kernels[] = {
