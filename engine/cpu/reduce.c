@@ -59,12 +59,14 @@ static double reduce(const cpu_call *c, const dim_list *l, int64_t first)
             r += fabs(v);
             break;
         case OP_ReduceL2:
+        case OP_ReduceSumSquare:
             r += v * v;
             break;
         default:
             r += v;
         }
     }
+    if (op == OP_ReduceLogSum) return log(r);
     return op == OP_ReduceMean ? r / (double)l->count : op == OP_ReduceL2 ? sqrt(r) : r;
 }
 
@@ -85,6 +87,7 @@ static int64_t finish_integer(op_kind op, uint64_t r, int64_t count, bool wide)
 {
     if (op == OP_ReduceMean && count == 0) return 0;
     if (op == OP_ReduceMean) return wide ? (int64_t)(r / (uint64_t)count) : (int64_t)r / count;
+    if (op == OP_ReduceLogSum) return cpu_to_i64(log(wide ? (double)r : (double)(int64_t)r));
     return op == OP_ReduceL2 ? cpu_to_i64(sqrt((double)r)) : (int64_t)r;
 }
 
@@ -113,6 +116,7 @@ static int64_t reduce_integer(const cpu_call *c, const dim_list *l, int64_t firs
             r += !wide && (int64_t)v < 0 ? 0 - v : v;
             break;
         case OP_ReduceL2:
+        case OP_ReduceSumSquare:
             r += v * v;
             break;
         default:

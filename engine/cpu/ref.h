@@ -150,6 +150,41 @@ static inline const gr_tensor *cpu_out(const cpu_call *c, int i)
     return i < c->n->n_out && c->n->out[i] != GR_NONE ? &c->g->tensors[c->n->out[i]] : NULL;
 }
 
+/* Elements i of a and j of b, of one type: -1, 0 or 1 as the first is less, equal or greater; 2 if either is
+ * NaN. */
+static inline int cpu_order(const void *a, int64_t i, const void *b, int64_t j, vki_dtype dtype)
+{
+    if (cpu_is_float(dtype)) {
+        double v = cpu_load(a, dtype, i), w = cpu_load(b, dtype, j);
+        return v < w ? -1 : v > w ? 1 : v == w ? 0 : 2;
+    }
+    int64_t v = cpu_load_i64(a, dtype, i), w = cpu_load_i64(b, dtype, j);
+    bool less = dtype == VKI_U64 ? (uint64_t)v < (uint64_t)w : v < w;
+    return less ? -1 : v != w;
+}
+
+/* The lines of a tensor along one axis. */
+typedef struct cpu_line {
+    int64_t count, size, stride; /* lines; elements of one, and from one to the next */
+} cpu_line;
+
+static inline cpu_line cpu_lines_of(const gr_tensor *t, int64_t axis)
+{
+    cpu_line l = {.count = 1, .stride = 1};
+    if (axis < 0) axis += t->rank;
+    for (int d = 0; d < t->rank; d++) {
+        if (d != axis) l.count *= t->dims[d];
+        if (d > axis) l.stride *= t->dims[d];
+    }
+    l.size = t->dims[axis];
+    return l;
+}
+
+static inline int64_t cpu_line_start(const cpu_line *l, int64_t line)
+{
+    return line / l->stride * l->size * l->stride + line % l->stride;
+}
+
 /* Where the element at `index` of a tensor shaped like `y` lies in `x`, which is broadcast to it. */
 static inline int64_t cpu_broadcast(const gr_tensor *y, const gr_tensor *x, int64_t index)
 {

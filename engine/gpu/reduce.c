@@ -7,8 +7,9 @@ enum { LANES = 64, MANY = 2 * LANES, MOST_ROUNDS = 32768 };
 enum { DIMS = GR_MAX_RANK / 2 };
 
 /* The order is that of the constants in shaders/lib/reduce.glsl. */
-static const op_kind functions[] = {OP_ReduceSum,  OP_ReduceMean, OP_ReduceMax, OP_ReduceMin,
-                                    OP_ReduceProd, OP_ReduceL1,   OP_ReduceL2};
+static const op_kind functions[] = {OP_ReduceSum, OP_ReduceMean,      OP_ReduceMax,
+                                    OP_ReduceMin, OP_ReduceProd,      OP_ReduceL1,
+                                    OP_ReduceL2,  OP_ReduceSumSquare, OP_ReduceLogSum};
 
 static uint32_t function_of(op_kind op)
 {

@@ -1,12 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/gpu.h"
 
-static bool fits_never(const gpu_builder *b, const gr_node *n, const char **why)
-{
-    (void)b, (void)n;
-    *why = "truth values exist on the CPU only";
-    return false;
-}
-
-static const gpu_kernel kernels[] = {{"none", fits_never, NULL}, {0}};
-const gpu_op gpu_op_where = {kernels};
+const gpu_op gpu_op_where = {NULL};

@@ -80,6 +80,18 @@ typedef struct op_reduce_attrs { /* axes are input 1 */
 /* The reduced dimensions as a mask. false if the axes are not constant. */
 bool op_reduce_mask(const gr_graph *g, const gr_node *n, bool mask[GR_MAX_RANK]);
 
+typedef struct op_arg_attrs {
+    int64_t axis, keepdims, select_last_index;
+} op_arg_attrs;
+
+typedef struct op_topk_attrs { /* X, k */
+    int64_t axis, largest, sorted;
+} op_topk_attrs;
+
+typedef struct op_cumsum_attrs { /* X, axis */
+    int64_t exclusive, reverse;
+} op_cumsum_attrs;
+
 typedef struct op_resize_attrs { /* X, roi?, scales?, sizes? */
     int64_t mode, coordinate_transformation_mode, nearest_mode, exclude_outside, antialias,
         keep_aspect_ratio_policy;

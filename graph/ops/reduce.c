@@ -69,3 +69,5 @@ REDUCE(ReduceMin, "Smallest value");
 REDUCE(ReduceProd, "Product");
 REDUCE(ReduceL1, "Sum of absolute values");
 REDUCE(ReduceL2, "Square root of the sum of squares");
+REDUCE(ReduceSumSquare, "Sum of squares");
+REDUCE(ReduceLogSum, "Logarithm of the sum");

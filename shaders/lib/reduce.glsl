@@ -8,7 +8,7 @@
 layout(constant_id = REDUCE_SPEC) const int FUNCTION = 0; /* index in `functions` of engine/gpu/reduce.c */
 layout(constant_id = REDUCE_SPEC + 1) const int KEPT = 4;
 layout(constant_id = REDUCE_SPEC + 2) const int REDUCED = 4;
-const int SUM = 0, MEAN = 1, MAX = 2, MIN = 3, PROD = 4, L1 = 5, L2 = 6;
+const int SUM = 0, MEAN = 1, MAX = 2, MIN = 3, PROD = 4, L1 = 5, L2 = 6, SUM_SQUARE = 7, LOG_SUM = 8;
 
 layout(push_constant) uniform Push
 {
@@ -63,11 +63,12 @@ float reduce_merge(float a, float b)
 
 float reduce_add(float acc, float v)
 {
-    return reduce_merge(acc, FUNCTION == L1 ? abs(v) : FUNCTION == L2 ? v * v : v);
+    return reduce_merge(acc, FUNCTION == L1 ? abs(v) : FUNCTION == L2 || FUNCTION == SUM_SQUARE ? v * v : v);
 }
 
 float reduce_end(float acc)
 {
+    if (FUNCTION == LOG_SUM) return log(acc);
     return FUNCTION == MEAN ? acc / float(size) : FUNCTION == L2 ? sqrt(acc) : acc;
 }
 

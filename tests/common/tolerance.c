@@ -234,6 +234,8 @@ static tolerance reduce_tolerance(const case_graph *c, bool half)
         return (tolerance){0, 0};
     case OP_ReduceProd:
         return (tolerance){0, 2 * terms(c) + 2};
+    case OP_ReduceLogSum: /* of terms that are all positive */
+        return (tolerance){16 + sqrt(terms(c)), 16};
     case OP_ReduceL2:
         return (tolerance){0, sqrt(terms(c)) + 8};
     default:

@@ -25,6 +25,10 @@ static const struct {
     {"ReduceProd", 7, 17, lift_axes_input},
     {"ReduceL1", 7, 17, lift_axes_input},
     {"ReduceL2", 7, 17, lift_axes_input},
+    {"ReduceSumSquare", 7, 17, lift_axes_input},
+    {"ReduceLogSum", 7, 17, lift_axes_input},
+    {"TopK", 7, 9, lift_topk},
+    {"TopK", 10, 21, lift_outputs},
     {"ConstantOfShape", 9, 21, lift_constant_of_shape},
     /* resampling */
     {"Upsample", 7, 8, lift_upsample},
@@ -42,9 +46,7 @@ static const struct {
     {"Min", 7, 21, lift_variadic},
     {"Sum", 7, 21, lift_variadic},
     {"Mean", 7, 21, lift_variadic},
-    {"ReduceSumSquare", 7, 21, lift_reduce_composed},
-    {"ReduceLogSum", 7, 21, lift_reduce_composed},
-    {"ReduceLogSumExp", 7, 21, lift_reduce_composed},
+    {"ReduceLogSumExp", 7, 21, lift_log_sum_exp},
 };
 
 vki_status onnx_lift(onnx_node *n)

@@ -49,8 +49,7 @@ vki_status lift_axes_input(onnx_node *n)
     return ints_to_input(n, "axes", 1, n->op == OP_Unsqueeze);
 }
 
-/* Every part must have a tensor, even if nobody reads it. */
-static vki_status fill_outputs(onnx_node *n)
+vki_status lift_outputs(onnx_node *n)
 {
     for (int i = 0; i < n->n_out; i++) {
         if (n->out[i] != GR_NONE) continue;
@@ -68,7 +67,7 @@ vki_status lift_split_input(onnx_node *n)
     if (parts != n->n_out)
         return onnx_fail(n, "num_outputs is %lld, but there are %d outputs", (long long)parts, n->n_out);
     if (!sizes) onnx_set_attr(n, "num_outputs", n->n_out);
-    return fill_outputs(n);
+    return lift_outputs(n);
 }
 
 vki_status lift_split(onnx_node *n)
@@ -76,6 +75,17 @@ vki_status lift_split(onnx_node *n)
     VKB_TRY(require_inputs(n, 1, 1));
     VKB_TRY(ints_to_input(n, "split", 1, false));
     return lift_split_input(n);
+}
+
+vki_status lift_topk(onnx_node *n)
+{
+    int64_t k = -1;
+    VKB_TRY(onnx_attr_int(n, "k", &k));
+    if (n->n_in != 1 || k < 0) return onnx_fail(n, "needs one input and the attribute 'k'");
+    gr_id id = onnx_const_ints(n, "k", &k, 1);
+    if (id == GR_NONE) return onnx_nomem(n->c);
+    onnx_set_input(n, 1, id);
+    return lift_outputs(n);
 }
 
 vki_status lift_pad(onnx_node *n)

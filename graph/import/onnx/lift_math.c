@@ -113,17 +113,7 @@ static gr_id reduce(onnx_node *n, const reduction *r, op_kind op, const char *su
 }
 
 /* log sum exp x = m + log sum exp(x - m), with the largest x for m: nothing overflows. */
-static vki_status log_sum_exp(onnx_node *n, const reduction *r)
-{
-    gr_id x = n->in[0], kept = reduce(n, r, OP_ReduceMax, "max", x, 1);
-    gr_id largest = r->keep ? kept : reduce(n, r, OP_ReduceMax, "largest", x, 0);
-    gr_id e = onnx_unary(n, OP_Exp, "exp", onnx_binary(n, OP_Sub, "shifted", x, kept));
-    gr_id sum = reduce(n, r, OP_ReduceSum, "sum", e, r->keep);
-    return onnx_finish(n, OP_Add, 2, (gr_id[]){onnx_unary(n, OP_Log, "log", sum), largest});
-}
-
-/* ReduceSumSquare: sum x^2. ReduceLogSum: log sum x. ReduceLogSumExp: log sum exp x. */
-vki_status lift_reduce_composed(onnx_node *n)
+vki_status lift_log_sum_exp(onnx_node *n)
 {
     reduction r = {.keep = 1};
     VKB_TRY(require_inputs(n, 1));
@@ -131,9 +121,9 @@ vki_status lift_reduce_composed(onnx_node *n)
     VKB_TRY(onnx_attr_int(n, "keepdims", &r.keep));
     VKB_TRY(onnx_attr_int(n, "noop_with_empty_axes", &r.noop));
     r.axes = n->n_in > 1 ? n->in[1] : GR_NONE;
-    if (strcmp(n->type, "ReduceLogSumExp") == 0) return log_sum_exp(n, &r);
-    if (strcmp(n->type, "ReduceLogSum") == 0)
-        return onnx_finish(n, OP_Log, 1, (gr_id[]){reduce(n, &r, OP_ReduceSum, "sum", n->in[0], r.keep)});
-    gr_id square = onnx_binary(n, OP_Mul, "square", n->in[0], n->in[0]);
-    return onnx_finish(n, OP_Identity, 1, (gr_id[]){reduce(n, &r, OP_ReduceSum, "sum", square, r.keep)});
+    gr_id x = n->in[0], kept = reduce(n, &r, OP_ReduceMax, "max", x, 1);
+    gr_id largest = r.keep ? kept : reduce(n, &r, OP_ReduceMax, "largest", x, 0);
+    gr_id e = onnx_unary(n, OP_Exp, "exp", onnx_binary(n, OP_Sub, "shifted", x, kept));
+    gr_id sum = reduce(n, &r, OP_ReduceLogSum, "log", e, r.keep);
+    return onnx_finish(n, OP_Add, 2, (gr_id[]){sum, largest});
 }

@@ -157,6 +157,8 @@ vki_status lift_upsample_input(onnx_node *n);
 vki_status lift_resize_10(onnx_node *n);
 vki_status lift_resize(onnx_node *n);
 vki_status lift_variadic(onnx_node *n);
-vki_status lift_reduce_composed(onnx_node *n);
+vki_status lift_log_sum_exp(onnx_node *n);
+vki_status lift_topk(onnx_node *n);
+vki_status lift_outputs(onnx_node *n); /* every output gets a tensor, even if nobody reads it */
 
 #endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+CASE(TopK, "f32[1031] {17}", "")
+CASE(TopK, "f32[1031] {1}", "largest=0")
+CASE(TopK, "f32[3,40,7] {5}", "axis=1")
+CASE(TopK, "f32[3,40,7] {40}", "axis=1 largest=0")
+CASE(TopK, "i64[50,2]@-3:3 {9}", "axis=0")
+CASE(TopK, "u8[2,50]@0:3 {50}", "sorted=0")
+CASE(TopK, "u64[20] {3}", "")
+CASE(TopK, "f16[4,6] {2}", "axis=-2")
+CASE(TopK, "f64[6] {0}", "")
+CASE(TopK, "f32[0,6] {2}", "")
+
+REJECT(TopK, "f32[6] {7}", "")
+REJECT(TopK, "f32[6] {-1}", "")
+REJECT(TopK, "f32[6] {1,2}", "")
+REJECT(TopK, "bool[6] {2}", "")
