@@ -142,6 +142,50 @@ typedef struct op_view_attrs { /* Reshape: X, shape; Flatten: axis; Squeeze, Uns
     int64_t allowzero, axis;
 } op_view_attrs;
 
+typedef enum op_depth_mode { OP_DEPTH_DCR = 0, OP_DEPTH_CRD } op_depth_mode;
+typedef struct op_depth_attrs { /* DepthToSpace, SpaceToDepth (DCR) */
+    int64_t blocksize, mode; /* DCR: a block's position is the slower part of the channel; CRD: the faster */
+} op_depth_attrs;
+
+typedef struct op_gather_nd_attrs {
+    int64_t batch_dims;
+} op_gather_nd_attrs;
+
+typedef enum op_scatter_reduction {
+    OP_SCATTER_NONE = 0,
+    OP_SCATTER_ADD,
+    OP_SCATTER_MUL,
+    OP_SCATTER_MAX,
+    OP_SCATTER_MIN
+} op_scatter_reduction;
+typedef struct op_scatter_attrs { /* ScatterElements, ScatterND: data, indices, updates */
+    int64_t axis, reduction;
+} op_scatter_attrs;
+
+typedef struct op_trilu_attrs { /* X, k? */
+    int64_t upper;
+} op_trilu_attrs;
+
+typedef struct op_eye_attrs {
+    int64_t dtype, k; /* dtype: vki_dtype, 0: the input's */
+} op_eye_attrs;
+
+typedef struct op_reverse_attrs { /* X, lengths */
+    int64_t batch_axis, time_axis;
+} op_reverse_attrs;
+
+typedef struct op_quantize_attrs { /* X, scale, zero point? */
+    int64_t axis, block_size, saturate, output_dtype;
+} op_quantize_attrs;
+/* Element [o][i][k] of X as [outer][dim][inner] has scale 0 if there is one, scale i, or (blocked) scale
+ * [o][i / block][k] of [outer][scales][inner]. */
+typedef struct op_quantize_dims {
+    int64_t dim, inner, scales, block;
+    bool blocked;
+} op_quantize_dims;
+/* false if the scales do not fit. */
+bool op_quantize_of(const gr_graph *g, const gr_node *n, op_quantize_dims *d);
+
 typedef struct op_cast_attrs {
     int64_t to, saturate; /* to: vki_dtype */
 } op_cast_attrs;

@@ -3,19 +3,6 @@
  * index that is only known at run time is held within the range, since nothing can be reported then. */
 #include "graph/ops/schema.h"
 
-static vki_status check_indices(op_infer *c, const gr_tensor *indices, int64_t dim)
-{
-    int64_t n = gr_elements(indices);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t v = indices->dtype == VKI_I64 ? ((const int64_t *)indices->data)[i]
-                                              : ((const int32_t *)indices->data)[i];
-        if (v < -dim || v >= dim)
-            return op_fail(c, VKI_E_SHAPE, "index %lld is outside of the %lld slices that there are",
-                           (long long)v, (long long)dim);
-    }
-    return VKI_OK;
-}
-
 static vki_status infer_gather(op_infer *c)
 {
     const gr_tensor *x = op_in(c, 0), *indices = op_in(c, 1);
@@ -25,10 +12,7 @@ static vki_status infer_gather(op_infer *c)
     if (x->rank - 1 + indices->rank > GR_MAX_RANK)
         return op_fail(c, VKI_E_UNSUPPORTED, "the output would have %d dimensions; %d are supported",
                        x->rank - 1 + indices->rank, GR_MAX_RANK);
-    if (gr_is_const(c->g, c->n->in[1]))
-        VKB_TRY(check_indices(c, indices, x->dims[axis]));
-    else if (x->dims[axis] == 0 && gr_elements(indices) != 0)
-        return op_fail(c, VKI_E_SHAPE, "dimension %d has no elements to pick from", axis);
+    VKB_TRY(op_check_indices(c, 1, 1, &x->dims[axis]));
     int64_t dims[GR_MAX_RANK] = {0};
     int rank = 0;
     for (int d = 0; d < axis; d++) dims[rank++] = x->dims[d];

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/ops/op.h"
+#include "graph/ops/schema.h"
 
 /* ---- helpers for infer() ---- */
 
@@ -67,6 +67,21 @@ vki_status op_const_ints(op_infer *c, int i, int64_t *out, int capacity, int *co
     if (!gr_const_i64(c->g, c->n->in[i], out, capacity, count))
         return op_fail(c, VKI_E_SHAPE, "input %d (%s) must hold integers, not %s", i, t->name,
                        vki_dtype_name(t->dtype));
+    return VKI_OK;
+}
+
+vki_status op_check_indices(op_infer *c, int i, int count, const int64_t *dims)
+{
+    const gr_tensor *t = op_in(c, i);
+    for (int64_t k = 0; k < gr_elements(t); k++) {
+        int64_t dim = dims[k % count], v = 0;
+        if (t->data && t->dtype == VKI_I64) v = ((const int64_t *)t->data)[k];
+        if (t->data && t->dtype == VKI_I32) v = ((const int32_t *)t->data)[k];
+        if (v < -dim || v >= dim)
+            return op_fail(c, VKI_E_SHAPE, "index %lld is outside of the %lld slices that there are",
+                           (long long)v, (long long)dim);
+        if (!t->data && k + 1 == count) break;
+    }
     return VKI_OK;
 }
 

@@ -81,4 +81,9 @@ static inline vki_status op_want_same_type(op_infer *c, int i)
                    vki_dtype_name(first));
 }
 
+/* ---- infer.c ---- */
+/* VKI_E_SHAPE unless all elements k of input i are indices for dims[k % count], from its start or its end. Of
+ * an input that is not constant only that there is something to point to. */
+vki_status op_check_indices(op_infer *c, int i, int count, const int64_t *dims);
+
 #endif

@@ -47,6 +47,9 @@ int op_strided_count(const gr_node *n)
     case OP_Transpose:
     case OP_Expand:
     case OP_Slice:
+    case OP_Tile:
+    case OP_DepthToSpace:
+    case OP_SpaceToDepth:
         return 1;
     case OP_Concat:
         return n->n_in;
@@ -86,6 +89,54 @@ static bool slice_of(const gr_graph *g, const gr_node *n, const strided_side *x,
     return true;
 }
 
+static void add_dim(op_strided *s, int64_t dim, int64_t src, int64_t dst)
+{
+    if (dim == 1) return; /* inference has seen to it that the others fit */
+    s->dims[s->rank] = dim;
+    s->src[s->rank] = src;
+    s->dst[s->rank++] = dst;
+}
+
+/* Each dimension becomes two: the repetitions, which read the same again, and the input's own. */
+static bool tile_of(const gr_tensor *from, const gr_tensor *to, const strided_side *x, const strided_side *y,
+                    int channels, op_strided *s)
+{
+    s->rank = 0;
+    for (int d = 0; d < x->rank; d++) {
+        int64_t repeats = from->dims[d] ? to->dims[d] / from->dims[d] : 1;
+        if (channels > 1 && d == 1 && repeats != 1) return false;
+        add_dim(s, repeats, 0, y->stride[d] * x->dims[d]);
+        add_dim(s, x->dims[d], x->stride[d], y->stride[d]);
+    }
+    return true;
+}
+
+/* Both are seen as [batch][channels][rows][block rows][columns][block columns] of the flat side and are
+ * walked in the order of the destination. */
+static bool depth_space_of(const gr_node *n, const strided_side *x, const strided_side *y, op_strided *s)
+{
+    enum { BATCH, CHANNEL, ROW, BLOCK_ROW, COLUMN, BLOCK_COLUMN, DIMS };
+    static const int orders[2][DIMS] = {{BATCH, CHANNEL, ROW, BLOCK_ROW, COLUMN, BLOCK_COLUMN},
+                                        {BATCH, BLOCK_ROW, BLOCK_COLUMN, CHANNEL, ROW, COLUMN}};
+    const op_depth_attrs *a = n->attrs;
+    bool to_space = n->op == OP_DepthToSpace;
+    const strided_side *deep = to_space ? x : y, *flat = to_space ? y : x;
+    int64_t b = a->blocksize, one = deep->stride[1], channels = flat->dims[1];
+    bool dcr = !to_space || a->mode == OP_DEPTH_DCR;
+    int64_t position = dcr ? channels * one : one, channel = dcr ? one : b * b * one;
+    const int64_t dims[DIMS] = {x->dims[0], channels, deep->dims[2], b, deep->dims[3], b};
+    const int64_t in_deep[DIMS] = {deep->stride[0], channel,         deep->stride[2],
+                                   b * position,    deep->stride[3], position};
+    const int64_t in_flat[DIMS] = {flat->stride[0], flat->stride[1],     b * flat->stride[2],
+                                   flat->stride[2], b * flat->stride[3], flat->stride[3]};
+    s->rank = 0;
+    for (int i = 0; i < DIMS; i++) {
+        int d = orders[!to_space][i];
+        add_dim(s, dims[d], to_space ? in_deep[d] : in_flat[d], to_space ? in_flat[d] : in_deep[d]);
+    }
+    return true;
+}
+
 /* Part i of what Concat joins or Split cuts: `whole` is the undivided side, *offset the part's place in it.
  */
 static bool part_of(const gr_graph *g, const gr_node *n, const gr_id *parts, int count, int i,
@@ -116,6 +167,9 @@ bool op_strided_of(const gr_graph *g, const gr_node *n, int i, int channels, op_
     bool ok = true;
     if (n->op == OP_Transpose) ok = transpose_of(n, &x, channels, s);
     if (n->op == OP_Expand) ok = expand_of(&x, from, to, channels, s);
+    if (n->op == OP_Tile) ok = tile_of(from, to, &x, &y, channels, s);
+    if (n->op == OP_DepthToSpace || n->op == OP_SpaceToDepth)
+        ok = channels == 1 && depth_space_of(n, &x, &y, s);
     if (n->op == OP_Slice) ok = slice_of(g, n, &x, channels, s);
     if (concat) ok = part_of(g, n, n->in, n->n_in, i, &y, channels, &s->dst_offset);
     if (split) ok = part_of(g, n, n->out, n->n_out, i, &x, channels, &s->src_offset);

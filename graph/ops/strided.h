@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The operators that only move elements, as strided copies: Transpose, Expand, Slice (one copy each), Split
+ * The operators that only move elements, as strided copies: Transpose, Expand, Slice, Tile, DepthToSpace,
+ * SpaceToDepth (one copy each), Split
  * (one an output) and Concat (one an input). Every back end runs them from this one form. */
 #ifndef GRAPH_OPS_STRIDED_H
 #define GRAPH_OPS_STRIDED_H

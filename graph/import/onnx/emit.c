@@ -142,7 +142,10 @@ static vki_status check_required(const onnx_node *n)
     static const struct {
         op_kind op;
         const char *name;
-    } required[] = {{OP_Concat, "axis"}, {OP_BitShift, "direction"}};
+    } required[] = {{OP_Concat, "axis"},
+                    {OP_BitShift, "direction"},
+                    {OP_DepthToSpace, "blocksize"},
+                    {OP_SpaceToDepth, "blocksize"}};
     for (size_t i = 0; i < VKB_COUNT(required); i++) {
         bool found = required[i].op != n->op;
         for (size_t k = 0; k < n->proto->n_attribute && !found; k++)

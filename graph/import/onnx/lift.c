@@ -40,12 +40,20 @@ static const struct {
     {"LogSoftmax", 7, 12, lift_softmax},
     {"BatchNormalization", 7, 8, lift_batch_norm},
     {"Cast", 7, 21, lift_cast},
+    {"CastLike", 15, 21, lift_cast_like},
+    {"EyeLike", 9, 21, lift_eye_like},
+    {"Scatter", 9, 10, lift_scatter},
     {"Dropout", 7, 21, lift_dropout},
     /* operators made of others */
     {"Max", 7, 21, lift_variadic},
     {"Min", 7, 21, lift_variadic},
     {"Sum", 7, 21, lift_variadic},
     {"Mean", 7, 21, lift_variadic},
+    {"LRN", 7, 21, lift_lrn},
+    {"LpNormalization", 7, 21, lift_lp_normalization},
+    {"GlobalLpPool", 7, 21, lift_global_lp_pool},
+    {"MeanVarianceNormalization", 9, 21, lift_mean_variance},
+    {"GroupNormalization", 18, 21, lift_group_norm},
     {"ReduceLogSumExp", 7, 21, lift_log_sum_exp},
 };
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static vki_status require_inputs(const onnx_node *n, int low)
+vki_status onnx_require_inputs(const onnx_node *n, int low)
 {
     for (int i = 0; i < low; i++)
         if (i >= n->n_in || n->in[i] == GR_NONE) return onnx_fail(n, "input %d is missing", i);
@@ -19,21 +19,50 @@ static gr_id scalar(onnx_node *n, const char *suffix, float value)
 /* ---- changed meaning ---- */
 
 /* fp16 and bf16 models are computed in fp32, so casts to those types cast to fp32. */
+static vki_status set_type(onnx_node *n, const char *name, int64_t to)
+{
+    vki_dtype dtype;
+    if (to == VKI_F16 || to == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16) to = VKI_F32;
+    if (to <= 0 || to > INT32_MAX) return onnx_fail(n, "the attribute '%s' is missing or invalid", name);
+    if (!onnx_dtype((int32_t)to, &dtype)) return onnx_refuse(n, "to type %s", onnx_type_name((int32_t)to));
+    onnx_set_attr(n, name, (double)to);
+    return VKI_OK;
+}
+
 vki_status lift_cast(onnx_node *n)
 {
     int64_t to = 0;
-    vki_dtype dtype;
     VKB_TRY(onnx_attr_int(n, "to", &to));
-    if (to <= 0 || to > INT32_MAX) return onnx_fail(n, "the attribute 'to' is missing or invalid");
-    if (to == VKI_F16 || to == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16) to = VKI_F32;
-    if (!onnx_dtype((int32_t)to, &dtype)) return onnx_refuse(n, "to type %s", onnx_type_name((int32_t)to));
-    onnx_set_attr(n, "to", (double)to);
+    return set_type(n, "to", to);
+}
+
+vki_status lift_cast_like(onnx_node *n)
+{
+    VKB_TRY(onnx_require_inputs(n, 2));
+    vki_dtype dtype = n->c->g->tensors[n->in[1]].dtype;
+    if (dtype == VKI_DT_NONE) return onnx_refuse(n, "to a type that is not known");
+    n->n_in = 1;
+    n->op = OP_Cast;
+    return set_type(n, "to", dtype);
+}
+
+vki_status lift_eye_like(onnx_node *n)
+{
+    int64_t dtype = 0;
+    if (!onnx_attr(n, "dtype")) return VKI_OK;
+    VKB_TRY(onnx_attr_int(n, "dtype", &dtype));
+    return set_type(n, "dtype", dtype);
+}
+
+vki_status lift_scatter(onnx_node *n) /* the name until opset 10 */
+{
+    n->op = OP_ScatterElements;
     return VKI_OK;
 }
 
 vki_status lift_dropout(onnx_node *n)
 {
-    VKB_TRY(require_inputs(n, 1));
+    VKB_TRY(onnx_require_inputs(n, 1));
     onnx_attr(n, "ratio");
     onnx_attr(n, "seed");
     if (n->n_in > 2 && n->in[2] != GR_NONE) {
@@ -70,7 +99,7 @@ vki_status lift_softmax(onnx_node *n)
 {
     int64_t axis = 1;
     VKB_TRY(onnx_attr_int(n, "axis", &axis));
-    VKB_TRY(require_inputs(n, 1));
+    VKB_TRY(onnx_require_inputs(n, 1));
     if (is_one_axis(&n->c->g->tensors[n->in[0]], axis)) {
         onnx_set_attr(n, "axis", (double)axis);
         return VKI_OK;
@@ -88,7 +117,7 @@ vki_status lift_softmax(onnx_node *n)
 vki_status lift_variadic(onnx_node *n)
 {
     int count = n->n_in;
-    VKB_TRY(require_inputs(n, count ? count : 1));
+    VKB_TRY(onnx_require_inputs(n, count ? count : 1));
     op_kind op = n->op == OP_Max || n->op == OP_Min ? n->op : OP_Add;
     bool mean = strcmp(n->type, "Mean") == 0;
     if (count == 1) {
@@ -116,7 +145,7 @@ static gr_id reduce(onnx_node *n, const reduction *r, op_kind op, const char *su
 vki_status lift_log_sum_exp(onnx_node *n)
 {
     reduction r = {.keep = 1};
-    VKB_TRY(require_inputs(n, 1));
+    VKB_TRY(onnx_require_inputs(n, 1));
     if (n->c->opset < 18) VKB_TRY(lift_axes_input(n));
     VKB_TRY(onnx_attr_int(n, "keepdims", &r.keep));
     VKB_TRY(onnx_attr_int(n, "noop_with_empty_axes", &r.noop));

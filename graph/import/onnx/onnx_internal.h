@@ -141,6 +141,7 @@ gr_id onnx_const_floats(onnx_node *n, const char *suffix, int rank, const float 
 /* ---- lift.c, lift_*.c ---- */
 vki_status onnx_lift(onnx_node *n);
 typedef vki_status (*onnx_lift_fn)(onnx_node *n);
+vki_status onnx_require_inputs(const onnx_node *n, int low); /* the first `low` are there */
 vki_status lift_slice(onnx_node *n);
 vki_status lift_axes_input(onnx_node *n);
 vki_status lift_split(onnx_node *n);
@@ -159,6 +160,14 @@ vki_status lift_resize(onnx_node *n);
 vki_status lift_variadic(onnx_node *n);
 vki_status lift_log_sum_exp(onnx_node *n);
 vki_status lift_topk(onnx_node *n);
+vki_status lift_cast_like(onnx_node *n);
+vki_status lift_eye_like(onnx_node *n);
+vki_status lift_scatter(onnx_node *n);
+vki_status lift_lrn(onnx_node *n);
+vki_status lift_lp_normalization(onnx_node *n);
+vki_status lift_global_lp_pool(onnx_node *n);
+vki_status lift_mean_variance(onnx_node *n);
+vki_status lift_group_norm(onnx_node *n);
 vki_status lift_outputs(onnx_node *n); /* every output gets a tensor, even if nobody reads it */
 
 #endif

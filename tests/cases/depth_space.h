@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+CASE(DepthToSpace, "f32[1,8,2,3]", "blocksize=2")
+CASE(DepthToSpace, "f32[2,12,3,5]", "blocksize=2 mode=CRD")
+CASE(DepthToSpace, "f32[1,9,1,1]", "blocksize=3")
+CASE(DepthToSpace, "f32[1,64,8,8]", "blocksize=4 mode=CRD")
+CASE(DepthToSpace, "f32[1,3,4,4]", "blocksize=1")
+CASE(DepthToSpace, "i8[2,8,3,2]", "blocksize=2")
+CASE(DepthToSpace, "f64[0,8,3,2]", "blocksize=2")
+CASE(SpaceToDepth, "f32[1,2,4,6]", "blocksize=2")
+CASE(SpaceToDepth, "f32[2,3,6,9]", "blocksize=3")
+CASE(SpaceToDepth, "f32[1,3,32,32]", "blocksize=2")
+CASE(SpaceToDepth, "f32[1,1,4,4]", "blocksize=4")
+CASE(SpaceToDepth, "u16[2,3,2,4]", "blocksize=2")
+
+REJECT(DepthToSpace, "f32[1,6,2,2]", "blocksize=2")
+REJECT(DepthToSpace, "f32[8,2,2]", "blocksize=2")
+REJECT(SpaceToDepth, "f32[1,3,5,4]", "blocksize=2")
+REJECT(SpaceToDepth, "f32[1,3,4,4]", "blocksize=0")
