@@ -22,7 +22,8 @@ fi
 
 cases=(classification/squeezenet1_fp16 classification/mnist_cntk_op8 detection/nanodet_m_320 detection/ultraface_slim_320
     textdet/ppocrv4_det segmentation/deeplab_v3_257 superres/super_resolution_10 superres/waifu2x_upconv7_art
-    audio/oww_embedding landmark/yunet_n_320 gan/style_candy_256)
+    audio/oww_embedding audio/dtln_1 audio/silero_v6_16k_static textrec/tesseract_eng_crnn landmark/yunet_n_320
+    gan/style_candy_256)
 failed=0
 for case in "${cases[@]}"; do
     echo "$case:"

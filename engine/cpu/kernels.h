@@ -15,5 +15,6 @@ extern const cpu_kernel cpu_binary_kernels[];
 extern const cpu_kernel cpu_norm_kernels[];
 extern const cpu_kernel cpu_softmax_kernels[];
 extern const cpu_kernel cpu_resize_kernels[];
+extern const cpu_kernel cpu_recurrent_kernels[];
 
 #endif

@@ -184,4 +184,5 @@ static void reference(const cpu_call *c)
         for (s.batch = 0; s.batch < s.r.batch; s.batch++) sequence(&s, h, cell, next);
 }
 
-const cpu_op cpu_op_recurrent = {.supports = supports, .reference = reference, .kernels = NULL};
+const cpu_op cpu_op_recurrent = {
+    .supports = supports, .reference = reference, .kernels = cpu_recurrent_kernels};

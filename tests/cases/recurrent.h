@@ -28,6 +28,7 @@ CASE(LSTM, "f32[4,2,6] const f32[2,20,6] const f32[2,20,5] const f32[2,40]",
 CASE(LSTM, "f32[5,1,64] const f32[1,256,64]@-0.2:0.2 const f32[1,256,64]@-0.2:0.2 const f32[1,512]", "outputs=3")
 CASE(LSTM, "f32[200,1,32] const f32[2,512,32]@-0.2:0.2 const f32[2,512,128]@-0.1:0.1 const f32[2,1024]",
      "outputs=3 direction=bidirectional")
+CASE(LSTM, "f32[9000,1,1] const f32[2,8,1] const f32[2,8,2]@-0.5:0.5", "outputs=3 direction=bidirectional") /* in parts */
 CASE(LSTM, "f32[300,1,3] const f32[1,12,3] const f32[1,12,3]@-0.5:0.5", "outputs=3 direction=reverse")
 CASE(LSTM, "f32[2,1,8] f32[1,20,8] f32[1,20,5] f32[1,40]", "outputs=3")
 CASE(LSTM, "f64[2,1,8] f64[1,20,8] f64[1,20,5] f64[1,40]", "")
@@ -69,6 +70,7 @@ CASE(GRU, "f32[6,2,6] const f32[2,15,6] const f32[2,15,5] const f32[2,30]",
 CASE(GRU, "f32[5,1,64] const f32[1,192,64]@-0.2:0.2 const f32[1,192,64]@-0.2:0.2 const f32[1,384]", "outputs=2")
 CASE(GRU, "f32[40,1,32] const f32[2,384,32]@-0.2:0.2 const f32[2,384,128]@-0.1:0.1 const f32[2,768]",
      "outputs=2 direction=bidirectional linear_before_reset=1")
+CASE(GRU, "f32[9000,1,1] const f32[1,3,1] const f32[1,3,1]@-0.5:0.5", "skip=1 outputs=2 direction=reverse")
 CASE(GRU, "f32[2,1,8] f32[1,15,8] f32[1,15,5] f32[1,30]", "outputs=2")
 CASE(GRU, "f16[2,1,8] f16[1,15,8] f16[1,15,5] f16[1,30]", "")
 REJECT(GRU, "f32[2,1,8] f32[1,20,8] f32[1,20,5]", "")
