@@ -79,6 +79,65 @@ static void hard_swish_forms(void **state)
     }
 }
 
+static gr_id erf_gate(gr_graph *g, gr_id x, bool divide, float one)
+{
+    gr_id scaled = divide ? net_binary(g, OP_Div, x, net_scalar(g, 1.41421354f))
+                          : net_binary(g, OP_Mul, net_scalar(g, 0.707106769f), x);
+    return net_binary(g, OP_Add, net_unary(g, OP_Erf, scaled), net_scalar(g, one));
+}
+
+static void gelu_forms(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 6; form++) {
+        gr_graph g;
+        gr_id x = net_conv(&g, input4(&g)), half = net_scalar(&g, 0.5f), two = net_scalar(&g, 2), y;
+        gr_id gate = erf_gate(&g, x, form % 2, 1);
+        switch (form) {
+        case 0:
+            y = net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, gate), half);
+            break;
+        case 1:
+            y = net_binary(&g, OP_Div, net_binary(&g, OP_Mul, gate, x), two);
+            break;
+        case 2:
+            y = net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, half), gate);
+            break;
+        case 3:
+            y = net_binary(&g, OP_Mul, gate, net_binary(&g, OP_Mul, half, x));
+            break;
+        case 4:
+            y = net_binary(&g, OP_Mul, x, net_binary(&g, OP_Mul, gate, half));
+            break;
+        default:
+            y = net_binary(&g, OP_Mul, net_binary(&g, OP_Div, gate, two), x);
+            break;
+        }
+        net_output(&g, y);
+        optimize(&g, "composites");
+        assert_int_equal(net_count(&g, OP_Gelu), 1);
+        finish(&g, 2, ROUNDING);
+    }
+}
+
+/* Another number, another factor, another x, and a gate that somebody else reads. */
+static void not_gelu(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = input4(&g), half = net_scalar(&g, 0.5f), third = net_scalar(&g, 0.3f);
+    gr_id a = erf_gate(&g, x, true, 2), b = erf_gate(&g, x, true, 1), c = erf_gate(&g, third, true, 1);
+    gr_id d = erf_gate(&g, x, false, 1);
+    net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, a), half));
+    net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, b), third));
+    net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, c), half));
+    net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, d), half));
+    net_output(&g, d);
+    optimize(&g, "composites");
+    assert_int_equal(net_count(&g, OP_Gelu), 0);
+    finish(&g, net_count(&g, OP_NONE), ROUNDING);
+}
+
 static void hard_swish_of_hard_sigmoid(void **state)
 {
     (void)state;
@@ -199,9 +258,14 @@ static void other_normalizations_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hard_swish_forms),          cmocka_unit_test(hard_swish_of_hard_sigmoid),
-        cmocka_unit_test(hard_sigmoid_forms),        cmocka_unit_test(silu),
-        cmocka_unit_test(almost_composites),         cmocka_unit_test(layer_normalization_forms),
+        cmocka_unit_test(gelu_forms),
+        cmocka_unit_test(not_gelu),
+        cmocka_unit_test(hard_swish_forms),
+        cmocka_unit_test(hard_swish_of_hard_sigmoid),
+        cmocka_unit_test(hard_sigmoid_forms),
+        cmocka_unit_test(silu),
+        cmocka_unit_test(almost_composites),
+        cmocka_unit_test(layer_normalization_forms),
         cmocka_unit_test(other_normalizations_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,8 @@
  * Activations that exporters spell out in primitive operators:
  *   HardSigmoid  Clip(x + 3, 0, 6) / 6 and Clip(x, 0, 1) after a scale and a shift
  *   HardSwish    x HardSigmoid(x), x Clip(x + 3, 0, 6) / 6 in any order
- *   Silu         x Sigmoid(x) */
+ *   Silu         x Sigmoid(x)
+ *   Gelu         x/2 (1 + Erf(x / sqrt 2)) in any order */
 #include <math.h>
 
 #include "graph/passes/rewrite.h"
@@ -110,10 +111,60 @@ static vki_status match_clipped_line(rewrite *rw, gr_node *n, vki_error *err)
     return VKI_OK;
 }
 
+/* n is x / 2 or x * 0.5. */
+static bool half_of(const rewrite *rw, const gr_node *n, gr_id *x)
+{
+    float c;
+    if (!n || (n->op != OP_Div && n->op != OP_Mul) || !float_scalar(rw, n, x, &c)) return false;
+    return c == (n->op == OP_Div ? 2.0f : 0.5f);
+}
+
+/* t is 1 + Erf(x / sqrt 2), its nodes read by nobody else. */
+static bool erf_gate(const rewrite *rw, gr_id t, gr_id *x, gr_node *inner[3])
+{
+    const double root = 1.4142135623730951;
+    float one, c;
+    gr_id e;
+    gr_node *add = rw_single(rw, t) ? rw_maker(rw, t, OP_Add) : NULL;
+    if (!add || !float_scalar(rw, add, &e, &one) || one != 1 || !rw_single(rw, e)) return false;
+    gr_node *erf = rw_maker(rw, e, OP_Erf);
+    if (!erf || !rw_single(rw, erf->in[0])) return false;
+    gr_node *scale = rw_maker(rw, erf->in[0], OP_NONE);
+    if (!scale || (scale->op != OP_Div && scale->op != OP_Mul) || !float_scalar(rw, scale, x, &c))
+        return false;
+    inner[0] = add;
+    inner[1] = erf;
+    inner[2] = scale;
+    return rw_near(c, scale->op == OP_Div ? root : 1 / root);
+}
+
+static vki_status match_gelu(rewrite *rw, gr_node *n, vki_error *err)
+{
+    gr_node *inner[4];
+    gr_id t, x, y;
+    if (n->op == OP_NONE || !rw_plain(n)) return VKI_OK;
+    gr_node *mul = half_of(rw, n, &t) && rw_single(rw, t) ? rw_maker(rw, t, OP_Mul) : NULL;
+    for (int side = 0; mul && side < 2; side++) { /* (x gate) / 2 */
+        inner[3] = mul;
+        if (erf_gate(rw, mul->in[side], &x, inner) && mul->in[1 - side] == x)
+            return become_unary(rw, n, OP_Gelu, x, inner, 4, err);
+    }
+    for (int side = 0; n->op == OP_Mul && side < 2; side++) {
+        gr_id gate = n->in[side], other = n->in[1 - side];
+        inner[3] = rw_single(rw, other) ? rw_maker(rw, other, OP_NONE) : NULL; /* (x / 2) gate */
+        if (half_of(rw, inner[3], &y) && erf_gate(rw, gate, &x, inner) && x == y)
+            return become_unary(rw, n, OP_Gelu, x, inner, 4, err);
+        inner[3] = rw_single(rw, gate) ? rw_maker(rw, gate, OP_NONE) : NULL; /* x (gate / 2) */
+        if (half_of(rw, inner[3], &t) && erf_gate(rw, t, &x, inner) && x == other)
+            return become_unary(rw, n, OP_Gelu, x, inner, 4, err);
+    }
+    return VKI_OK;
+}
+
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
 {
     static vki_status (*const matchers[])(rewrite *, gr_node *, vki_error *) = {
-        match_hard_swish_outer, match_hard_sigmoid, match_product, match_clipped_line};
+        match_hard_swish_outer, match_hard_sigmoid, match_product, match_clipped_line, match_gelu};
     (void)ev;
     rewrite rw;
     VKB_TRY(rw_begin(&rw, g, changed, err));
