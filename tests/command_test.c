@@ -221,6 +221,23 @@ static void benchmark_json(void **state)
     cJSON_Delete(root);
 }
 
+/* The model's name is not UTF-8 in parts: what is none is replaced, what is some stays. */
+static void json_is_utf8(void **state)
+{
+    (void)state;
+    static const char bad[] = "a\xff\xc3\xa9\xed\xa0\x80\xe2\x82\xac\xf0\x9f\x99\x82\xc0\x80\xe2.vkm";
+    static const char good[] = "a?\xc3\xa9???\xe2\x82\xac\xf0\x9f\x99\x82???.vkm";
+    char path[128];
+    write_model(path, sizeof path, bad, 16);
+    go(cmd_benchmark, "benchmark %s -n 1 --warmup 0 --device cpu --json -", path);
+    assert_int_equal(c.code, TOOL_OK);
+    unlink(path);
+    cJSON *root = cJSON_Parse(c.out);
+    assert_non_null(root);
+    assert_string_equal(strrchr(cJSON_GetObjectItem(root, "model")->valuestring, '/') + 1, good);
+    cJSON_Delete(root);
+}
+
 static void benchmark_table_and_errors(void **state)
 {
     (void)state;
@@ -271,9 +288,13 @@ static void ocr_says_what_is_wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_picture_and_array),      cmocka_unit_test(run_resizes_to_a_fixed_input),
-        cmocka_unit_test(run_says_what_is_wrong),     cmocka_unit_test(benchmark_json),
-        cmocka_unit_test(benchmark_table_and_errors), cmocka_unit_test(devices_end_with_the_cpu),
+        cmocka_unit_test(run_picture_and_array),
+        cmocka_unit_test(run_resizes_to_a_fixed_input),
+        cmocka_unit_test(run_says_what_is_wrong),
+        cmocka_unit_test(benchmark_json),
+        cmocka_unit_test(json_is_utf8),
+        cmocka_unit_test(benchmark_table_and_errors),
+        cmocka_unit_test(devices_end_with_the_cpu),
         cmocka_unit_test(ocr_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -43,9 +43,32 @@ cJSON *device_json(const vki_device_info *d)
     return o;
 }
 
+/* Bytes at `s` that make one character of UTF-8 (RFC 3629); 0 if they make none. */
+static size_t character_bytes(const unsigned char *s)
+{
+    if (s[0] < 0x80) return 1;
+    size_t n = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool beyond = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f); /* surrogates, the end */
+    return overlong || beyond ? 0 : n;
+}
+
+/* Names in models and of files are any bytes; JSON is UTF-8. What is none becomes '?'. */
+static void make_utf8(char *text)
+{
+    for (unsigned char *s = (unsigned char *)text; *s;) {
+        size_t n = character_bytes(s);
+        if (!n) *s = '?';
+        s += n ? n : 1;
+    }
+}
+
 vki_status json_write(cJSON *root, const char *path, vki_error *err)
 {
     char *text = root ? cJSON_Print(root) : NULL;
+    if (text) make_utf8(text);
     vki_status status = text ? tool_write_text(path, text, err) : vkb_nomem(err, 0);
     cJSON_free(text);
     cJSON_Delete(root);
