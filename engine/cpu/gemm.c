@@ -204,8 +204,9 @@ static void run_tasks(void *arg, int64_t begin, int64_t end, int thread)
     const cpu_gemm *p = r->p;
     const int64_t panels_m = cpu_panels(p->m), panels_n = panels_of_b(p), grid = p->grid_m * p->grid_n;
     block b;
-    b.b = r->scratch + (uint64_t)thread * (p->a_floats + p->b_floats);
-    b.a = b.b + p->b_floats;
+    const uint64_t own = p->a_floats + p->b_floats; /* none: there may be no scratch to point into */
+    b.b = own ? r->scratch + (uint64_t)thread * own : NULL;
+    b.a = own ? b.b + p->b_floats : NULL;
     for (int64_t task = begin; task < end; task++) {
         int64_t gm = task % grid / p->grid_n, gn = task % grid % p->grid_n;
         b.index = task / grid;
