@@ -159,6 +159,32 @@ static void errors_of_reading(void **state)
     assert_int_equal(picture_create(&p, 20000, 20000, &err), VKI_E_ARG);
 }
 
+/* Old stb_image writes beyond its tables here; a table of 256 codes, and one after a comment, are another
+ * matter.
+ */
+static void jpeg_tables_too_large(void **state)
+{
+    (void)state;
+    static const uint8_t comment[] = {0xff, 0xd8, 0xff, 0xfe, 0, 6, 0xff, 0xc4, 0, 5};
+    for (int codes = 256; codes <= 257; codes++) {
+        uint8_t file[400];
+        size_t n = sizeof comment, length = 2 + 17 + (size_t)codes;
+        memset(file, 0, sizeof file);
+        memcpy(file, comment, n);
+        const uint8_t table[] = {0xff, 0xc4, (uint8_t)(length >> 8), (uint8_t)length, 0x13};
+        memcpy(file + n, table, sizeof table);
+        file[n + sizeof table + 14] = (uint8_t)(codes - 250);
+        file[n + sizeof table + 15] = 250;
+        n += 2 + length;
+        picture p;
+        vki_error err = {0};
+        assert_int_equal(picture_decode(&p, file, n, "table.jpg", &err), VKI_E_FORMAT);
+        assert_int_equal(strstr(err.text, "Huffman table") != NULL, codes > 256);
+        assert_int_equal(picture_decode(&p, file, n - 1, "cut.jpg", &err), VKI_E_FORMAT);
+        assert_non_null(strstr(err.text, "Huffman table"));
+    }
+}
+
 /* Every truncation and thousands of flipped bytes: a picture or an error, nothing else. */
 static void broken_files(const char *path, int flips)
 {
@@ -229,6 +255,7 @@ int main(void)
         cmocka_unit_test(letters),
         cmocka_unit_test(png_round_trip),
         cmocka_unit_test(errors_of_reading),
+        cmocka_unit_test(jpeg_tables_too_large),
         cmocka_unit_test(broken_png),
         cmocka_unit_test(broken_jpeg),
     };

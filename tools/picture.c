@@ -38,11 +38,51 @@ void picture_free(picture *p)
     *p = (picture){0};
 }
 
+/* The Huffman tables of a DHT segment whose length stands at p[at] have at most 256 codes each. */
+static bool tables_fit(const uint8_t *p, size_t n, size_t at)
+{
+    int left = (p[at] << 8 | p[at + 1]) - 2;
+    for (at += 2; left > 0;) {
+        int codes = 0;
+        if (n - at < 17) return false;
+        for (int i = 1; i <= 16; i++) codes += p[at + (size_t)i];
+        if (codes > 256 || n - at - 17 < (size_t)codes) return false;
+        at += 17 + (size_t)codes;
+        left -= 17 + codes;
+    }
+    return true;
+}
+
+/* stb_image before 2.28, which distributions still ship, writes beyond its tables for a JPEG (ITU-T T.81)
+ * with more than 256 codes in one. Segments are walked as it does, and after the first scan every DHT marker
+ * counts: coded data holds none. */
+static bool jpeg_is_safe(const uint8_t *p, size_t n)
+{
+    enum { FILL = 0xff, SOI = 0xd8, DHT = 0xc4, SOS = 0xda };
+    size_t at = 0;
+    while (at < n && p[at] == FILL) at++;
+    if (at == 0 || at == n || p[at++] != SOI) return true; /* no JPEG */
+    bool scanned = false;
+    while (n - at >= 4) {
+        uint8_t marker = p[at + 1];
+        if (p[at] != FILL || marker == FILL || (scanned && marker != DHT)) {
+            at++;
+            continue;
+        }
+        if (marker == DHT && !tables_fit(p, n, at + 2)) return false;
+        scanned = scanned || marker == SOS;
+        size_t length = scanned ? 0 : (size_t)(p[at + 2] << 8 | p[at + 3]);
+        at = length < n - at - 2 ? at + 2 + length : n;
+    }
+    return true;
+}
+
 vki_status picture_decode(picture *p, const void *bytes, size_t n, const char *name, vki_error *err)
 {
     *p = (picture){0};
     int width = 0, height = 0, channels = 0;
     if (n > INT_MAX) return vkb_fail(err, VKI_E_FORMAT, "%s is too large for a picture: %zu bytes", name, n);
+    if (!jpeg_is_safe(bytes, n)) return vkb_fail(err, VKI_E_FORMAT, "%s is damaged: bad Huffman table", name);
     /* the size first: decoding allocates by it */
     if (!n || !stbi_info_from_memory(bytes, (int)n, &width, &height, &channels))
         return vkb_fail(err, VKI_E_FORMAT, "%s is no picture that can be read (%s); PNG, JPEG and BMP can",
