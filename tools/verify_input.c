@@ -40,8 +40,7 @@ vki_status verify_write_random(vki_session *session, int inputs, vki_error *err)
     for (int i = 0; i < inputs; i++) {
         vki_tensor_info info;
         vki_status status = vki_session_input(session, i, &info);
-        if (status != VKI_OK)
-            return vkb_fail(err, status, "input %d has no shape: give it with --shape NAME=1x3x224x224", i);
+        if (status != VKI_OK) return vkb_fail(err, status, "input %d cannot be described", i);
         uint64_t count = verify_elements(&info);
         size_t bytes = (size_t)count * vki_dtype_size(info.dtype);
         void *data = vkb_alloc(&vkb_libc_allocator, bytes);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "tensor_file.h"
 
 typedef struct node_check {
     vki_session *tested, *reference;
@@ -71,6 +72,7 @@ static vki_status make_and_run(node_check *c, const verify_job *job, vki_model *
     vki_session_options options = job->session;
     options.keep_intermediates = true;
     VKB_TRY(vki_session_create(model, &options, &c->tested, err));
+    VKB_TRY(tensor_need_plan(model, c->tested, err));
     options.reference = true;
     options.placement = VKI_PLACE_CPU_ONLY;
     options.precision = VKI_PRECISION_FP32;
