@@ -64,11 +64,6 @@ typedef struct cpu_features {
 const cpu_features *cpu_features_get(void);        /* thread safe; immutable */
 void cpu_features_text(char *buffer, size_t size); /* "avx2 fma f16c" */
 
-/* ---- epilogue.c ---- */
-float cpu_act(float x, gr_act act, float alpha, float beta); /* the specification of gr_act */
-/* y[i] = epilogue(y[i]) in place over n elements; residual NULL if the epilogue has none. Any n. */
-void cpu_epilogue(float *y, const float *residual, int64_t n, const gr_epilogue *e);
-
 /* ---- evaluate.c ---- */
 /* Runs one node through its reference; in/out as in cpu_call. For constant folding and for the reference
  * session. VKI_E_UNSUPPORTED with the reason. */

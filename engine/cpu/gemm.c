@@ -229,15 +229,6 @@ void cpu_pack_a_panel(float *dst, const float *src, int64_t row, int64_t col, in
         for (int i = 0; i < rows; i++) *dst++ = src[i * row + j * col];
 }
 
-void cpu_pack_a(float *dst, const float *src, int64_t row, int64_t col, int64_t m, int64_t k)
-{
-    for (int64_t i = 0; i < cpu_panels(m); i++) {
-        int64_t first = cpu_panel_row(m, i);
-        cpu_pack_a_panel(dst + first * k, src + first * row, row, col, k,
-                         (int)(cpu_panel_row(m, i + 1) - first));
-    }
-}
-
 void cpu_pack_b_panel(float *dst, const float *src, int64_t row, int64_t col, int64_t k, int cols, int width,
                       float scale)
 {

@@ -79,7 +79,6 @@ static inline uint64_t cpu_packed_b_floats(int64_t n, int64_t k)
 }
 
 /* Packs a strided matrix: element (i, j) at src[i * row + j * col], times `scale`. */
-void cpu_pack_a(float *dst, const float *src, int64_t row, int64_t col, int64_t m, int64_t k);
 void cpu_pack_b(float *dst, const float *src, int64_t row, int64_t col, int64_t k, int64_t n, float scale);
 void cpu_pack_b_panel(float *dst, const float *src, int64_t row, int64_t col, int64_t k, int cols, int width,
                       float scale);

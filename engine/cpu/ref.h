@@ -113,7 +113,7 @@ static inline void cpu_store(void *p, vki_dtype dtype, int64_t i, double v)
     } while (0)
 
 /* ---- epilogue.c ---- */
-double cpu_act_f64(double x, gr_act act, double alpha, double beta); /* what cpu_act approximates */
+double cpu_act_f64(double x, gr_act act, double alpha, double beta); /* the specification of gr_act */
 
 /* Where a reference puts output 0: through the node's epilogue. */
 typedef struct cpu_sink {

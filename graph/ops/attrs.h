@@ -114,8 +114,6 @@ typedef enum op_resize_nearest {
     OP_NEAREST_FLOOR,
     OP_NEAREST_CEIL
 } op_resize_nearest;
-/* Scale of each dimension as ONNX defines it (from scales, or sizes / in). false if not constant. */
-bool op_resize_scales(const gr_graph *g, const gr_node *n, double scale[GR_MAX_RANK]);
 
 typedef struct op_pad_attrs { /* X, pads, value?, axes? */
     int64_t mode;             /* op_pad_mode */

@@ -132,14 +132,6 @@ const char *op_resize_axes_of(const gr_graph *g, const gr_node *n, op_resize_axi
     return NULL;
 }
 
-bool op_resize_scales(const gr_graph *g, const gr_node *n, double scale[GR_MAX_RANK])
-{
-    op_resize_axis axes[GR_MAX_RANK];
-    if (op_resize_axes_of(g, n, axes)) return false;
-    for (int d = 0; d < g->tensors[n->in[IN_X]].rank; d++) scale[d] = axes[d].step_den / axes[d].step_num;
-    return true;
-}
-
 /* Where output element x lies in the input, in elements. */
 static double source_position(const op_resize_attrs *a, const op_resize_axis *s, int64_t x)
 {
