@@ -49,6 +49,7 @@ static const struct {
     {"Min", 7, 21, lift_variadic},
     {"Sum", 7, 21, lift_variadic},
     {"Mean", 7, 21, lift_variadic},
+    {"Einsum", 12, 21, lift_einsum},
     {"LRN", 7, 21, lift_lrn},
     {"LpNormalization", 7, 21, lift_lp_normalization},
     {"GlobalLpPool", 7, 21, lift_global_lp_pool},
