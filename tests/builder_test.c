@@ -391,6 +391,41 @@ static void test_out_of_memory(void **state)
     assert_true(at > 4); /* maps, buffers, dispatches */
 }
 
+/* An LSTM over X [steps, 1, 4]; how many dispatches it takes. activations: of six, or none. */
+static int recurrent_dispatches(int64_t steps, int64_t hidden, const op_ints *activations)
+{
+    fixture f;
+    const char *why = "";
+    open_graph(&f);
+    const int64_t w_dims[] = {2, 4 * hidden, 4}, r_dims[] = {2, 4 * hidden, hidden};
+    gr_id x = tensor(&f, DIMS(steps, 1, 4)), y = tensor(&f, DIMS(steps, 2, 1, hidden));
+    void *zeros = gr_const_alloc(&f.g, (uint64_t)(2 * 4 * hidden * (hidden + 4)) * sizeof(float));
+    gr_id w = gr_add_const(&f.g, "w", VKI_F32, 3, w_dims, zeros, false);
+    gr_id r = gr_add_const(&f.g, "r", VKI_F32, 3, r_dims, zeros, false);
+    gr_node *n = gr_add_node(&f.g, OP_LSTM, "layer", 3, (gr_id[]){x, w, r}, 1, &y);
+    op_recurrent_attrs *a = n->attrs;
+    a->direction = 2;
+    if (activations) a->activations = *activations;
+    open_builder(&f, false);
+    const gpu_kernel *kernel = gpu_choose(&f.b, n, &why);
+    if (!kernel) fail_msg("%s", why);
+    assert_int_equal(gpu_emit(&f.b, 0, kernel), VKI_OK);
+    int count = f.p.n_dispatches;
+    close_fixture(&f);
+    return count;
+}
+
+static void test_recurrent_dispatches(void **state)
+{
+    (void)state;
+    const op_ints differ = {
+        6, {OP_RNN_SIGMOID, OP_RNN_TANH, OP_RNN_TANH, OP_RNN_SIGMOID, OP_RNN_TANH, OP_RNN_RELU}};
+    assert_int_equal(recurrent_dispatches(200, 128, NULL), 2); /* even within the guaranteed limits */
+    assert_int_equal(recurrent_dispatches(20, 16, NULL), 2);
+    assert_int_equal(recurrent_dispatches(20, 16, &differ), 3);
+    assert_true(recurrent_dispatches(20000, 16, NULL) > 2); /* in parts */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,7 +433,7 @@ int main(void)
         cmocka_unit_test(test_views),           cmocka_unit_test(test_order),
         cmocka_unit_test(test_weights),         cmocka_unit_test(test_other_types),
         cmocka_unit_test(test_bad_kernels),     cmocka_unit_test(test_choose),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_out_of_memory),   cmocka_unit_test(test_recurrent_dispatches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,52 @@ static void structure(void **state)
     ob_end(&b);
 }
 
+/* Lists of texts and of floats; an output that is absent before one that is there. */
+static void recurrent_attributes(void **state)
+{
+    (void)state;
+    static const float zeros[64] = {0}, alpha = 0.3f;
+    static const char *const names[] = {"HardSigmoid", "Tanh", "Relu"};
+    for (int wrong = 0; wrong < 2; wrong++) {
+        ob b;
+        gr_graph g;
+        vki_error err;
+        ob_start(&b, 7);
+        ob_input(&b, "x", VKI_F32, "5,1,3");
+        ob_initializer(&b, "w", VKI_F32, "1,8,3", zeros);
+        ob_initializer(&b, "r", VKI_F32, "1,8,2", zeros);
+        ob_node_t *n = ob_node(&b, "LSTM", "x,w,r", ",,c");
+        Onnx__AttributeProto *a =
+            ob_attr(&b, n, "activations", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+        ProtobufCBinaryData texts[3];
+        for (int i = 0; i < 3; i++) {
+            const char *text = wrong && i == 2 ? "relu" : names[i];
+            texts[i] = (ProtobufCBinaryData){strlen(text), (uint8_t *)(uintptr_t)text};
+        }
+        a->n_strings = 3;
+        a->strings = texts;
+        ob_floats(&b, n, "activation_alpha", 1, &alpha);
+        ob_int(&b, n, "hidden_size", 2);
+        ob_output(&b, "c", VKI_F32, "1,1,2");
+        vki_status status = ob_import(&b, &g, NULL, &err);
+        if (wrong) {
+            assert_int_equal(status, VKI_E_UNSUPPORTED);
+            assert_non_null(strstr(err.text, "activations = 'relu'"));
+        } else {
+            if (status != VKI_OK) fail_msg("%s", err.text);
+            const op_recurrent_attrs *attrs = g.nodes[0].attrs;
+            assert_int_equal(attrs->activations.count, 3);
+            assert_int_equal(attrs->activations.v[0], OP_RNN_HARD_SIGMOID);
+            assert_int_equal(attrs->activations.v[2], OP_RNN_RELU);
+            assert_int_equal(attrs->activation_alpha.count, 1);
+            assert_true(attrs->activation_alpha.v[0] == alpha);
+            assert_int_equal(g.nodes[0].out[0], GR_NONE);
+            gr_free(&g);
+        }
+        ob_end(&b);
+    }
+}
+
 static void every_type(void **state)
 {
     (void)state;
@@ -469,12 +515,19 @@ static void shared_models(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(structure),           cmocka_unit_test(every_type),
-        cmocka_unit_test(constants),           cmocka_unit_test(wrong_names),
-        cmocka_unit_test(any_order),           cmocka_unit_test(wrong_nodes),
-        cmocka_unit_test(wrong_models),        cmocka_unit_test(unsupported),
-        cmocka_unit_test(unsupported_details), cmocka_unit_test(external_data),
-        cmocka_unit_test(tensor_files),        cmocka_unit_test(shared_models),
+        cmocka_unit_test(structure),
+        cmocka_unit_test(every_type),
+        cmocka_unit_test(constants),
+        cmocka_unit_test(wrong_names),
+        cmocka_unit_test(any_order),
+        cmocka_unit_test(wrong_nodes),
+        cmocka_unit_test(wrong_models),
+        cmocka_unit_test(unsupported),
+        cmocka_unit_test(unsupported_details),
+        cmocka_unit_test(external_data),
+        cmocka_unit_test(tensor_files),
+        cmocka_unit_test(shared_models),
+        cmocka_unit_test(recurrent_attributes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

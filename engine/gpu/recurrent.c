@@ -35,8 +35,9 @@ static bool layer_of(const gpu_builder *b, const gr_node *n, layer *l)
     l->h4 = vkb_ceil_div(r->hidden, 4);
     l->lanes = vkb_min(vkb_ceil_div(l->rows, 32) * 32, MOST_LANES);
     l->lanes = vkb_min(l->lanes, (int64_t)vkb_min(b->limits->max_invocations, b->limits->max_group_size[0]));
-    l->step_rounds =
-        (vkb_ceil_div(l->rows, l->lanes) + 1) * (l->h4 + 1) + 2 * vkb_ceil_div(r->hidden, l->lanes) + 1;
+    const int64_t sums =
+        vkb_ceil_div(l->rows, l->lanes) + (l->cell == GRU); /* of an invocation; in two loops */
+    l->step_rounds = sums * (l->h4 + 1) + 2 * vkb_ceil_div(r->hidden, l->lanes) + 1;
     l->r_bytes = r->directions * l->h4 * l->rows * 4 * element;
     l->x_bytes = vkb_ceil_div(r->steps * r->batch * r->directions * l->rows * element, 16) * 16;
     l->state_bytes = vkb_ceil_div(r->batch * r->directions * r->hidden * element, 16) * 16;
