@@ -109,8 +109,8 @@ static vki_status declare_outputs(onnx_ctx *c, const Onnx__GraphProto *graph)
         onnx_value *v = onnx_value_of(c, name, true);
         if (!v) return onnx_nomem(c);
         if (!name[0] || v->read)
-            return vkb_fail(c->err, VKI_E_FORMAT, "output %zu %s", i,
-                            name[0] ? "is listed twice" : "has no name");
+            return vkb_fail(c->err, VKI_E_FORMAT, "output %zu %s%s%s", i, name[0] ? "(" : "", name,
+                            name[0] ? ") is listed twice" : "has no name");
         v->read = true;
         const Onnx__TypeProto__Tensor *type = tensor_type(info);
         vki_dtype dtype;
