@@ -456,6 +456,21 @@ static void top_k(void **state)
     }
 }
 
+static void hardmax(void **state)
+{
+    (void)state;
+    static const float last[] = {0, 1, 0, 1, 0, 0}, first[] = {1, 1, 0, 0, 0, 1};
+    for (int opset = 12; opset <= 13; opset++) {
+        ob b;
+        start(&b, opset, "Hardmax", "2,3");
+        expect_values(&b, X32(4, 9, 1, 3, 2, 3), "2,3", last, 6);
+    }
+    ob b;
+    ob_node_t *n = start(&b, 13, "Hardmax", "2,3");
+    ob_int(&b, n, "axis", 0);
+    expect_values(&b, X32(4, 9, 1, 3, 2, 3), "2,3", first, 6);
+}
+
 static void types_of_others(void **state)
 {
     (void)state;
@@ -552,6 +567,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slice),
         cmocka_unit_test(einsum),
+        cmocka_unit_test(hardmax),
         cmocka_unit_test(local_response),
         cmocka_unit_test(norms),
         cmocka_unit_test(group_norm),

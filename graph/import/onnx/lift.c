@@ -50,6 +50,7 @@ static const struct {
     {"Sum", 7, 21, lift_variadic},
     {"Mean", 7, 21, lift_variadic},
     {"Einsum", 12, 21, lift_einsum},
+    {"Hardmax", 7, 21, lift_hardmax},
     {"LRN", 7, 21, lift_lrn},
     {"LpNormalization", 7, 21, lift_lp_normalization},
     {"GlobalLpPool", 7, 21, lift_global_lp_pool},

@@ -111,6 +111,24 @@ vki_status lift_softmax(onnx_node *n)
     return onnx_finish(n, OP_Reshape, 2, (gr_id[]){y, shape});
 }
 
+/* 1 at the largest value along an axis, else 0. Before opset 13 as lift_softmax. */
+vki_status lift_hardmax(onnx_node *n)
+{
+    int64_t axis = n->c->opset < 13 ? 1 : -1;
+    VKB_TRY(onnx_attr_int(n, "axis", &axis));
+    VKB_TRY(onnx_require_inputs(n, 1));
+    const gr_tensor *t = &n->c->g->tensors[n->in[0]];
+    if (t->dtype != VKI_F32) return onnx_refuse(n, "of a type other than float32");
+    if (n->c->opset < 13 && !is_one_axis(t, axis)) return onnx_refuse(n, "over several dimensions");
+    gr_id x = n->in[0], shape = onnx_unary(n, OP_Shape, "shape", x);
+    gr_id size = onnx_binary(n, OP_Gather, "size", shape, onnx_const_ints(n, "axis", &axis, 1));
+    onnx_set set[] = {{"axis", (double)axis}, {"keepdims", 0}, {NULL, 0}};
+    gr_id largest = onnx_helper(n, OP_ArgMax, "largest", 1, &x, set);
+    gr_id values = onnx_const_floats(n, "values", 1, (float[]){0, 1}, 2);
+    onnx_set_attr(n, "axis", (double)axis);
+    return onnx_finish(n, OP_OneHot, 3, (gr_id[]){largest, size, values});
+}
+
 /* ---- compositions ---- */
 
 /* Max, Min, Sum and Mean of any number of inputs, as a chain of two at a time. */
