@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -67,9 +69,10 @@ static int create_beside(const char *path, char *name, size_t size)
 
 vki_status vkb_file_write(const char *path, const vkb_span *parts, int count, vki_error *err)
 {
-    char temporary[4096];
+    char temporary[PATH_MAX + 32], target[PATH_MAX];
     struct stat st;
-    /* a device, a pipe or a link such as /dev/stdout must stay what it is */
+    if (realpath(path, target)) path = target; /* through a link, its target is replaced: it may be mapped */
+    /* a device or a pipe must stay what it is */
     bool in_place = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
     int fd = in_place ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)
                       : create_beside(path, temporary, sizeof temporary);
