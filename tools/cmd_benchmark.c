@@ -255,7 +255,10 @@ static vki_status bench_model(bench_job *job, bench_result *result, vki_error *e
 static vki_status bench(bench_job *job, vki_error *err)
 {
     bench_result result = {.model = job->model,
-                           .precision = opt_precision_name(job->engine.session.precision),
+                           .precision =
+                               opt_precision_name(job->engine.session.precision
+                                                      ? job->engine.session.precision
+                                                      : VKI_PRECISION_FP32), /* what AUTO means today */
                            .warmup = job->warmup,
                            .iterations = job->iterations,
                            .profiled = job->profile};
