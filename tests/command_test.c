@@ -190,7 +190,7 @@ static void benchmark_json(void **state)
     cJSON *root = cJSON_Parse(c.out);
     assert_non_null(root);
     assert_string_equal(cJSON_GetObjectItem(root, "model")->valuestring, free_model);
-    assert_string_equal(cJSON_GetObjectItem(root, "precision")->valuestring, "auto");
+    assert_string_equal(cJSON_GetObjectItem(root, "precision")->valuestring, "fp32");
     assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(root, "device"), "type")->valuestring, "cpu");
     assert_true(number(root, NULL, "threads") == 1);
     double low = number(root, "latency_ms", "min"), median = number(root, "latency_ms", "median");

@@ -44,10 +44,18 @@ static void put_attributes(text *t, const op_info *info)
     }
 }
 
+/* A bar would end the cell. */
+static void put_cell(text *t, const char *s)
+{
+    for (; *s; s++) put(t, *s == '|' ? "\\%c" : "%c", *s);
+}
+
 static void put_row(text *t, op_kind op)
 {
     const op_info *info = op_get(op);
-    put(t, "| %s | %s | ", info->name, info->doc);
+    put(t, "| %s | ", info->name);
+    put_cell(t, info->doc);
+    put(t, " | ");
     put_attributes(t, info);
     put(t, " | ");
     for (const cpu_kernel *k = cpu_op_of(op)->kernels; k && k->name; k++) put(t, "%s, ", k->name);
@@ -60,12 +68,14 @@ static void put_row(text *t, op_kind op)
 
 static void generate(text *t)
 {
-    put(t,
+    put(t, "%s",
         "# Operators\n\nGenerated from graph/ops/ops.def by `tools/dev docs`; do not edit. Semantics are "
         "those of ONNX's\n"
-        "newest opset; the importer lifts older forms. A node that has no GPU kernel for its types or form "
-        "runs on the\n"
-        "CPU, and the report says why; with GPU_ONLY it is an error.\n\n"
+        "newest opset; the importer lifts older forms, and writes rarer operators as several of these. "
+        "Kernels are listed by\n"
+        "family: a kernel may refuse a node's types or form (logic and integers run on the CPU, for "
+        "example). Such a node runs\n"
+        "on the CPU and the report says why; with GPU_ONLY it is an error.\n\n"
         "| operator | meaning | attributes | CPU kernels, best first | GPU kernels, best first | epilogue |\n"
         "|---|---|---|---|---|---|\n");
     for (int op = OP_NONE + 1; op < OP_COUNT; op++) put_row(t, (op_kind)op);
