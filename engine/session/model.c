@@ -121,7 +121,7 @@ void vki_model_destroy(vki_model **model)
     *model = NULL;
 }
 
-static void describe(const gr_graph *g, gr_id id, vki_tensor_info *out)
+void ses_describe(const gr_graph *g, gr_id id, vki_tensor_info *out)
 {
     const gr_tensor *t = &g->tensors[id];
     *out = (vki_tensor_info){.name = t->name, .dtype = t->dtype, .rank = t->rank};
@@ -143,14 +143,14 @@ int vki_model_output_count(const vki_model *m)
 vki_status vki_model_input(const vki_model *m, int index, vki_tensor_info *out)
 {
     if (!m || !out || index < 0 || index >= m->source.n_inputs) return VKI_E_ARG;
-    describe(&m->source, m->source.inputs[index], out);
+    ses_describe(&m->source, m->source.inputs[index], out);
     return VKI_OK;
 }
 
 vki_status vki_model_output(const vki_model *m, int index, vki_tensor_info *out)
 {
     if (!m || !out || index < 0 || index >= m->source.n_outputs) return VKI_E_ARG;
-    describe(&m->source, m->source.outputs[index], out);
+    ses_describe(&m->source, m->source.outputs[index], out);
     return VKI_OK;
 }
 

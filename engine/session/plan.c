@@ -49,10 +49,15 @@ static vki_status build(ses_plan *p, const vki_shape *shapes, int count, vki_err
     return ses_host_plan(p, err);
 }
 
+uint64_t ses_plan_weight_bytes(const ses_plan *p)
+{
+    uint64_t bytes = p->cpu_constant_bytes + ses_cpu_weights_bytes(p->model->cpu_weights);
+    return bytes + (p->model->device_weights ? vkr_weights_bytes(p->model->device_weights) : 0);
+}
+
 static vki_status check_limit(const ses_plan *p, vki_error *err)
 {
-    uint64_t weights = p->cpu_constant_bytes + ses_cpu_weights_bytes(p->model->cpu_weights);
-    if (p->model->device_weights) weights += vkr_weights_bytes(p->model->device_weights);
+    uint64_t weights = ses_plan_weight_bytes(p);
     uint64_t total = weights + p->host_bytes + p->scratch_bytes + p->arena_bytes + p->staging_bytes;
     if (!p->options->memory_limit || total <= p->options->memory_limit) return VKI_OK;
     return vkb_fail(err, VKI_E_NOMEM,

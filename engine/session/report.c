@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static double node_us(const ses_plan *p, gr_id node, bool timed)
+/* step: the node's, NULL on the device */
+static double node_us(const ses_plan *p, gr_id node, const ses_step *step, bool timed)
 {
     const ses_place *place = &p->places[node];
     if (!p->options->profile) return -1;
@@ -15,9 +16,7 @@ static double node_us(const ses_plan *p, gr_id node, bool timed)
         return us;
     }
     if (place->view) return 0;
-    for (int i = 0; i < p->n_steps; i++)
-        if (p->steps[i].node == node) return p->steps[i].us;
-    return -1;
+    return step ? step->us : -1;
 }
 
 static const ses_step *step_of(const ses_plan *p, gr_id node)
@@ -50,7 +49,7 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, vki_report_fn fn
                                              : "reference",
         .reason = reason,
         .output = n->n_out && n->out[0] != GR_NONE ? g->tensors[n->out[0]].name : "",
-        .us = node_us(p, i, timed),
+        .us = node_us(p, i, step, timed),
         .macs = cost.macs,
         .bytes = free_of_cost ? 0 : cost.bytes,
         .dispatches = place->n_dispatches,
@@ -77,8 +76,7 @@ vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)
     if (p->device) vkr_plan_info_get(p->device, &info);
     *out = (vki_session_stats){
         .size = sizeof *out,
-        .weight_bytes = p->cpu_constant_bytes + ses_cpu_weights_bytes(s->model->cpu_weights) +
-                        (s->model->device_weights ? vkr_weights_bytes(s->model->device_weights) : 0),
+        .weight_bytes = ses_plan_weight_bytes(p),
         .activation_bytes = p->host_bytes + p->scratch_bytes + p->arena_bytes,
         .staging_bytes = p->staging_bytes,
         .activation_lower_bound = p->host_lower_bound + p->scratch_bytes + p->arena_lower_bound,

@@ -226,9 +226,7 @@ static vki_status describe(const vki_session *s, bool input, int index, vki_tens
     if (!s->plan) return VKI_E_STATE;
     const gr_graph *g = &s->plan->graph;
     if (index < 0 || index >= (input ? g->n_inputs : g->n_outputs)) return VKI_E_ARG;
-    const gr_tensor *t = &g->tensors[input ? g->inputs[index] : g->outputs[index]];
-    *out = (vki_tensor_info){.name = t->name, .dtype = t->dtype, .rank = t->rank};
-    memcpy(out->dims, t->dims, sizeof t->dims);
+    ses_describe(g, input ? g->inputs[index] : g->outputs[index], out);
     return VKI_OK;
 }
 
@@ -305,14 +303,10 @@ vki_status vki_session_read_tensor(vki_session *s, const char *name, vki_tensor_
                         "the plan has no readable tensor named \"%s\" (fused away, or keep_intermediates "
                         "was not set)",
                         name);
-    const gr_tensor *t = &g->tensors[id];
-    if (info) {
-        *info = (vki_tensor_info){.name = t->name, .dtype = t->dtype, .rank = t->rank};
-        memcpy(info->dims, t->dims, sizeof t->dims);
-    }
+    if (info) ses_describe(g, id, info);
     if (!data) return VKI_OK;
     if (!s->ran) return not_run(err);
-    VKB_TRY(check_bytes(t, bytes, data, err));
+    VKB_TRY(check_bytes(&g->tensors[id], bytes, data, err));
     ses_read(s->plan, id, data);
     return VKI_OK;
 }

@@ -107,6 +107,8 @@ typedef struct ses_plan {
 vki_status ses_plan_create(vki_model *model, const ses_options *options, const vki_shape *shapes, int count,
                            ses_plan **out, vki_error *err);
 void ses_plan_destroy(ses_plan **plan);
+uint64_t
+ses_plan_weight_bytes(const ses_plan *p); /* the model's packed weights, and constants used as they are */
 bool ses_plan_is_view(const ses_plan *p, gr_id node); /* costs nothing on the CPU */
 
 /* ---- place.c: where each node runs, and the segments that makes ---- */
@@ -140,6 +142,7 @@ struct vki_session {
 /* ---- context.c, model.c: reference counts ---- */
 void ses_context_release(vki_context *context);
 void ses_model_release(vki_model *model);
+void ses_describe(const gr_graph *g, gr_id tensor, vki_tensor_info *out);
 extern const gr_evaluator ses_evaluator; /* the CPU reference */
 
 #endif

@@ -61,6 +61,7 @@ static bool pad_pool(op_pool_attrs *a, const padding *p)
 
 static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
 {
+    if (n->op != OP_Conv && n->op != OP_AveragePool) return VKI_OK;
     gr_node *pad = rw_maker(rw, n->in[0], OP_Pad);
     padding p;
     if (!pad || !zero_padding(rw->g, pad, &p)) return VKI_OK;
@@ -80,15 +81,7 @@ static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
 {
     (void)ev;
-    rewrite rw;
-    VKB_TRY(rw_begin(&rw, g, changed, err));
-    vki_status status = VKI_OK;
-    for (int i = 0; i < g->n_nodes && status == VKI_OK; i++) {
-        gr_node *n = &g->nodes[i];
-        if (!n->dead && (n->op == OP_Conv || n->op == OP_AveragePool)) status = visit(&rw, n, err);
-    }
-    rw_end(&rw);
-    return status;
+    return rw_each_node(g, visit, changed, err);
 }
 
 const gr_pass pass_fold_pad = {"fold_pad", "zero padding becomes that of the convolution or average after it",

@@ -63,13 +63,7 @@ static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
 {
     (void)ev;
-    rewrite rw;
-    VKB_TRY(rw_begin(&rw, g, changed, err));
-    vki_status status = VKI_OK;
-    for (int i = 0; i < g->n_nodes && status == VKI_OK; i++)
-        if (!g->nodes[i].dead) status = visit(&rw, &g->nodes[i], err);
-    rw_end(&rw);
-    return status;
+    return rw_each_node(g, visit, changed, err);
 }
 
 const gr_pass pass_fuse_activation = {"fuse_activation", "activations become part of the node before them",

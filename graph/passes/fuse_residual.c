@@ -52,7 +52,7 @@ static vki_status fuse(rewrite *rw, gr_node *add, gr_node *n, gr_id residual, vk
 
 static vki_status visit(rewrite *rw, gr_node *add, vki_error *err)
 {
-    if (add->dead || add->op != OP_Add || add->in[0] == add->in[1] || !fits(rw->g, add)) return VKI_OK;
+    if (add->op != OP_Add || add->in[0] == add->in[1] || !fits(rw->g, add)) return VKI_OK;
     gr_node *a = candidate(rw, add, 0), *b = candidate(rw, add, 1);
     if (!a && !b) return VKI_OK;
     int side = a && (!b || a > b) ? 0 : 1; /* rather the later one: then nothing has to wait */
@@ -62,12 +62,7 @@ static vki_status visit(rewrite *rw, gr_node *add, vki_error *err)
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
 {
     (void)ev;
-    rewrite rw;
-    VKB_TRY(rw_begin(&rw, g, changed, err));
-    vki_status status = VKI_OK;
-    for (int i = 0; i < g->n_nodes && status == VKI_OK; i++) status = visit(&rw, &g->nodes[i], err);
-    rw_end(&rw);
-    return status;
+    return rw_each_node(g, visit, changed, err);
 }
 
 const gr_pass pass_fuse_residual = {"fuse_residual", "an addition becomes the residual of the node before it",

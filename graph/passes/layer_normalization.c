@@ -102,20 +102,17 @@ static vki_status rewrite_match(rewrite *rw, gr_node *div, const match *m, vki_e
     return VKI_OK;
 }
 
+static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
+{
+    match m;
+    bool found = n->op == OP_Div && rw_plain(n) && find(rw, n, &m);
+    return found ? rewrite_match(rw, n, &m, err) : VKI_OK;
+}
+
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
 {
     (void)ev;
-    rewrite rw;
-    VKB_TRY(rw_begin(&rw, g, changed, err));
-    vki_status status = VKI_OK;
-    for (int i = 0; i < g->n_nodes && status == VKI_OK; i++) {
-        match m;
-        gr_node *n = &g->nodes[i];
-        if (!n->dead && n->op == OP_Div && rw_plain(n) && find(&rw, n, &m))
-            status = rewrite_match(&rw, n, &m, err);
-    }
-    rw_end(&rw);
-    return status;
+    return rw_each_node(g, visit, changed, err);
 }
 
 const gr_pass pass_layer_normalization = {

@@ -16,6 +16,18 @@ void rw_end(rewrite *rw)
     gr_uses_free(&rw->uses, rw->g);
 }
 
+vki_status rw_each_node(gr_graph *g, vki_status (*visit)(rewrite *rw, gr_node *n, vki_error *err),
+                        bool *changed, vki_error *err)
+{
+    rewrite rw;
+    VKB_TRY(rw_begin(&rw, g, changed, err));
+    vki_status status = VKI_OK;
+    for (int i = 0; i < g->n_nodes && status == VKI_OK; i++)
+        if (!g->nodes[i].dead) status = visit(&rw, &g->nodes[i], err);
+    rw_end(&rw);
+    return status;
+}
+
 /* ---- matching ---- */
 
 bool rw_plain(const gr_node *n)

@@ -19,6 +19,10 @@ extern const gr_pass pass_fold_constants, pass_identities, pass_common_subexpres
 
 vki_status rw_begin(rewrite *rw, gr_graph *g, bool *changed, vki_error *err);
 void rw_end(rewrite *rw);
+/* Begins, calls visit for each node that is alive when its turn comes, and ends. The first failure stops it.
+ */
+vki_status rw_each_node(gr_graph *g, vki_status (*visit)(rewrite *rw, gr_node *n, vki_error *err),
+                        bool *changed, vki_error *err);
 
 /* ---- matching ---- */
 /* The node that makes tensor t as its first output, if it is of the kind and has no epilogue; else NULL.
