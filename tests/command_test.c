@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The commands run, benchmark, devices and ocr from their command lines to their files, on a small network.
+ * The commands run, benchmark, info, devices and ocr from their command lines to their files, on a small
+ * network.
  */
 #include "tools/npy.h"
 #include "tools/picture.h"
@@ -258,6 +259,42 @@ static void benchmark_table_and_errors(void **state)
     assert_int_equal(c.code, TOOL_USAGE);
 }
 
+/* Every node of the plan, with the tensors that tie it to the others, in all three forms. */
+static void info_reports_the_plan(void **state)
+{
+    (void)state;
+    go(cmd_info, "info %s --plan", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "lower bound"));
+    go(cmd_info, "info %s --plan --dot", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_int_equal(strncmp(c.out, "digraph plan {", 14), 0);
+    assert_non_null(strstr(c.out, " -> "));
+    go(cmd_info, "info %s --plan --json", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    cJSON *root = cJSON_Parse(c.out), *node = NULL, *before = NULL;
+    int tied = 0, nodes = 0;
+    cJSON_ArrayForEach(node, cJSON_GetObjectItem(root, "nodes"))
+    {
+        const char *in = cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItem(node, "inputs"), 0));
+        const char *out = cJSON_GetStringValue(cJSON_GetObjectItem(before, "output"));
+        tied += in && out && !strcmp(in, out);
+        nodes++;
+        before = node;
+    }
+    assert_in_range(nodes, 5, 10);
+    assert_int_equal(tied, nodes - 1); /* a chain once the residual is fused */
+    cJSON_Delete(root);
+
+    go(cmd_info, "info %s --plan", free_model);
+    assert_int_equal(c.code, TOOL_FAILED);
+    assert_non_null(strstr(c.err, "--shape"));
+    go(cmd_info, "info %s --dot", fixed_model);
+    assert_int_equal(c.code, TOOL_USAGE);
+    go(cmd_info, "info %s --plan --dot --json", fixed_model);
+    assert_int_equal(c.code, TOOL_USAGE);
+}
+
 static void devices_end_with_the_cpu(void **state)
 {
     (void)state;
@@ -290,13 +327,10 @@ int main(void)
 {
     gpu_run_device(); /* stays open: LSan counts an unloaded driver's own data as leaked */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_picture_and_array),
-        cmocka_unit_test(run_resizes_to_a_fixed_input),
-        cmocka_unit_test(run_says_what_is_wrong),
-        cmocka_unit_test(benchmark_json),
-        cmocka_unit_test(json_is_utf8),
-        cmocka_unit_test(benchmark_table_and_errors),
-        cmocka_unit_test(devices_end_with_the_cpu),
+        cmocka_unit_test(run_picture_and_array),  cmocka_unit_test(run_resizes_to_a_fixed_input),
+        cmocka_unit_test(run_says_what_is_wrong), cmocka_unit_test(benchmark_json),
+        cmocka_unit_test(json_is_utf8),           cmocka_unit_test(benchmark_table_and_errors),
+        cmocka_unit_test(info_reports_the_plan),  cmocka_unit_test(devices_end_with_the_cpu),
         cmocka_unit_test(ocr_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

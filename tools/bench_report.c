@@ -69,25 +69,6 @@ static cJSON *times_json(const bench_times *t)
     return o;
 }
 
-static cJSON *node_json(const vki_node_report *n)
-{
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "name", n->name);
-    cJSON_AddStringToObject(o, "op", n->op);
-    cJSON_AddStringToObject(o, "place", n->place);
-    cJSON_AddStringToObject(o, "kernel", n->kernel);
-    cJSON_AddStringToObject(o, "reason", n->reason);
-    cJSON_AddStringToObject(o, "output", n->output);
-    if (n->us >= 0)
-        cJSON_AddNumberToObject(o, "us", n->us);
-    else
-        cJSON_AddNullToObject(o, "us"); /* not measured */
-    cJSON_AddNumberToObject(o, "macs", (double)n->macs);
-    cJSON_AddNumberToObject(o, "bytes", (double)n->bytes);
-    cJSON_AddNumberToObject(o, "dispatches", n->dispatches);
-    return o;
-}
-
 static cJSON *cold_json(const bench_result *r)
 {
     cJSON *o = cJSON_CreateObject();
@@ -96,17 +77,6 @@ static cJSON *cold_json(const bench_result *r)
     cJSON_AddNumberToObject(o, "plan", r->stats.plan_ms);
     cJSON_AddNumberToObject(o, "pipelines", r->stats.pipelines_ms);
     cJSON_AddNumberToObject(o, "first_run", r->stats.first_run_ms);
-    return o;
-}
-
-static cJSON *memory_json(const bench_result *r)
-{
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "weights", (double)r->stats.weight_bytes);
-    cJSON_AddNumberToObject(o, "activations", (double)r->stats.activation_bytes);
-    cJSON_AddNumberToObject(o, "activations_lower_bound", (double)r->stats.activation_lower_bound);
-    cJSON_AddNumberToObject(o, "staging", (double)r->stats.staging_bytes);
-    cJSON_AddNumberToObject(o, "peak_rss", (double)r->peak_rss);
     return o;
 }
 
@@ -124,12 +94,13 @@ vki_status bench_write_json(const bench_result *r, const char *path, vki_error *
     cJSON_AddNumberToObject(copy, "read", r->read_ms);
     cJSON_AddItemToObject(root, "copy_ms", copy);
     cJSON_AddItemToObject(root, "cold_ms", cold_json(r));
-    cJSON_AddItemToObject(root, "memory_bytes", memory_json(r));
+    cJSON *memory = memory_json(&r->stats);
+    cJSON_AddNumberToObject(memory, "peak_rss", (double)r->peak_rss);
+    cJSON_AddItemToObject(root, "memory_bytes", memory);
     cJSON_AddNumberToObject(root, "pipelines", r->stats.pipelines);
     cJSON_AddNumberToObject(root, "dispatches", r->stats.dispatches);
     cJSON_AddNumberToObject(root, "barriers", r->stats.barriers);
     cJSON_AddNumberToObject(root, "segments", r->stats.segments);
-    cJSON *nodes = cJSON_AddArrayToObject(root, "nodes");
-    for (int i = 0; i < r->nodes.count; i++) cJSON_AddItemToArray(nodes, node_json(&r->nodes.items[i]));
+    cJSON_AddItemToObject(root, "nodes", nodes_json(&r->nodes));
     return json_write(root, path, err);
 }

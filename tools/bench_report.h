@@ -3,17 +3,11 @@
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
 
-#include "tool.h"
+#include "node_list.h"
 
 typedef struct bench_times {
     double min, median, mean, p90, p99; /* ms */
 } bench_times;
-
-typedef struct bench_nodes {
-    vki_node_report *items; /* with copies of their texts */
-    int count, capacity, at;
-    bool failed; /* memory ran out */
-} bench_nodes;
 
 typedef struct bench_result {
     const char *model, *precision;
@@ -25,7 +19,7 @@ typedef struct bench_result {
     vki_session_stats stats;
     uint64_t peak_rss; /* bytes, of the process */
     bool profiled;
-    bench_nodes nodes;
+    node_list nodes;
 } bench_result;
 
 void bench_print(const bench_result *result);

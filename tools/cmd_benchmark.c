@@ -119,64 +119,8 @@ static vki_status measure(const bench_job *job, vki_session *session, const buff
     return VKI_OK;
 }
 
-/* ---- nodes ---- */
-
-static char *copy_text(const char *text)
-{
-    size_t n = strlen(text) + 1;
-    char *copy = malloc(n);
-    if (copy) memcpy(copy, text, n);
-    return copy;
-}
-
-/* Adds a node, or the time of one more profiled run to the node that is there (the least is kept: what
- * disturbs a measurement only adds to it). */
-static void add_node(void *user, const vki_node_report *r)
-{
-    bench_nodes *nodes = user;
-    if (nodes->failed) return;
-    if (nodes->at < nodes->count) {
-        vki_node_report *have = &nodes->items[nodes->at++];
-        if (r->us >= 0 && (have->us < 0 || r->us < have->us)) have->us = r->us;
-        return;
-    }
-    if (!VKB_GROW(&vkb_libc_allocator, nodes->items, nodes->capacity, nodes->count + 1)) {
-        nodes->failed = true;
-        return;
-    }
-    vki_node_report *n = &nodes->items[nodes->count++];
-    *n = *r;
-    n->name = copy_text(r->name);
-    n->op = copy_text(r->op);
-    n->place = copy_text(r->place);
-    n->kernel = copy_text(r->kernel);
-    n->reason = copy_text(r->reason);
-    n->output = copy_text(r->output);
-    nodes->failed = !n->name || !n->op || !n->place || !n->kernel || !n->reason || !n->output;
-    nodes->at = nodes->count;
-}
-
-static void free_nodes(bench_nodes *nodes)
-{
-    for (int i = 0; i < nodes->count; i++) {
-        vki_node_report *n = &nodes->items[i];
-        const char *texts[] = {n->name, n->op, n->place, n->kernel, n->reason, n->output};
-        for (size_t k = 0; k < VKB_COUNT(texts); k++) free((void *)(uintptr_t)texts[k]);
-    }
-    vkb_free(&vkb_libc_allocator, nodes->items);
-    *nodes = (bench_nodes){0};
-}
-
-static vki_status collect(const vki_session *session, bench_nodes *nodes, vki_error *err)
-{
-    nodes->at = 0;
-    vki_status status = vki_session_report(session, add_node, nodes);
-    if (status != VKI_OK) return vkb_fail(err, status, "the session gives no report");
-    return nodes->failed ? vkb_nomem(err, 0) : VKI_OK;
-}
-
 /* Times the nodes in a session of its own, so that the timers do not disturb the latency. */
-static vki_status profile(const bench_job *job, vki_model *model, const buffers *in, bench_nodes *nodes,
+static vki_status profile(const bench_job *job, vki_model *model, const buffers *in, node_list *nodes,
                           vki_error *err)
 {
     vki_session_options options = job->engine.session;
@@ -187,7 +131,7 @@ static vki_status profile(const bench_job *job, vki_model *model, const buffers 
     int runs = job->iterations < 10 ? job->iterations : 10;
     for (int i = -1; i < runs && status == VKI_OK; i++) {
         status = vki_session_run(session, 0, err);
-        if (status == VKI_OK && i >= 0) status = collect(session, nodes, err);
+        if (status == VKI_OK && i >= 0) status = node_list_collect(session, nodes, err);
     }
     vki_session_destroy(&session);
     return status;
@@ -226,7 +170,7 @@ static vki_status bench_session(const bench_job *job, vki_model *model, vki_sess
     if (status == VKI_OK && job->profile)
         status = profile(job, model, &in, &result->nodes, err);
     else if (status == VKI_OK)
-        status = collect(session, &result->nodes, err);
+        status = node_list_collect(session, &result->nodes, err);
     free_buffers(&in);
     free_buffers(&out);
     free(times);
@@ -267,7 +211,7 @@ static vki_status bench(bench_job *job, vki_error *err)
     bool to_stdout = job->json && !strcmp(job->json, "-");
     if (status == VKI_OK && !to_stdout) (job->brief ? bench_print_line : bench_print)(&result);
     if (status == VKI_OK && job->json) status = bench_write_json(&result, job->json, err);
-    free_nodes(&result.nodes);
+    node_list_free(&result.nodes);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * vkinfer info: what a model takes, gives, consists of and costs. */
 #include "options.h"
+#include "plan_report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +14,15 @@
 static const char about[] =
     "Prints the inputs, outputs, operators and metadata of a model, and its parameters. Once\n"
     "all shapes are known (give those of dynamic inputs with --shape) also the multiply-\n"
-    "accumulates and the memory of a session.\n";
+    "accumulates and the memory of a session. --plan says for every node where it runs, by\n"
+    "which kernel, and why; with --json or --dot only that is printed, for programs and for\n"
+    "Graphviz.\n";
+
+typedef struct info_job {
+    opt_engine engine;
+    const char *model;
+    bool plan, json, dot;
+} info_job;
 
 /* ---- names, types and shapes ---- */
 
@@ -137,35 +146,64 @@ static void print_plan(const vki_session *session)
            s.segments);
 }
 
-static vki_status print_model(opt_engine *engine, const char *path, vki_context *context, vki_model **model,
-                              vki_session **session, vki_error *err)
+static void print_model(const vki_model *model, const vki_session *session)
 {
-    VKB_TRY(vki_model_load_file(context, path, model, err));
-    VKB_TRY(vki_session_create(*model, &engine->session, session, err));
     vki_tensor_info any;
-    bool planned = vki_session_output(*session, 0, &any) == VKI_OK;
-    print_io(*model, planned ? *session : NULL);
+    bool planned = vki_session_output(session, 0, &any) == VKI_OK;
+    print_io(model, planned ? session : NULL);
 
-    const gr_graph *source = &(*model)->source;
-    uint64_t elements, bytes, macs = print_operators(source, planned ? &(*session)->plan->graph : NULL);
+    const gr_graph *source = &model->source;
+    uint64_t elements, bytes, macs = print_operators(source, planned ? &session->plan->graph : NULL);
     count_parameters(source, &elements, &bytes);
     printf("totals\n  %-24s %10.3f million, %.2f MiB\n", "parameters", (double)elements / 1e6,
            (double)bytes / 1048576);
     if (planned) {
         printf("  %-24s %10.3f million\n", "multiply-accumulates", (double)macs / 1e6);
-        print_plan(*session);
+        print_plan(session);
     } else {
         puts("  multiply-accumulates and memory: give the shapes of the dynamic inputs with --shape");
     }
     print_metadata(source);
-    return VKI_OK;
+}
+
+static vki_status report_plan(const info_job *job, const vki_context *context, const vki_session *session,
+                              vki_error *err)
+{
+    plan_report report;
+    vki_status status = plan_report_make(&report, job->model, context, session, err);
+    if (status == VKI_OK && job->json)
+        status = plan_report_json(&report, err);
+    else if (status == VKI_OK)
+        (job->dot ? plan_report_dot : plan_report_print)(&report);
+    plan_report_free(&report);
+    return status;
+}
+
+static vki_status info(info_job *job, vki_error *err)
+{
+    vki_context *context = NULL;
+    vki_model *model = NULL;
+    vki_session *session = NULL;
+    vki_status status = opt_engine_context(&job->engine, &context, err);
+    if (status == VKI_OK) status = vki_model_load_file(context, job->model, &model, err);
+    if (status == VKI_OK) status = vki_session_create(model, &job->engine.session, &session, err);
+    if (status == VKI_OK && !job->json && !job->dot) print_model(model, session);
+    if (status == VKI_OK && job->plan) status = report_plan(job, context, session, err);
+    vki_session_destroy(&session);
+    vki_model_destroy(&model);
+    vki_context_destroy(&context);
+    return status;
 }
 
 int cmd_info(int argc, char **argv)
 {
-    opt_engine engine = {.verbose = false};
-    engine.context.backend = VKI_BACKEND_CPU; /* the default: works everywhere and needs no device */
-    const opt_row rows[] = {OPT_ENGINE_ROWS(engine)};
+    info_job job = {.plan = false};
+    job.engine.context.backend = VKI_BACKEND_CPU; /* the default: works everywhere and needs no device */
+    const opt_row rows[] = {
+        {"--plan", 0, OPT_FLAG, &job.plan, NULL, "place, kernel and reason of every node", 0, 0},
+        {"--json", 0, OPT_FLAG, &job.json, NULL, "with --plan: as JSON", 0, 0},
+        {"--dot", 0, OPT_FLAG, &job.dot, NULL, "with --plan: as a Graphviz graph", 0, 0},
+        OPT_ENGINE_ROWS(job.engine)};
     opt_line line = {.command = "info",
                      .usage = "MODEL [options]",
                      .about = about,
@@ -175,14 +213,9 @@ int cmd_info(int argc, char **argv)
                      .max_args = 1};
     int code = options_parse(&line, argc, argv);
     if (code != OPT_GO_ON) return code;
+    if (!job.plan && (job.json || job.dot)) return options_wrong(&line, "--json and --dot need --plan");
+    if (job.json && job.dot) return options_wrong(&line, "--json and --dot contradict each other");
+    job.model = line.args[0];
     vki_error err;
-    vki_context *context = NULL;
-    vki_model *model = NULL;
-    vki_session *session = NULL;
-    vki_status status = opt_engine_context(&engine, &context, &err);
-    if (status == VKI_OK) status = print_model(&engine, line.args[0], context, &model, &session, &err);
-    vki_session_destroy(&session);
-    vki_model_destroy(&model);
-    vki_context_destroy(&context);
-    return status == VKI_OK ? TOOL_OK : tool_failed(&err);
+    return info(&job, &err) == VKI_OK ? TOOL_OK : tool_failed(&err);
 }

@@ -43,6 +43,53 @@ cJSON *device_json(const vki_device_info *d)
     return o;
 }
 
+cJSON *memory_json(const vki_session_stats *s)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddNumberToObject(o, "weights", (double)s->weight_bytes);
+    cJSON_AddNumberToObject(o, "activations", (double)s->activation_bytes);
+    cJSON_AddNumberToObject(o, "activations_lower_bound", (double)s->activation_lower_bound);
+    cJSON_AddNumberToObject(o, "staging", (double)s->staging_bytes);
+    return o;
+}
+
+static void add_names(cJSON *o, const char *key, const char *const *names, int count)
+{
+    cJSON *list = cJSON_AddArrayToObject(o, key);
+    for (int i = 0; i < count; i++)
+        cJSON_AddItemToArray(list, names[i] ? cJSON_CreateString(names[i]) : cJSON_CreateNull());
+}
+
+static cJSON *node_json(const vki_node_report *n)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "name", n->name);
+    cJSON_AddStringToObject(o, "op", n->op);
+    cJSON_AddStringToObject(o, "place", n->place);
+    cJSON_AddStringToObject(o, "kernel", n->kernel);
+    cJSON_AddStringToObject(o, "reason", n->reason);
+    cJSON_AddStringToObject(o, "output", n->output);
+    add_names(o, "inputs", n->inputs, n->input_count);
+    add_names(o, "outputs", n->outputs, n->output_count);
+    if (n->us >= 0)
+        cJSON_AddNumberToObject(o, "us", n->us);
+    else
+        cJSON_AddNullToObject(o, "us"); /* not measured */
+    cJSON_AddNumberToObject(o, "macs", (double)n->macs);
+    cJSON_AddNumberToObject(o, "bytes", (double)n->bytes);
+    cJSON_AddNumberToObject(o, "dispatches", n->dispatches);
+    cJSON_AddNumberToObject(o, "segment", n->segment);
+    cJSON_AddNumberToObject(o, "arena_offset", (double)n->arena_offset);
+    return o;
+}
+
+cJSON *nodes_json(const node_list *nodes)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < nodes->count; i++) cJSON_AddItemToArray(list, node_json(&nodes->items[i]));
+    return list;
+}
+
 /* Bytes at `s` that make one character of UTF-8 (RFC 3629); 0 if they make none. */
 static size_t character_bytes(const unsigned char *s)
 {

@@ -3,13 +3,15 @@
 #ifndef TOOL_JSON_H
 #define TOOL_JSON_H
 
-#include "tool.h"
+#include "node_list.h"
 
 #include <cjson/cJSON.h>
 
 const char *
 device_kind_name(vki_device_kind kind); /* "cpu", "integrated", "discrete", "virtual", "software" */
 cJSON *device_json(const vki_device_info *device);
+cJSON *memory_json(const vki_session_stats *stats);
+cJSON *nodes_json(const node_list *nodes); /* an array, an object a node */
 
 /* Prints `root` to stdout (path NULL or "-") or into a file, and frees it. VKI_E_IO, VKI_E_NOMEM (`root` may
  * be NULL). */

@@ -26,7 +26,52 @@ static const ses_step *step_of(const ses_plan *p, gr_id node)
     return NULL;
 }
 
-static void report_node(const ses_plan *p, gr_id i, bool timed, vki_report_fn fn, void *user)
+/* Where the tensor starts in the arena it lies in; -1 if it lies in none (constants, inputs of the caller's).
+ */
+static int64_t offset_of(const ses_plan *p, const ses_place *place, gr_id tensor)
+{
+    if (tensor == GR_NONE) return -1;
+    if (place->gpu) {
+        for (int i = 0; i < p->program.n_bufs; i++)
+            if (p->program.bufs[i].tensor == tensor) return (int64_t)p->program.bufs[i].offset;
+        return -1;
+    }
+    const char *at = p->host[tensor], *arena = p->host_arena;
+    return at && arena && at >= arena && at < arena + p->host_bytes ? at - arena : -1;
+}
+
+static int segment_of(const ses_plan *p, gr_id node)
+{
+    for (int i = 0; i < p->n_segments; i++)
+        if (node >= p->segments[i].first && node < p->segments[i].first + p->segments[i].count) return i;
+    return -1;
+}
+
+/* Names of a node's tensors, as vki_node_report lists them. */
+typedef struct name_list {
+    const char **items;
+    int capacity;
+} name_list;
+
+static bool fill_names(const ses_plan *p, const gr_node *n, name_list *names)
+{
+    if (!VKB_GROW(p->allocator, names->items, names->capacity, n->n_in + n->n_out + 1)) return false;
+    const char **next = names->items;
+    for (int i = 0; i < n->n_in; i++) *next++ = n->in[i] == GR_NONE ? NULL : p->graph.tensors[n->in[i]].name;
+    for (int i = 0; i < n->n_out; i++)
+        *next++ = n->out[i] == GR_NONE ? NULL : p->graph.tensors[n->out[i]].name;
+    return true;
+}
+
+static const char *kernel_name(const ses_place *place, const ses_step *step)
+{
+    if (place->gpu) return place->kernel->name;
+    if (place->view) return "view";
+    return step && step->kernel ? step->kernel->name : "reference";
+}
+
+static void report_node(const ses_plan *p, gr_id i, bool timed, const name_list *names, vki_report_fn fn,
+                        void *user)
 {
     const gr_graph *g = &p->graph;
     const gr_node *n = &g->nodes[i];
@@ -43,16 +88,19 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, vki_report_fn fn
         .place = free_of_cost ? "none"
                  : place->gpu ? "vulkan"
                               : "cpu",
-        .kernel = place->view && !place->gpu ? "view"
-                  : place->gpu               ? place->kernel->name
-                  : step && step->kernel     ? step->kernel->name
-                                             : "reference",
+        .kernel = kernel_name(place, step),
         .reason = reason,
         .output = n->n_out && n->out[0] != GR_NONE ? g->tensors[n->out[0]].name : "",
         .us = node_us(p, i, step, timed),
         .macs = cost.macs,
         .bytes = free_of_cost ? 0 : cost.bytes,
         .dispatches = place->n_dispatches,
+        .segment = segment_of(p, i),
+        .arena_offset = n->n_out ? offset_of(p, place, n->out[0]) : -1,
+        .inputs = names->items,
+        .outputs = names->items + n->n_in,
+        .input_count = n->n_in,
+        .output_count = n->n_out,
     };
     fn(user, &r);
 }
@@ -63,8 +111,16 @@ vki_status vki_session_report(const vki_session *s, vki_report_fn fn, void *user
     if (!s->plan) return VKI_E_STATE;
     ses_plan *p = s->plan;
     bool timed = p->device && s->ran && vkr_plan_times(p->device, p->dispatch_us);
-    for (gr_id i = 0; i < p->graph.n_nodes; i++) report_node(p, i, timed, fn, user);
-    return VKI_OK;
+    vki_status status = VKI_OK;
+    name_list names = {0};
+    for (gr_id i = 0; i < p->graph.n_nodes && status == VKI_OK; i++) {
+        if (fill_names(p, &p->graph.nodes[i], &names))
+            report_node(p, i, timed, &names, fn, user);
+        else
+            status = VKI_E_NOMEM;
+    }
+    vkb_free(p->allocator, names.items);
+    return status;
 }
 
 vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)

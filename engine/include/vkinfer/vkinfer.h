@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define VKI_API_VERSION 1 /* grows by one with each change of this header */
+#define VKI_API_VERSION 2 /* grows by one with each change of this header */
 #define VKI_MAX_RANK    8
 
 #if defined(VKI_BUILDING) && defined(__GNUC__)
@@ -280,6 +280,11 @@ typedef struct vki_node_report {
     uint64_t macs;      /* multiply-accumulates */
     uint64_t bytes;     /* read and written */
     int dispatches;
+    int segment;                /* nodes of one segment run in one go on one place; -1: of no segment */
+    int64_t arena_offset;       /* of the first output in its place's arena, in bytes; -1: not in an arena */
+    const char *const *inputs;  /* names of the tensors read; NULL for an absent one */
+    const char *const *outputs; /* and written */
+    int input_count, output_count;
 } vki_node_report;
 
 typedef struct vki_session_stats {
@@ -293,8 +298,8 @@ typedef struct vki_session_stats {
 
 typedef void (*vki_report_fn)(void *user, const vki_node_report *node);
 
-/* Calls `fn` for each node in the order of execution; strings are valid during the call. Errors: VKI_E_ARG,
- * VKI_E_STATE. */
+/* Calls `fn` for each node in the order of execution; strings and lists are valid during the call. Errors:
+ * VKI_E_ARG, VKI_E_NOMEM, VKI_E_STATE. */
 VKI_API vki_status vki_session_report(const vki_session *session, vki_report_fn fn, void *user);
 /* Errors: VKI_E_ARG (size), VKI_E_STATE. */
 VKI_API vki_status vki_session_stats_get(const vki_session *session, vki_session_stats *out);
