@@ -29,8 +29,8 @@ static bool fits_gemv(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
     if (!fits_1x1(b, n, why) || !gpu_conv_window(b, n, &w, why)) return false;
-    *why = "more than one position, or more than four batches";
-    return w.in_h * w.in_w == 1 && w.batch <= GPU_GEMV_ROWS;
+    *why = "more than one position, or more than four batches, or the weights are not constant";
+    return gr_is_const(b->g, n->in[1]) && w.in_h * w.in_w == 1 && w.batch <= GPU_GEMV_ROWS;
 }
 
 static void emit_gemv(gpu_builder *b, const gr_node *n)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gpu/strided.h"
 #include "gpu/texels.h"
-
 #include "graph/ops/schema.h"
+#include "graph/ops/strided.h"
 
 enum { LANES = 64, CHUNK = 2048 /* positions a workgroup measures */ };
 
@@ -107,47 +108,61 @@ static int64_t row_size(const gpu_builder *b, const gr_node *n)
 /* One value, or one for each element of a row, the same in all rows. */
 static bool covers_row(const gpu_builder *b, const gr_node *n, int i)
 {
-    if (!op_has_own(n, i)) return true;
     const gr_tensor *t = &b->g->tensors[n->in[i]], *x = &b->g->tensors[n->in[0]];
-    if (!gpu_is_float(t->dtype)) return false;
     for (int d = 0; d < t->rank; d++)
         if (d + x->rank - t->rank < first_axis(b, n) && t->dims[d] != 1) return false;
     return gr_elements(t) == 1 || gr_elements(t) == row_size(b, n);
 }
 
-static bool one_output(const gr_node *n)
-{
-    for (int i = 1; i < n->n_out; i++)
-        if (n->out[i] != GR_NONE) return false;
-    return true;
-}
-
 static bool fits_layer(const gpu_builder *b, const gr_node *n, const char **why)
 {
-    if (n->op != OP_LayerNormalization) return false;
-    *why = "mean and deviation are outputs too";
-    if (!one_output(n)) return false;
-    *why = "scale or bias is broadcast along a row";
-    return covers_row(b, n, 1) && covers_row(b, n, 2);
+    (void)b, (void)why;
+    return n->op == OP_LayerNormalization;
+}
+
+typedef struct factors { /* how scale or bias is read */
+    gpu_bind bind;
+    int64_t row, step;
+} factors;
+
+/* What is broadcast along rows only is read where it is; else it is brought to the shape of x first. */
+static factors factors_of(gpu_builder *b, const gr_node *n, int i)
+{
+    const gr_tensor *t = &b->g->tensors[n->in[i]], *x = &b->g->tensors[n->in[0]];
+    gpu_bind in = gpu_in(b, n, i, GPU_ROW);
+    if (covers_row(b, n, i)) return (factors){in, 0, gr_elements(t) != 1};
+    op_strided s = op_strided_expand(t, x);
+    gpu_bind whole = gpu_scratch(b, gpu_layout_bytes(x, GPU_ROW, b->half));
+    gpu_copy_strided(b, &s, in, whole);
+    return (factors){whole, row_size(b, n), 1};
 }
 
 static void emit_layer(gpu_builder *b, const gr_node *n)
 {
     int64_t size = row_size(b, n), rows = gr_elements(&b->g->tensors[n->in[0]]) / size;
-    bool bias = op_has_own(n, 2);
+    bool bias = op_has_own(n, 2), with[3] = {true};
+    gpu_bind out[3];
+    factors by = factors_of(b, n, 1), plus = bias ? factors_of(b, n, 2) : by;
+    for (int i = 0; i < 3; i++) {
+        with[i] = i < n->n_out && n->out[i] != GR_NONE;
+        out[i] = with[i] ? gpu_out(b, n, i, GPU_ROW) : out[0];
+    }
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, norm_layer));
     gpu_grid(b, d, vkb_min(rows, b->limits->max_groups[0]) * LANES, 1, 1, LANES, 1, 1);
     gpu_spec(d, LANES);
     gpu_spec(d, bias);
-    gpu_bind scale = gpu_in(b, n, 1, GPU_ROW);
+    gpu_spec(d, with[1]);
+    gpu_spec(d, with[2]);
     gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ);
-    gpu_bind_add(d, scale, GPU_READ);
-    gpu_bind_add(d, bias ? gpu_in(b, n, 2, GPU_ROW) : scale, GPU_READ);
-    gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
+    gpu_bind_add(d, by.bind, GPU_READ);
+    gpu_bind_add(d, plus.bind, GPU_READ);
+    for (int i = 0; i < 3; i++) gpu_bind_add(d, out[i], GPU_WRITE);
     gpu_push(d, rows);
     gpu_push(d, size);
-    gpu_push(d, gr_elements(&b->g->tensors[n->in[1]]) != 1);
-    gpu_push(d, bias && gr_elements(&b->g->tensors[n->in[2]]) != 1);
+    gpu_push(d, by.step);
+    gpu_push(d, plus.step);
+    gpu_push(d, by.row);
+    gpu_push(d, plus.row);
     gpu_push_f32(d, attrs_of(n)->epsilon);
 }
 

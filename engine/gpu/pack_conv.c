@@ -56,8 +56,6 @@ bool gpu_conv_window(const gpu_builder *b, const gr_node *n, op_window *w, const
 {
     *why = "more than two spatial dimensions";
     if (!op_window_of(b->g, n, w)) return false;
-    *why = "weights or bias are not constant";
-    if (!gr_is_const(b->g, n->in[1]) || (op_has_own(n, 2) && !gr_is_const(b->g, n->in[2]))) return false;
     *why = "more channels or kernel positions than 32-bit addresses reach";
     gpu_conv_shape s;
     if (!gpu_conv_shape_of(w, LARGEST_TILE, n->op == OP_ConvTranspose, &s)) return false;
@@ -102,8 +100,36 @@ static void pack_conv(void *dst, const gr_tensor *source, const gpu_pack_arg *ar
     }
 }
 
+/* The same on the device, of weights that are computed at run time: before the dispatch that is open. */
+static gpu_bind pack_there(gpu_builder *b, gr_id tensor, bool by_channel, int64_t vectors, int64_t out_c,
+                           int64_t taps, const gpu_conv_shape *s)
+{
+    int32_t source = gpu_tensor_buf(b, tensor, GPU_ROW);
+    gpu_bind packed = gpu_scratch(b, (uint64_t)vectors * (b->half ? 8 : 16));
+    gpu_dispatch made = {.node = b->node, .shader = (uint16_t)GPU_SHADER(b, pack_conv)}, *d = &made;
+    const int64_t words[] = {vectors,     out_c,          taps,     s->in_c,       s->group_out,
+                             s->group_in, s->tile_slices, s->depth, s->first_tile, s->transposed};
+    gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, source, 0, 0}, GPU_READ);
+    gpu_bind_add(d, packed, GPU_WRITE);
+    gpu_grid_flat(b, d, vectors);
+    gpu_spec(d, by_channel);
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    gpu_dispatch_append(b, d);
+    return packed;
+}
+
+static gpu_bind pack_channels_there(gpu_builder *b, gr_id tensor, int64_t slices, int64_t channels,
+                                    int64_t taps)
+{
+    return pack_there(b, tensor, true, slices * taps, channels, taps, &(gpu_conv_shape){0});
+}
+
 gpu_bind gpu_pack_conv(gpu_builder *b, gr_id weights, const gpu_conv_shape *s)
 {
+    if (!gr_is_const(b->g, weights)) {
+        int64_t vectors = (int64_t)s->tiles * s->taps * s->depth * s->tile_slices * 4;
+        return pack_there(b, weights, false, vectors, s->out_c, s->taps, s);
+    }
     gpu_pack_arg arg = {.half = b->half};
     static_assert(sizeof *s <= sizeof arg.v, "the shape is the pack function's argument");
     memcpy(arg.v, s, sizeof *s);
@@ -121,6 +147,8 @@ static void pack_depthwise(void *dst, const gr_tensor *source, const gpu_pack_ar
 
 gpu_bind gpu_pack_depthwise(gpu_builder *b, gr_id weights, int32_t channels, int32_t taps)
 {
+    if (!gr_is_const(b->g, weights))
+        return pack_channels_there(b, weights, vkb_ceil_div(channels, 4), channels, taps);
     gpu_pack_arg arg = {.half = b->half, .v = {channels, taps}};
     uint64_t vectors = (uint64_t)vkb_ceil_div(channels, 4) * (uint64_t)taps;
     return gpu_pack(b, weights, pack_depthwise, arg, vectors * (b->half ? 8 : 16));
@@ -138,6 +166,7 @@ gpu_bind gpu_pack_bias(gpu_builder *b, const gr_node *n, int64_t slices)
     bool present = op_has_own(n, 2);
     gr_id source = n->in[present ? 2 : 1]; /* zeros need a name: the weights' */
     int32_t count = present ? (int32_t)gr_elements(&b->g->tensors[source]) : 0;
+    if (!gr_is_const(b->g, source)) return pack_channels_there(b, source, slices, count, 1);
     gpu_pack_arg arg = {.half = b->half, .v = {(int32_t)slices * 4, count}};
     return gpu_pack(b, source, pack_bias, arg, (uint64_t)slices * (b->half ? 8 : 16));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Weights of the convolutions, packed for the C4 kernels. */
+ * Weights of the convolutions, packed for the C4 kernels: constants on the host, the others by a dispatch
+ * before the open one. */
 #ifndef GPU_PACK_CONV_H
 #define GPU_PACK_CONV_H
 

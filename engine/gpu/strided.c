@@ -2,8 +2,6 @@
  * Transpose, Expand, Slice, Split and Concat on the GPU: one dispatch a copy. */
 #include "gpu/strided.h"
 
-#include "graph/ops/strided.h"
-
 bool gpu_prefers_c4(const gpu_builder *b, const gr_node *n)
 {
     int only_c4 = 0, only_row = 0, rank = 0;
@@ -122,6 +120,11 @@ static void emit_strided(gpu_builder *b, op_strided s, gpu_bind in, gpu_bind out
     push_dims(d, s.dims, s.rank);
     push_dims(d, s.src, s.rank);
     push_dims(d, s.dst, s.rank);
+}
+
+void gpu_copy_strided(gpu_builder *b, const op_strided *s, gpu_bind in, gpu_bind out)
+{
+    emit_strided(b, *s, in, out, false);
 }
 
 /* ---- channels that change their lanes ---- */

@@ -19,8 +19,9 @@ uint8_t gpu_read_access_of(const gpu_builder *b, uint64_t bytes)
 uint8_t gpu_read_access(const gpu_builder *b, const gr_node *n, gpu_layout layout, const gpu_bind *weights)
 {
     if (b->failed) return GPU_READ;
-    uint64_t largest =
-        weights && weights->space == GPU_SPACE_WEIGHTS ? b->program->weights[weights->index].bytes : 0;
+    uint64_t largest = 0;
+    if (weights && weights->space == GPU_SPACE_WEIGHTS) largest = b->program->weights[weights->index].bytes;
+    if (weights && weights->space == GPU_SPACE_ARENA) largest = b->program->bufs[weights->index].bytes;
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == GR_NONE || gr_is_const(b->g, n->in[i])) continue;
         const gr_tensor *t = &b->g->tensors[n->in[i]];

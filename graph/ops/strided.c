@@ -176,3 +176,16 @@ bool op_strided_of(const gr_graph *g, const gr_node *n, int i, int channels, op_
     normalize(s);
     return ok;
 }
+
+op_strided op_strided_expand(const gr_tensor *from, const gr_tensor *to)
+{
+    strided_side x = side_of(from, 1), y = side_of(to, 1);
+    op_strided s = {.rank = y.rank};
+    for (int d = 0; d < y.rank; d++) {
+        s.dims[d] = y.dims[d];
+        s.dst[d] = y.stride[d];
+    }
+    expand_of(&x, from, to, 1, &s);
+    normalize(&s);
+    return s;
+}

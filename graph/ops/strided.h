@@ -24,5 +24,7 @@ int op_strided_count(const gr_node *n);
  * many channels (dimension 1, the last slice may be partly unused), and offsets and strides count slices of
  * one position. false if a parameter is not constant or the operator tears slices apart. */
 bool op_strided_of(const gr_graph *g, const gr_node *n, int i, int channels, op_strided *s);
+/* The copy that broadcasts row-major `from` to the shape of `to`, which it fits. */
+op_strided op_strided_expand(const gr_tensor *from, const gr_tensor *to);
 
 #endif

@@ -34,6 +34,9 @@ CASE(ConvTranspose, "f32[1,2,3,4,5] const f32[2,3,3,2,3] const f32[3]", "strides
 CASE(ConvTranspose, "f32[1,3,4,5] f32[3,4,3,3] f32[4]", "strides=2,2")
 CASE(ConvTranspose, "f64[1,3,4,5] const f64[3,4,3,3]", "strides=2,2")
 CASE(ConvTranspose, "f16[1,3,4,5] const f16[3,4,3,3]", "strides=2,2")
+CASE(ConvTranspose, "f32[1,3,4,5] f32[3,5,3,3] f32[5]", "strides=2,2 pads=1,1,1,1 act=relu")
+CASE(ConvTranspose, "f32[2,6,4,5] f32[6,3,2,2]", "group=3 strides=2,1")
+CASE(ConvTranspose, "f32[1,6,4,5] f32[6,3,2,3] const f32[9]", "group=3 dilations=2,1")
 
 REJECT(ConvTranspose, "f32[1,3,4,5] const f32[2,4,3,3]", "")
 REJECT(ConvTranspose, "f32[1,3,4,5] const f32[3,4,3,3] const f32[3]", "")
