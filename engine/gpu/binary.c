@@ -2,8 +2,8 @@
  * Operators of two operands. The output is in slices of channels where an operand of its shape is so already
  * and the others can be read by sample, channel and position; else in rows. Max and Min of more than two
  * inputs collect in the output. */
+#include "gpu/binary.h"
 #include "gpu/texels.h"
-
 #include "graph/ops/schema.h"
 
 enum { ROW_DIMS = 6 };
@@ -156,7 +156,8 @@ static uint32_t mode_of(const operand *o) /* MODE_A, MODE_B */
     return o->flat ? 0 : o->single ? 2 : 1;
 }
 
-static void emit_vec4(gpu_builder *b, const gr_node *n, const operand *x, const operand *y, gpu_layout layout)
+static void emit_vec4(gpu_builder *b, const gr_node *n, op_kind op, const operand *x, const operand *y,
+                      gpu_layout layout)
 {
     const gr_tensor *t = tensor_out(b, n);
     int64_t batch, channels = 4, slices = 1, spatial = vkb_ceil_div(gr_elements(t), 4), count = spatial;
@@ -173,7 +174,7 @@ static void emit_vec4(gpu_builder *b, const gr_node *n, const operand *x, const 
                              x->channel, x->position, y->sample, y->channel, y->position};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
     gpu_epilogue_as(b, d, n, layout, x->bind, access);
-    gpu_spec(d, (uint32_t)function_of(n->op));
+    gpu_spec(d, (uint32_t)function_of(op));
     gpu_spec(d, mode_of(x));
     gpu_spec(d, mode_of(y));
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
@@ -207,7 +208,7 @@ static void emit(gpu_builder *b, const gr_node *n)
     for (int i = inputs > 1 ? 1 : 0; i < inputs; i++) { /* a single input is taken twice */
         operand next = read_in(b, n, i, layout);
         if (vec4) {
-            emit_vec4(b, n, &so_far, &next, layout);
+            emit_vec4(b, n, n->op, &so_far, &next, layout);
         } else {
             row_plan p = plan_rows(shape, tensor_in(b, n, i), y);
             emit_row(b, n, so_far.bind, next.bind, &p);
@@ -215,6 +216,12 @@ static void emit(gpu_builder *b, const gr_node *n)
         so_far = (operand){.bind = gpu_out(b, n, 0, layout), .flat = true};
         shape = y;
     }
+}
+
+void gpu_emit_with_scalar(gpu_builder *b, const gr_node *n, op_kind op, gpu_bind x, int i, gpu_layout layout)
+{
+    operand whole = {.bind = x, .flat = true}, one = {.bind = gpu_in(b, n, i, GPU_ROW), .single = true};
+    emit_vec4(b, n, op, &whole, &one, layout);
 }
 
 static const gpu_kernel kernels[] = {{"binary_broadcast", fits, emit}, {0}};

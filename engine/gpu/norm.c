@@ -4,24 +4,19 @@
 #include "graph/ops/schema.h"
 #include "graph/ops/strided.h"
 
-enum { LANES = 64, CHUNK = 2048 /* positions a workgroup measures */ };
+enum { LANES = 64, CHUNK = 2048 /* positions a workgroup measures */, MOST_SAMPLES = 8192 };
 
 static const op_norm_attrs *attrs_of(const gr_node *n)
 {
     return n->attrs;
 }
 
-/* ---- batch and instance normalization: slices of channels ---- */
-
-static bool fits_channels(const gpu_builder *b, const gr_node *n, const char **why)
+static bool has_out(const gr_node *n, int i)
 {
-    bool batch = n->op == OP_BatchNormalization;
-    if (!batch && n->op != OP_InstanceNormalization) return false;
-    *why = "training mode";
-    if (batch && attrs_of(n)->training_mode) return false;
-    *why = "one-dimensional input";
-    return b->g->tensors[n->in[0]].rank >= 2;
+    return i < n->n_out && n->out[i] != GR_NONE;
 }
+
+/* ---- batch and instance normalization: slices of channels ---- */
 
 typedef struct slices_of {
     int64_t batch, channels, slices, spatial;
@@ -34,12 +29,27 @@ static slices_of measure(const gpu_builder *b, const gr_node *n)
     return s;
 }
 
-/* Mean and variance of every slice, in fp32. */
-static gpu_bind emit_stats(gpu_builder *b, const slices_of *s, gpu_bind x, uint8_t access)
+/* With statistics of its own: instance normalization, and batch normalization in training. */
+static bool measures(const gr_node *n)
 {
-    int64_t chunks = vkb_ceil_div(s->spatial, CHUNK), count = s->batch * s->slices;
-    gpu_bind parts = gpu_scratch(b, (uint64_t)(count * chunks) * 32);
-    gpu_bind stats = gpu_scratch(b, (uint64_t)count * 32);
+    return n->op == OP_InstanceNormalization || attrs_of(n)->training_mode;
+}
+
+static bool fits_channels(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    if (n->op != OP_BatchNormalization && n->op != OP_InstanceNormalization) return false;
+    *why = "one-dimensional input";
+    if (b->g->tensors[n->in[0]].rank < 2) return false;
+    slices_of s = measure(b, n);
+    *why = "more samples or slices than a dispatch can have";
+    return !measures(n) || (s.batch <= MOST_SAMPLES && s.slices <= b->limits->max_groups[1]);
+}
+
+/* Mean and sum of squared deviations of every chunk of every slice, in fp32. */
+static gpu_bind emit_parts(gpu_builder *b, const slices_of *s, gpu_bind x, uint8_t access)
+{
+    int64_t chunks = vkb_ceil_div(s->spatial, CHUNK);
+    gpu_bind parts = gpu_scratch(b, (uint64_t)(s->batch * s->slices * chunks) * 32);
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, norm_stats));
     gpu_grid(b, d, chunks * LANES, s->slices, s->batch, LANES, 1, 1);
     gpu_spec(d, LANES);
@@ -49,36 +59,54 @@ static gpu_bind emit_stats(gpu_builder *b, const slices_of *s, gpu_bind x, uint8
     gpu_push(d, s->slices);
     gpu_push(d, CHUNK);
     gpu_push(d, chunks);
-    d = gpu_dispatch_begin(b, SH_norm_merge_f32);
+    return parts;
+}
+
+/* From the parts mean and variance of every slice; in training of that slice of all samples, and the running
+ * ones. */
+static gpu_bind emit_merge(gpu_builder *b, const gr_node *n, const slices_of *s, gpu_bind parts)
+{
+    bool batch = n->op == OP_BatchNormalization;
+    int64_t all = s->batch * s->slices, count = batch ? s->slices : all;
+    gpu_bind stats = gpu_scratch(b, (uint64_t)all * 32);
+    gpu_dispatch *d = gpu_dispatch_begin(b, batch ? GPU_SHADER(b, norm_merge_batch) : SH_norm_merge_f32);
     gpu_grid_flat(b, d, count);
     gpu_bind_add(d, parts, GPU_READ);
     gpu_bind_add(d, stats, GPU_WRITE);
     gpu_push(d, count);
     gpu_push(d, s->spatial);
     gpu_push(d, CHUNK);
-    gpu_push(d, chunks);
+    gpu_push(d, vkb_ceil_div(s->spatial, CHUNK));
+    if (!batch) return stats;
+    for (int i = 1; i <= 2; i++) {
+        gpu_spec(d, has_out(n, i));
+        gpu_bind_add(d, gpu_in(b, n, i + 2, GPU_ROW), GPU_READ);
+    }
+    for (int i = 1; i <= 2; i++)
+        gpu_bind_add(d, has_out(n, i) ? gpu_out(b, n, i, GPU_ROW) : stats, GPU_WRITE);
+    gpu_push(d, s->batch);
+    gpu_push_f32(d, attrs_of(n)->momentum);
     return stats;
 }
 
 static void emit_channels(gpu_builder *b, const gr_node *n)
 {
-    bool batch = n->op == OP_BatchNormalization;
     slices_of s = measure(b, n);
     int64_t count = s.batch * s.slices * s.spatial;
     gpu_bind x = gpu_in(b, n, 0, GPU_C4), stats = {0};
     uint8_t access = gpu_read_access(b, n, GPU_C4, NULL); /* the parameters are smaller than x */
-    if (!batch) stats = emit_stats(b, &s, x, access);
-    gpu_dispatch *d = gpu_dispatch_begin(b, batch ? GPU_SHADER_FOR(b, access, norm_apply_batch)
-                                                  : GPU_SHADER_FOR(b, access, norm_apply_instance));
+    if (measures(n)) stats = emit_merge(b, n, &s, emit_parts(b, &s, x, access));
+    gpu_dispatch *d = gpu_dispatch_begin(b, measures(n) ? GPU_SHADER_FOR(b, access, norm_apply_instance)
+                                                        : GPU_SHADER_FOR(b, access, norm_apply_batch));
     gpu_grid_flat(b, d, count);
     gpu_bind_add(d, x, access);
     gpu_bind_add(d, gpu_in(b, n, 1, GPU_ROW), access);
     gpu_bind_add(d, gpu_in(b, n, 2, GPU_ROW), access);
-    if (batch) {
+    if (measures(n)) {
+        gpu_bind_add(d, stats, GPU_READ);
+    } else {
         gpu_bind_add(d, gpu_in(b, n, 3, GPU_ROW), access);
         gpu_bind_add(d, gpu_in(b, n, 4, GPU_ROW), access);
-    } else {
-        gpu_bind_add(d, stats, GPU_READ);
     }
     gpu_push(d, count);
     gpu_push(d, s.channels);
@@ -144,7 +172,7 @@ static void emit_layer(gpu_builder *b, const gr_node *n)
     gpu_bind out[3];
     factors by = factors_of(b, n, 1), plus = bias ? factors_of(b, n, 2) : by;
     for (int i = 0; i < 3; i++) {
-        with[i] = i < n->n_out && n->out[i] != GR_NONE;
+        with[i] = has_out(n, i);
         out[i] = with[i] ? gpu_out(b, n, i, GPU_ROW) : out[0];
     }
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, norm_layer));

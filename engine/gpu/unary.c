@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gpu/binary.h"
 #include "gpu/texels.h"
 
 #include <float.h>
@@ -68,5 +69,30 @@ static void emit(gpu_builder *b, const gr_node *n)
     push_params(b, d, n);
 }
 
-static const gpu_kernel kernels[] = {{"unary_map", fits, emit}, {0}};
+/* Clip to limits that are computed at run time: Max, then Min, so that the upper one wins as ONNX wants it.
+ */
+static bool fits_limits(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    (void)b;
+    *why = "no such function on the GPU";
+    return n->op == OP_Clip && (op_has_in(n, 1) || op_has_in(n, 2));
+}
+
+static void emit_limits(gpu_builder *b, const gr_node *n)
+{
+    static const op_kind steps[] = {OP_Max, OP_Min};
+    gpu_layout layout = gpu_has_layout(b, n->in[0], GPU_C4) ? GPU_C4 : GPU_ROW;
+    gpu_bind x = gpu_in(b, n, 0, layout);
+    for (int i = 1; i <= 2; i++) {
+        if (!op_has_in(n, i)) continue;
+        gpu_emit_with_scalar(b, n, steps[i - 1], x, i, layout);
+        x = gpu_out(b, n, 0, layout);
+    }
+}
+
+static const gpu_kernel kernels[] = {
+    {"unary_map", fits, emit},
+    {"unary_limits", fits_limits, emit_limits},
+    {0},
+};
 const gpu_op gpu_op_unary = {kernels};
