@@ -286,6 +286,16 @@ static void info_reports_the_plan(void **state)
     assert_int_equal(tied, nodes - 1); /* a chain once the residual is fused */
     cJSON_Delete(root);
 
+    go(cmd_info, "info %s --plan --device plan:mali", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "plan for mali"));
+    assert_null(strstr(c.out, " 0 dispatches"));
+    go(cmd_info, "info %s --device plan:gameboy", fixed_model);
+    assert_int_equal(c.code, TOOL_FAILED);
+    assert_non_null(strstr(c.err, "adreno"));
+    go(cmd_benchmark, "benchmark %s --device plan", fixed_model);
+    assert_int_equal(c.code, TOOL_FAILED);
+    assert_non_null(strstr(c.err, "only plans"));
     go(cmd_info, "info %s --plan", free_model);
     assert_int_equal(c.code, TOOL_FAILED);
     assert_non_null(strstr(c.err, "--shape"));

@@ -178,6 +178,50 @@ static void no_nodes_at_all(void **state)
     try_everywhere(&g);
 }
 
+/* ---- plans without a device ---- */
+
+static vki_session_stats stats_of(vki_backend backend, const char *path)
+{
+    vki_context *c = NULL;
+    vki_model *m = NULL;
+    vki_session *s = NULL;
+    vki_context_options o = {.size = sizeof o, .backend = backend};
+    vki_session_stats stats = {.size = sizeof stats};
+    OK(vki_context_create(&o, &c, why));
+    OK(vki_model_load_file(c, path, &m, why));
+    OK(vki_session_create(m, NULL, &s, why));
+    assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
+    if (backend == VKI_BACKEND_PLAN) {
+        float x[3 * 16 * 16] = {0};
+        assert_int_equal(vki_session_write(s, 0, x, sizeof x, NULL), VKI_E_STATE);
+        assert_int_equal(vki_session_run(s, 0, NULL), VKI_E_STATE);
+        assert_int_equal(vki_session_read(s, 0, x, sizeof x, NULL), VKI_E_STATE);
+    }
+    vki_session_destroy(&s);
+    vki_model_destroy(&m);
+    vki_context_destroy(&c);
+    return stats;
+}
+
+/* What is said beforehand is what the device then has. */
+static void a_plan_needs_no_device(void **state)
+{
+    (void)state;
+    gr_graph g;
+    small_cnn(&g, &vkb_libc_allocator, 16);
+    char path[256];
+    snprintf(path, sizeof path, "%s", small_model_file(&g));
+    gr_free(&g);
+    vki_session_stats planned = stats_of(VKI_BACKEND_PLAN, path);
+    assert_true(planned.dispatches > 0 && planned.pipelines > 0 && planned.activation_bytes > 0);
+    if (!have_vulkan) return;
+    vki_session_stats real = stats_of(VKI_BACKEND_VULKAN, path);
+    assert_int_equal(planned.dispatches, real.dispatches);
+    assert_int_equal(planned.barriers, real.barriers);
+    assert_int_equal(planned.pipelines, real.pipelines);
+    assert_int_equal(planned.segments, real.segments);
+}
+
 /* ---- many plans ---- */
 
 static void many_plans(bool vulkan)
@@ -255,6 +299,7 @@ int main(void)
         cmocka_unit_test(both_places_in_turn),
         cmocka_unit_test(constants_and_inputs_are_outputs),
         cmocka_unit_test(no_nodes_at_all),
+        cmocka_unit_test(a_plan_needs_no_device),
         cmocka_unit_test(plans_leave_nothing_behind),
         cmocka_unit_test(nothing_to_read_after_a_timeout),
     };

@@ -16,7 +16,8 @@ static const char about[] =
     "all shapes are known (give those of dynamic inputs with --shape) also the multiply-\n"
     "accumulates and the memory of a session. --plan says for every node where it runs, by\n"
     "which kernel, and why; with --json or --dot only that is printed, for programs and for\n"
-    "Graphviz.\n";
+    "Graphviz. --device plan:adreno, plan:mali, plan:nvidia or plan (the least that Vulkan 1.1\n"
+    "promises) plans without such a device.\n";
 
 typedef struct info_job {
     opt_engine engine;

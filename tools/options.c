@@ -125,12 +125,18 @@ static bool parse_shape(const opt_row *row, char *text, char *allowed, size_t si
 static bool parse_device(const opt_row *row, const char *text, char *allowed, size_t size)
 {
     vki_context_options *o = row->value;
-    snprintf(allowed, size, "auto, cpu, vulkan or vulkan:N, where N counts from 0 as in `vkinfer devices`");
+    snprintf(
+        allowed, size,
+        "auto, cpu, vulkan or vulkan:N, where N counts from 0 as in `vkinfer devices`, or plan or plan:KIND "
+        "(minimum, adreno, mali, nvidia) for info");
     o->device_index = 0;
     if (!strcmp(text, "auto")) {
         o->backend = VKI_BACKEND_AUTO;
     } else if (!strcmp(text, "cpu")) {
         o->backend = VKI_BACKEND_CPU;
+    } else if (!strcmp(text, "plan") || !strncmp(text, "plan:", 5)) {
+        o->backend = VKI_BACKEND_PLAN;
+        o->plan_device = text[4] ? text + 5 : NULL;
     } else if (!strncmp(text, "vulkan", 6)) {
         o->backend = VKI_BACKEND_VULKAN;
         if (!text[6]) return true;

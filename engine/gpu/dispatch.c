@@ -165,3 +165,20 @@ vki_status gpu_emit(gpu_builder *b, gr_id node, const gpu_kernel *kernel)
             gpu_fail(b, VKI_E_INTERNAL, "kernel %s does not make output %d", kernel->name, i);
     return b->failed;
 }
+
+bool gpu_same_pipeline(const gpu_dispatch *a, const gpu_dispatch *b)
+{
+    return a->shader == b->shader && a->n_bind == b->n_bind && a->n_push == b->n_push &&
+           a->n_spec == b->n_spec && !memcmp(a->spec, b->spec, a->n_spec * sizeof a->spec[0]);
+}
+
+int gpu_count_pipelines(const gpu_program *p)
+{
+    int distinct = 0;
+    for (int i = 0; i < p->n_dispatches; i++) {
+        int k = 0;
+        while (!gpu_same_pipeline(&p->dispatches[k], &p->dispatches[i])) k++;
+        distinct += k == i;
+    }
+    return distinct;
+}

@@ -30,6 +30,9 @@ typedef struct gpu_limits {   /* of a device, as plain data; gpu_limits_minimum 
     bool half_storage;      /* 16-bit storage buffers */
 } gpu_limits;
 extern const gpu_limits gpu_limits_minimum;
+/* Limits of a kind of device, for plans without one: "minimum", "adreno", "mali", "nvidia"; NULL if there is
+ * no such kind. */
+const gpu_limits *gpu_limits_of(const char *kind);
 
 enum { GPU_MAX_BINDINGS = 8, GPU_MAX_SPEC = 12, GPU_MAX_PUSH = 32 /* words: the guaranteed 128 bytes */ };
 
@@ -66,7 +69,7 @@ typedef struct gpu_buf {
     uint64_t bytes;      /* gpu_layout_bytes rounded up to 16, so that kernels may read whole vectors */
     int32_t alias;       /* same memory as that buffer, which has its own; -1: own memory (views) */
     int32_t first, last; /* dispatches that touch it; set by the planner */
-    uint64_t offset;     /* in the arena; set by the planner */
+    uint64_t offset;     /* in the arena; set by the planner, for aliases too */
 } gpu_buf;
 
 /* How weights are packed: dst gets `bytes` of the final form. Pure; `arg` is the key's second half. Half
@@ -184,6 +187,10 @@ typedef struct gpu_access {
     uint64_t offset, bytes; /* in the arena */
     bool write;
 } gpu_access;
+/* The part of the arena that a binding spans, once the arena is laid out. */
+void gpu_arena_range(const gpu_program *p, const gpu_bind *bind, uint64_t *offset, uint64_t *bytes);
+/* What a dispatch touches in the arena: up to GPU_MAX_BINDINGS entries; returns their number. */
+int gpu_accesses(const gpu_program *p, const gpu_dispatch *d, gpu_access *out);
 /* A barrier is needed if a range touched since the last barrier overlaps one touched now and either is
  * written (a full memory dependency: write-after-read needs one too on some drivers). */
 typedef struct gpu_hazards gpu_hazards;
@@ -191,5 +198,13 @@ vki_status gpu_hazards_create(const vki_allocator *a, gpu_hazards **out, vki_err
 void gpu_hazards_destroy(gpu_hazards **h);
 vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int count, bool *barrier,
                             vki_error *err);
+/* Barriers within a command buffer of dispatches first .. first + count - 1; adds to *barriers. VKI_E_NOMEM.
+ */
+vki_status gpu_count_barriers(const gpu_program *p, int first, int count, const vki_allocator *a,
+                              int *barriers, vki_error *err);
+
+/* ---- dispatch.c ---- */
+bool gpu_same_pipeline(const gpu_dispatch *a, const gpu_dispatch *b); /* one pipeline serves both */
+int gpu_count_pipelines(const gpu_program *p);                        /* distinct ones */
 
 #endif

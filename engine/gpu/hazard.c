@@ -51,3 +51,39 @@ vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int coun
     for (int i = 0; i < count; i++) h->seen[h->n_seen++] = accesses[i];
     return VKI_OK;
 }
+
+void gpu_arena_range(const gpu_program *p, const gpu_bind *bind, uint64_t *offset, uint64_t *bytes)
+{
+    const gpu_buf *buf = &p->bufs[bind->index];
+    *offset = buf->offset + bind->offset;
+    *bytes = bind->bytes ? bind->bytes : buf->bytes - bind->offset;
+}
+
+int gpu_accesses(const gpu_program *p, const gpu_dispatch *d, gpu_access *out)
+{
+    int count = 0;
+    for (int i = 0; i < d->n_bind; i++) {
+        if (d->bind[i].space != GPU_SPACE_ARENA) continue; /* weights are only read */
+        gpu_access *access = &out[count++];
+        gpu_arena_range(p, &d->bind[i], &access->offset, &access->bytes);
+        access->write = d->bind[i].access & GPU_WRITE;
+    }
+    return count;
+}
+
+vki_status gpu_count_barriers(const gpu_program *p, int first, int count, const vki_allocator *a,
+                              int *barriers, vki_error *err)
+{
+    gpu_hazards *hazards;
+    VKB_TRY(gpu_hazards_create(a, &hazards, err));
+    vki_status status = VKI_OK;
+    for (int i = first; i < first + count && status == VKI_OK; i++) {
+        gpu_access accesses[GPU_MAX_BINDINGS];
+        bool needed = false;
+        status =
+            gpu_hazards_step(hazards, accesses, gpu_accesses(p, &p->dispatches[i], accesses), &needed, err);
+        *barriers += needed;
+    }
+    gpu_hazards_destroy(&hazards);
+    return status;
+}

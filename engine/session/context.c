@@ -17,6 +17,30 @@ static void describe_cpu(vki_device_info *info)
     info->unified_memory = true;
 }
 
+/* "vulkan" with the limits of a kind of device that need not be there. */
+static vki_status plan_only(vki_context *c, const char *kind, vki_error *err)
+{
+    if (!kind) kind = "minimum";
+    c->limits = gpu_limits_of(kind);
+    if (!c->limits)
+        return vkb_fail(
+            err, VKI_E_ARG,
+            "vki_context_options.plan_device is \"%s\"; it must be minimum, adreno, mali or nvidia", kind);
+    c->unified = c->limits->vendor != 0x10de; /* phones share their memory; so does Jetson, boards do not */
+    vki_device_info *info = &c->info;
+    snprintf(info->name, sizeof info->name, "plan for %s", kind);
+    snprintf(info->driver, sizeof info->driver, "none");
+    info->kind = VKI_DEVICE_GPU_VIRTUAL;
+    info->vendor_id = c->limits->vendor;
+    info->max_storage_range = c->limits->max_range;
+    info->max_workgroup_invocations = c->limits->max_invocations;
+    info->max_shared_bytes = c->limits->max_shared;
+    info->subgroup_size = c->limits->subgroup;
+    info->fp16_storage = c->limits->half_storage;
+    info->unified_memory = c->unified;
+    return VKI_OK;
+}
+
 static vki_status read_options(const vki_context_options *given, vki_context_options *o, vki_error *err)
 {
     memset(o, 0, sizeof *o);
@@ -28,7 +52,7 @@ static vki_status read_options(const vki_context_options *given, vki_context_opt
                             given->size, sizeof *o);
         *o = *given;
     }
-    if ((unsigned)o->backend > VKI_BACKEND_VULKAN)
+    if ((unsigned)o->backend > VKI_BACKEND_PLAN)
         return vkb_fail(err, VKI_E_ARG, "vki_context_options.backend is %d; it must be a vki_backend",
                         (int)o->backend);
     if (o->device_index < 0)
@@ -89,14 +113,18 @@ vki_status vki_context_create(const vki_context_options *options, vki_context **
     bool vulkan;
     vki_status status = wants_vulkan(&o, &c->allocator, &vulkan, err);
     if (status == VKI_OK && vulkan) status = vkr_device_create(&o, &c->allocator, &c->device, err);
+    if (status == VKI_OK && o.backend == VKI_BACKEND_PLAN) status = plan_only(c, o.plan_device, err);
     if (status != VKI_OK) {
         ses_context_release(c);
         return status;
     }
-    if (c->device)
+    if (c->device) {
         c->info = *vkr_device_info_of(c->device);
-    else
+        c->limits = vkr_device_limits(c->device);
+        c->unified = vkr_device_unified(c->device);
+    } else if (!c->limits) {
         describe_cpu(&c->info);
+    }
     *out = c;
     return VKI_OK;
 }

@@ -147,6 +147,16 @@ static vki_status check_limit(const ses_plan *p, vki_error *err)
                     (unsigned long long)limit);
 }
 
+static vki_status count(ses_plan *p, vki_error *err)
+{
+    p->pipelines = gpu_count_pipelines(&p->program);
+    for (int i = 0; i < p->n_segments; i++)
+        if (p->segments[i].gpu)
+            VKB_TRY(gpu_count_barriers(&p->program, p->segments[i].first_dispatch,
+                                       p->segments[i].n_dispatches, p->allocator, &p->barriers, err));
+    return VKI_OK;
+}
+
 static int copy_transfers(vkr_transfer *to, const ses_crossing *from, int count)
 {
     for (int i = 0; i < count; i++) to[i] = from[i].transfer;
@@ -185,12 +195,13 @@ static vki_status plan(device_state *s, const gpu_limits *limits)
     ses_plan *p = s->p;
     for (int i = 0; i < p->n_segments; i++)
         if (p->segments[i].gpu) VKB_TRY(emit_segment(s, &p->segments[i]));
-    bool unified = vkr_device_unified(p->model->context->device);
+    bool unified = p->model->context->unified;
     if (unified) p->staging_bytes = 0;
     find_lifetimes(p, unified);
     VKB_TRY(lay_out(p, limits, s->err));
     VKB_TRY(check_limit(p, s->err));
-    VKB_TRY(make_device_plan(p, s->err));
+    VKB_TRY(count(p, s->err));
+    if (p->model->context->device) VKB_TRY(make_device_plan(p, s->err));
     p->dispatch_us = vkb_calloc(p->allocator, (size_t)p->program.n_dispatches, sizeof *p->dispatch_us);
     if (!p->dispatch_us) return vkb_nomem(s->err, (uint64_t)p->program.n_dispatches * sizeof *p->dispatch_us);
     for (int i = 0; i < p->n_segments; i++)
@@ -214,7 +225,7 @@ vki_status ses_device_plan(ses_plan *p, vki_error *err)
     bool any = false;
     for (int i = 0; i < p->n_segments; i++) any |= p->segments[i].gpu;
     if (!any) return VKI_OK;
-    const gpu_limits *limits = vkr_device_limits(p->model->context->device);
+    const gpu_limits *limits = p->model->context->limits;
     device_state s = {.p = p, .err = err};
     VKB_TRY(gpu_builder_init(&s.builder, &p->graph, limits, p->options->half, &p->program, err));
     s.on_device = vkb_calloc(p->allocator, n, sizeof *s.on_device);

@@ -150,7 +150,7 @@ static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
     step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out};
     if (p->places[step->node].view) return VKI_OK;
     VKB_TRY(choose_kernel(p, step, err));
-    if (!p->model->context->device || p->options->placement == VKI_PLACE_CPU_ONLY) return VKI_OK;
+    if (!p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY) return VKI_OK;
     p->places[step->node].reason = reason; /* why it is not on the device says more */
     return VKI_OK;
 }

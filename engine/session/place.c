@@ -48,7 +48,7 @@ static vki_status place_all(ses_plan *p, const gpu_builder *b, bool *on_device, 
         ses_place *place = &p->places[i];
         place->view = ses_plan_is_view(p, i);
         place->reason =
-            p->model->context->device ? "placement is CPU_ONLY" : "the context has no Vulkan device";
+            p->model->context->limits ? "placement is CPU_ONLY" : "the context has no Vulkan device";
         if (gpu) {
             const char *why = "no GPU kernel";
             place->kernel = gpu_choose(b, n, &why);
@@ -90,11 +90,12 @@ vki_status ses_place_nodes(ses_plan *p, vki_error *err)
     bool *on_device = vkb_calloc(a, (size_t)p->graph.n_tensors, sizeof *on_device);
     vki_status status =
         p->places && on_device ? VKI_OK : vkb_nomem(err, (uint64_t)p->graph.n_nodes * sizeof *p->places);
-    vkr_device *device = p->options->placement == VKI_PLACE_CPU_ONLY ? NULL : p->model->context->device;
-    if (status == VKI_OK && device) {
+    bool cpu_only = p->options->placement == VKI_PLACE_CPU_ONLY;
+    const gpu_limits *limits = cpu_only ? NULL : p->model->context->limits;
+    if (status == VKI_OK && limits) {
         gpu_builder b;
         gpu_program none = {0};
-        status = gpu_builder_init(&b, &p->graph, vkr_device_limits(device), p->options->half, &none, err);
+        status = gpu_builder_init(&b, &p->graph, limits, p->options->half, &none, err);
         if (status == VKI_OK) status = place_all(p, &b, on_device, err);
         gpu_builder_free(&b);
         gpu_program_free(&none, a);

@@ -52,7 +52,9 @@ static vki_status build(ses_plan *p, const vki_shape *shapes, int count, vki_err
 uint64_t ses_plan_weight_bytes(const ses_plan *p)
 {
     uint64_t bytes = p->cpu_constant_bytes + ses_cpu_weights_bytes(p->model->cpu_weights);
-    return bytes + (p->model->device_weights ? vkr_weights_bytes(p->model->device_weights) : 0);
+    if (p->model->device_weights) return bytes + vkr_weights_bytes(p->model->device_weights);
+    for (int i = 0; i < p->program.n_weights; i++) bytes += p->program.weights[i].bytes; /* planned only */
+    return bytes;
 }
 
 static vki_status check_limit(const ses_plan *p, vki_error *err)

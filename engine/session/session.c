@@ -25,7 +25,7 @@ static vki_status read_options(const vki_session_options *given, const vki_model
     if (o->shape_count < 0 || (o->shape_count && !o->shapes))
         return vkb_fail(err, VKI_E_ARG, "vki_session_options: shape_count is %d but shapes is NULL",
                         o->shape_count);
-    if (o->placement == VKI_PLACE_GPU_ONLY && !m->context->device)
+    if (o->placement == VKI_PLACE_GPU_ONLY && !m->context->limits)
         return vkb_fail(err, VKI_E_UNSUPPORTED,
                         "placement is GPU_ONLY, but the context runs on the CPU: create it with "
                         "VKI_BACKEND_VULKAN");
@@ -35,7 +35,7 @@ static vki_status read_options(const vki_session_options *given, const vki_model
 static vki_status resolve_precision(const vki_session_options *o, const vki_model *m, ses_options *out,
                                     vki_error *err)
 {
-    bool on_gpu = m->context->device && o->placement != VKI_PLACE_CPU_ONLY;
+    bool on_gpu = m->context->limits && o->placement != VKI_PLACE_CPU_ONLY;
     switch (o->precision) {
     case VKI_PRECISION_AUTO:
     case VKI_PRECISION_FP32:
@@ -44,7 +44,7 @@ static vki_status resolve_precision(const vki_session_options *o, const vki_mode
         if (!on_gpu)
             return vkb_fail(err, VKI_E_UNSUPPORTED,
                             "precision FP16_STORE needs a Vulkan device; the CPU computes in fp32");
-        if (!vkr_device_limits(m->context->device)->half_storage)
+        if (!m->context->limits->half_storage)
             return vkb_fail(err, VKI_E_UNSUPPORTED,
                             "precision FP16_STORE needs 16-bit storage buffers, which %s does not "
                             "have; use FP32",
@@ -213,6 +213,16 @@ static vki_status no_plan(vki_error *err)
                     "vki_session_reshape");
 }
 
+/* Whether there is something to write to and to run. */
+static vki_status check_runnable(const vki_session *s, vki_error *err)
+{
+    if (!s->plan) return no_plan(err);
+    if (!s->model->context->limits || s->model->context->device) return VKI_OK;
+    return vkb_fail(err, VKI_E_STATE,
+                    "the context only plans (VKI_BACKEND_PLAN): create one with VKI_BACKEND_VULKAN or "
+                    "VKI_BACKEND_CPU to run the network");
+}
+
 static vki_status not_run(vki_error *err)
 {
     return vkb_fail(err, VKI_E_STATE,
@@ -251,7 +261,7 @@ static vki_status check_bytes(const gr_tensor *t, size_t bytes, const void *data
 vki_status vki_session_write(vki_session *s, int index, const void *data, size_t bytes, vki_error *err)
 {
     if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_write: `session` is NULL");
-    if (!s->plan) return no_plan(err);
+    VKB_TRY(check_runnable(s, err));
     const gr_graph *g = &s->plan->graph;
     if (index < 0 || index >= g->n_inputs)
         return vkb_fail(err, VKI_E_ARG, "there is no input %d; the model has %d", index, g->n_inputs);
@@ -264,7 +274,7 @@ vki_status vki_session_write(vki_session *s, int index, const void *data, size_t
 vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
 {
     if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_run: `session` is NULL");
-    if (!s->plan) return no_plan(err);
+    VKB_TRY(check_runnable(s, err));
     const gr_graph *g = &s->plan->graph;
     for (int i = 0; i < g->n_inputs; i++)
         if (!s->written[i])

@@ -18,7 +18,9 @@ struct vki_context {
     vki_allocator allocator;
     vki_log_fn log;
     void *log_user;
-    vkr_device *device; /* NULL: CPU */
+    vkr_device *device;       /* NULL: CPU, or plans only */
+    const gpu_limits *limits; /* of the device or of the kind planned for; NULL: CPU */
+    bool unified;             /* the host reads and writes device memory itself */
     vki_device_info info;
 };
 
@@ -99,6 +101,7 @@ typedef struct ses_plan {
     ses_crossing **down; /* by tensor: where it can be read after its segment, or NULL */
     vkr_plan *device;
     uint64_t arena_bytes, arena_lower_bound, staging_bytes;
+    int barriers, pipelines; /* distinct ones of this plan */
     double plan_ms;
     double *dispatch_us;
 } ses_plan;

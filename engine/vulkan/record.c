@@ -4,19 +4,6 @@
 
 #include <string.h>
 
-static const gpu_buf *owner_of(const gpu_program *p, int32_t index)
-{
-    const gpu_buf *buf = &p->bufs[index];
-    return buf->alias >= 0 ? &p->bufs[buf->alias] : buf;
-}
-
-/* The part of the arena that a binding spans. */
-static void arena_range(const gpu_program *p, const gpu_bind *bind, uint64_t *offset, uint64_t *bytes)
-{
-    *offset = owner_of(p, bind->index)->offset + bind->offset;
-    *bytes = bind->bytes ? bind->bytes : p->bufs[bind->index].bytes - bind->offset;
-}
-
 static VkDescriptorBufferInfo descriptor(const vkr_plan *plan, const vkr_recording *r, const gpu_bind *bind)
 {
     VkDescriptorBufferInfo info = {0};
@@ -27,7 +14,7 @@ static VkDescriptorBufferInfo descriptor(const vkr_plan *plan, const vkr_recordi
         info.range = bind->bytes ? bind->bytes : slice->bytes - bind->offset;
     } else {
         info.buffer = plan->arena.handle;
-        arena_range(r->desc->program, bind, &info.offset, &info.range);
+        gpu_arena_range(r->desc->program, bind, &info.offset, &info.range);
     }
     return info;
 }
@@ -130,7 +117,7 @@ enum {
 static void copy(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
                  const vkr_transfer *t, bool upload)
 {
-    uint64_t offset = owner_of(r->desc->program, t->buf)->offset;
+    uint64_t offset = r->desc->program->bufs[t->buf].offset;
     VkBufferCopy region = {.srcOffset = upload ? t->staging_offset : offset,
                            .dstOffset = upload ? offset : t->staging_offset,
                            .size = t->bytes};
@@ -176,18 +163,6 @@ static void record_dispatch(vkr_plan *plan, const vkr_recording *r, VkCommandBuf
     vk->CmdDispatch(commands, d->groups[0], d->groups[1], d->groups[2]);
 }
 
-static int accesses_of(const gpu_program *program, const gpu_dispatch *d, gpu_access *out)
-{
-    int count = 0;
-    for (int i = 0; i < d->n_bind; i++) {
-        if (d->bind[i].space != GPU_SPACE_ARENA) continue; /* weights are only read */
-        gpu_access *access = &out[count++];
-        arena_range(program, &d->bind[i], &access->offset, &access->bytes);
-        access->write = d->bind[i].access & GPU_WRITE;
-    }
-    return count;
-}
-
 static vki_status record_dispatches(vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
                                     int index, gpu_hazards *hazards, vki_error *err)
 {
@@ -201,7 +176,7 @@ static vki_status record_dispatches(vkr_plan *plan, const vkr_recording *r, VkCo
     for (int i = s->first_dispatch; i < s->first_dispatch + s->n_dispatches; i++) {
         gpu_access accesses[GPU_MAX_BINDINGS];
         bool needed;
-        int count = accesses_of(r->desc->program, &r->desc->program->dispatches[i], accesses);
+        int count = gpu_accesses(r->desc->program, &r->desc->program->dispatches[i], accesses);
         VKB_TRY(gpu_hazards_step(hazards, accesses, count, &needed, err));
         plan->info.barriers += needed;
         if (needed ||

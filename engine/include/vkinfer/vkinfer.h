@@ -114,7 +114,10 @@ typedef struct vki_context vki_context;
 typedef enum vki_backend {
     VKI_BACKEND_AUTO = 0, /* the best Vulkan device that is not a software one; else the CPU */
     VKI_BACKEND_CPU,
-    VKI_BACKEND_VULKAN /* device_index, software devices included; VKI_E_NO_DEVICE if there is none */
+    VKI_BACKEND_VULKAN, /* device_index, software devices included; VKI_E_NO_DEVICE if there is none */
+    VKI_BACKEND_PLAN    /* no device at all: sessions are planned and reported as for a Vulkan device of the
+                           kind `plan_device`, so that memory and placement are known beforehand. Writing,
+                           running and reading answer VKI_E_STATE */
 } vki_backend;
 
 typedef struct vki_context_options {
@@ -126,6 +129,8 @@ typedef struct vki_context_options {
     void *log_user;
     const char *cache_path; /* file for the Vulkan pipeline cache, read now and written by vki_context_destroy
                                (the last reference); a damaged or foreign file is ignored. NULL: no file */
+    const char *plan_device; /* for VKI_BACKEND_PLAN: "adreno", "mali" or "nvidia"; NULL: "minimum", what
+                                every Vulkan 1.1 device can do. VKI_E_ARG: another name */
     const char *loader_path; /* Vulkan loader to open; NULL: libvulkan.so.1, then libvulkan.so */
     bool
         force_staging; /* copy through staging buffers even where device memory is host visible (for tests) */
