@@ -32,6 +32,13 @@ static vki_status expect(const onnx_node *n, const attribute *a, int type)
                      (unsigned)found < VKB_COUNT(names) ? names[found] : "an unknown type", names[type]);
 }
 
+bool onnx_has_attr(const onnx_node *n, const char *name)
+{
+    for (size_t i = 0; i < n->proto->n_attribute; i++)
+        if (strcmp(onnx_text(n->proto->attribute[i]->name), name) == 0) return true;
+    return false;
+}
+
 const attribute *onnx_attr(onnx_node *n, const char *name)
 {
     for (size_t i = 0; i < n->proto->n_attribute; i++) {

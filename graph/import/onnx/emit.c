@@ -73,20 +73,36 @@ gr_id onnx_const_floats(onnx_node *n, const char *suffix, int rank, const float 
     return name ? gr_add_const(n->c->g, name, VKI_F32, rank, dims, count ? values : &none, true) : GR_NONE;
 }
 
-gr_id onnx_helper(onnx_node *n, op_kind op, const char *suffix, int n_in, const gr_id *in,
-                  const onnx_set *set)
+/* A node that writes `out`; GR_NONE if that or an input is, because memory ran out. */
+static gr_id add_node(onnx_node *n, op_kind op, const char *suffix, int n_in, const gr_id *in,
+                      const onnx_set *set, gr_id out)
 {
     gr_graph *g = n->c->g;
+    const char *name = derived_name(n, suffix);
     for (int i = 0; i < n_in; i++)
         if (in[i] == GR_NONE) return GR_NONE;
-    const char *name = derived_name(n, suffix);
-    gr_id out = name ? gr_add_tensor(g, name, VKI_DT_NONE, -1, NULL) : GR_NONE;
-    gr_node *node = out == GR_NONE ? NULL : gr_add_node(g, op, name, n_in, in, 1, &out);
+    gr_node *node = name && out != GR_NONE ? gr_add_node(g, op, name, n_in, in, 1, &out) : NULL;
     if (!node) return GR_NONE;
     for (; set && set->name; set++) onnx_attr_put(op, node->attrs, set->name, set->value);
     bool known;
     gr_infer_node(g, node, &known, NULL);
     return out;
+}
+
+gr_id onnx_helper(onnx_node *n, op_kind op, const char *suffix, int n_in, const gr_id *in,
+                  const onnx_set *set)
+{
+    const char *name = derived_name(n, suffix);
+    gr_id out = name ? gr_add_tensor(n->c->g, name, VKI_DT_NONE, -1, NULL) : GR_NONE;
+    return add_node(n, op, suffix, n_in, in, set, out);
+}
+
+vki_status onnx_output(onnx_node *n, int i, op_kind op, int n_in, const gr_id *in, const onnx_set *set)
+{
+    if (i >= n->n_out || n->out[i] == GR_NONE) return VKI_OK;
+    gr_id made = add_node(n, op, "output", n_in, in, set, n->out[i]);
+    n->out[i] = GR_NONE; /* onnx_emit leaves it alone */
+    return made == GR_NONE ? onnx_nomem(n->c) : VKI_OK;
 }
 
 gr_id onnx_unary(onnx_node *n, op_kind op, const char *suffix, gr_id a)
@@ -147,9 +163,8 @@ static vki_status check_required(const onnx_node *n)
                     {OP_DepthToSpace, "blocksize"},
                     {OP_SpaceToDepth, "blocksize"}};
     for (size_t i = 0; i < VKB_COUNT(required); i++) {
-        bool found = required[i].op != n->op;
-        for (size_t k = 0; k < n->proto->n_attribute && !found; k++)
-            found = strcmp(onnx_text(n->proto->attribute[k]->name), required[i].name) == 0;
+        bool found = required[i].op != n->op || onnx_has_attr(n, required[i].name);
+        for (int k = 0; k < n->n_set && !found; k++) found = strcmp(n->set[k].name, required[i].name) == 0;
         if (!found) return onnx_fail(n, "the attribute '%s' is missing", required[i].name);
     }
     return VKI_OK;

@@ -91,7 +91,7 @@ vki_status lift_topk(onnx_node *n)
 vki_status lift_pad(onnx_node *n)
 {
     VKB_TRY(require_inputs(n, 1, 1));
-    VKB_TRY(ints_to_input(n, "pads", 1, true));
+    VKB_TRY(ints_to_input(n, n->c->opset == 1 ? "paddings" : "pads", 1, true));
     return float_to_input(n, "value", 2, 0, 0);
 }
 

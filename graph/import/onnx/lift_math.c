@@ -19,7 +19,7 @@ static gr_id scalar(onnx_node *n, const char *suffix, float value)
 /* ---- changed meaning ---- */
 
 /* fp16 and bf16 models are computed in fp32, so casts to those types cast to fp32. */
-static vki_status set_type(onnx_node *n, const char *name, int64_t to)
+vki_status lift_cast_to(onnx_node *n, const char *name, int64_t to)
 {
     vki_dtype dtype;
     if (to == VKI_F16 || to == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16) to = VKI_F32;
@@ -33,7 +33,7 @@ vki_status lift_cast(onnx_node *n)
 {
     int64_t to = 0;
     VKB_TRY(onnx_attr_int(n, "to", &to));
-    return set_type(n, "to", to);
+    return lift_cast_to(n, "to", to);
 }
 
 vki_status lift_cast_like(onnx_node *n)
@@ -43,7 +43,7 @@ vki_status lift_cast_like(onnx_node *n)
     if (dtype == VKI_DT_NONE) return onnx_refuse(n, "to a type that is not known");
     n->n_in = 1;
     n->op = OP_Cast;
-    return set_type(n, "to", dtype);
+    return lift_cast_to(n, "to", dtype);
 }
 
 vki_status lift_eye_like(onnx_node *n)
@@ -51,7 +51,7 @@ vki_status lift_eye_like(onnx_node *n)
     int64_t dtype = 0;
     if (!onnx_attr(n, "dtype")) return VKI_OK;
     VKB_TRY(onnx_attr_int(n, "dtype", &dtype));
-    return set_type(n, "dtype", dtype);
+    return lift_cast_to(n, "dtype", dtype);
 }
 
 vki_status lift_scatter(onnx_node *n) /* the name until opset 10 */
@@ -60,27 +60,65 @@ vki_status lift_scatter(onnx_node *n) /* the name until opset 10 */
     return VKI_OK;
 }
 
+/* Whether a scalar of any type, of an optional input, is there, constant and zero. */
+static bool is_zero(const onnx_node *n, int i)
+{
+    float value;
+    if (i >= n->n_in || n->in[i] == GR_NONE) return false;
+    const gr_tensor *t = &n->c->g->tensors[n->in[i]];
+    if (t->data && t->dtype == VKI_BOOL && gr_elements(t) == 1) return *(const uint8_t *)t->data == 0;
+    return gr_const_f32(n->c->g, n->in[i], &value) && value == 0;
+}
+
+/* Before opset 12 there is no mode: networks are run, not trained. */
+static bool dropout_is_identity(onnx_node *n)
+{
+    float ratio = 0.5f;
+    onnx_attr(n, "seed");
+    if (n->c->opset < 7) onnx_attr(n, "is_test");
+    if (n->c->opset < 12) return onnx_attr_float(n, "ratio", &ratio) == VKI_OK;
+    return n->n_in < 3 || n->in[2] == GR_NONE || is_zero(n, 2) || is_zero(n, 1);
+}
+
 vki_status lift_dropout(onnx_node *n)
 {
     VKB_TRY(onnx_require_inputs(n, 1));
-    onnx_attr(n, "ratio");
-    onnx_attr(n, "seed");
-    if (n->n_in > 2 && n->in[2] != GR_NONE) {
-        const gr_tensor *t = &n->c->g->tensors[n->in[2]];
-        if (!t->data || t->dtype != VKI_BOOL || gr_elements(t) != 1 || *(const uint8_t *)t->data)
-            return onnx_refuse(n, "in training mode");
+    if (!dropout_is_identity(n)) return onnx_refuse(n, "in training mode: it draws random numbers");
+    if (n->n_out > 1 && n->out_used[1]) {
+        if (n->c->opset < 10) return onnx_refuse(n, "its mask is used");
+        gr_id all = gr_add_const(n->c->g, NULL, VKI_BOOL, 0, NULL, &(uint8_t){1}, true);
+        gr_id shape = onnx_unary(n, OP_Shape, "shape", n->in[0]);
+        VKB_TRY(onnx_output(n, 1, OP_ConstantOfShape, 2, (gr_id[]){shape, all}, NULL));
     }
-    if (n->n_out > 1 && n->out_used[1]) return onnx_refuse(n, "its mask is used");
     n->n_in = 1;
     n->op = OP_Identity;
     return VKI_OK;
 }
 
+/* spatial = 0: scale, bias, mean and variance are those of every element of a sample, not of a channel. */
+static vki_status batch_norm_by_element(onnx_node *n)
+{
+    float epsilon = 1e-5f;
+    VKB_TRY(onnx_require_inputs(n, 5));
+    VKB_TRY(onnx_attr_float(n, "epsilon", &epsilon));
+    onnx_attr(n, "momentum");
+    gr_id centred = onnx_binary(n, OP_Sub, "centred", n->in[0], n->in[3]);
+    gr_id above = onnx_binary(n, OP_Add, "above", n->in[4], scalar(n, "epsilon", epsilon));
+    gr_id factor = onnx_binary(n, OP_Div, "factor", n->in[1], onnx_unary(n, OP_Sqrt, "deviation", above));
+    gr_id scaled = onnx_binary(n, OP_Mul, "scaled", centred, factor);
+    return onnx_finish(n, OP_Add, 2, (gr_id[]){scaled, n->in[2]});
+}
+
+/* Outputs behind the first one mean training. */
 vki_status lift_batch_norm(onnx_node *n)
 {
     int64_t spatial = 1;
     VKB_TRY(onnx_attr_int(n, "spatial", &spatial));
-    return spatial ? VKI_OK : onnx_refuse(n, "spatial = 0");
+    if (n->c->opset < 7) onnx_attr(n, "is_test");
+    for (int i = 1; i < n->n_out; i++)
+        if (n->out_used[i]) return onnx_refuse(n, "in training mode: output %d is used", i);
+    n->n_out = n->n_out ? 1 : 0;
+    return spatial ? VKI_OK : batch_norm_by_element(n);
 }
 
 /* Whether softmax over the dimensions from `axis` on is a softmax along `axis` alone. */

@@ -52,8 +52,13 @@ vki_status lift_lrn(onnx_node *n)
 static vki_status norm_operator(onnx_node *n, op_kind *op)
 {
     int64_t p = 2;
+    float number = 2;
     VKB_TRY(onnx_require_inputs(n, 1));
-    VKB_TRY(onnx_attr_int(n, "p", &p));
+    if (n->c->opset < 2)
+        VKB_TRY(onnx_attr_float(n, "p", &number));
+    else
+        VKB_TRY(onnx_attr_int(n, "p", &p));
+    if (n->c->opset < 2) p = number == 1 ? 1 : number == 2 ? 2 : 0;
     *op = p == 1 ? OP_ReduceL1 : p == 2 ? OP_ReduceL2 : OP_NONE;
     return *op == OP_NONE ? onnx_refuse(n, "p = %lld", (long long)p) : VKI_OK;
 }

@@ -13,7 +13,7 @@
 
 #include "onnx.pb-c.h"
 
-enum { ONNX_OPSET_MIN = 7, ONNX_OPSET_MAX = 21 };
+enum { ONNX_OPSET_MIN = 1, ONNX_OPSET_MAX = 21 };
 
 /* A name of the model. fp16 models are computed in fp32: `tensor` is what carries the name; `value` is what
  * nodes read and write, another tensor only for fp16 inputs and outputs of the model. */
@@ -113,6 +113,7 @@ vki_status onnx_issues_report(const onnx_ctx *c); /* VKI_OK if there are none */
 /* ---- attrs.c: reading marks the attribute as dealt with. Wrong type: VKI_E_FORMAT. Absent: *value stays
  * ---- */
 const Onnx__AttributeProto *onnx_attr(onnx_node *n, const char *name); /* NULL if absent */
+bool onnx_has_attr(const onnx_node *n, const char *name);              /* does not mark it */
 vki_status onnx_attr_int(onnx_node *n, const char *name, int64_t *value);
 vki_status onnx_attr_float(onnx_node *n, const char *name, float *value);
 vki_status onnx_attr_text(onnx_node *n, const char *name, char *buffer, size_t size);
@@ -133,6 +134,8 @@ gr_id onnx_helper(onnx_node *n, op_kind op, const char *suffix, int n_in, const 
                   const onnx_set *set);
 gr_id onnx_unary(onnx_node *n, op_kind op, const char *suffix, gr_id a);
 gr_id onnx_binary(onnx_node *n, op_kind op, const char *suffix, gr_id a, gr_id b);
+/* A node of a composition that writes output i of the source node, if it is there. */
+vki_status onnx_output(onnx_node *n, int i, op_kind op, int n_in, const gr_id *in, const onnx_set *set);
 /* The last node of a composition: writes the source node's output. */
 vki_status onnx_finish(onnx_node *n, op_kind op, int n_in, const gr_id *in);
 gr_id onnx_const_ints(onnx_node *n, const char *suffix, const int64_t *values, int count);
@@ -142,6 +145,17 @@ gr_id onnx_const_floats(onnx_node *n, const char *suffix, int rank, const float 
 vki_status onnx_lift(onnx_node *n);
 typedef vki_status (*onnx_lift_fn)(onnx_node *n);
 vki_status onnx_require_inputs(const onnx_node *n, int low); /* the first `low` are there */
+vki_status lift_broadcast_axis(onnx_node *n);
+vki_status lift_prelu(onnx_node *n);
+vki_status lift_gemm(onnx_node *n);
+vki_status lift_concat(onnx_node *n);
+vki_status lift_selu(onnx_node *n);
+vki_status lift_recurrent(onnx_node *n);
+vki_status lift_reshape(onnx_node *n);
+vki_status lift_tile(onnx_node *n);
+vki_status lift_cast_name(onnx_node *n);
+vki_status lift_upsample_1(onnx_node *n);
+vki_status lift_lp_pool(onnx_node *n);
 vki_status lift_slice(onnx_node *n);
 vki_status lift_axes_input(onnx_node *n);
 vki_status lift_split(onnx_node *n);
@@ -150,6 +164,7 @@ vki_status lift_pad(onnx_node *n);
 vki_status lift_clip(onnx_node *n);
 vki_status lift_constant_of_shape(onnx_node *n);
 vki_status lift_cast(onnx_node *n);
+vki_status lift_cast_to(onnx_node *n, const char *name, int64_t to); /* to: ONNX's number of a type */
 vki_status lift_dropout(onnx_node *n);
 vki_status lift_batch_norm(onnx_node *n);
 vki_status lift_softmax(onnx_node *n);
