@@ -73,6 +73,8 @@ static const struct {
     {"Min", 1, 21, lift_variadic},
     {"Sum", 1, 21, lift_variadic},
     {"Mean", 1, 21, lift_variadic},
+    {"NegativeLogLikelihoodLoss", 12, 21, lift_nll_loss},
+    {"SoftmaxCrossEntropyLoss", 12, 21, lift_softmax_loss},
     {"Einsum", 12, 21, lift_einsum},
     {"Hardmax", 1, 21, lift_hardmax},
     {"LRN", 1, 21, lift_lrn},

@@ -179,6 +179,8 @@ vki_status lift_cast_like(onnx_node *n);
 vki_status lift_eye_like(onnx_node *n);
 vki_status lift_scatter(onnx_node *n);
 vki_status lift_hardmax(onnx_node *n);
+vki_status lift_nll_loss(onnx_node *n);
+vki_status lift_softmax_loss(onnx_node *n);
 vki_status lift_einsum(onnx_node *n);
 vki_status lift_lrn(onnx_node *n);
 vki_status lift_lp_normalization(onnx_node *n);
