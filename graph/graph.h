@@ -153,6 +153,12 @@ vki_status gr_bind_shapes(gr_graph *g, const vki_shape *shapes, int count, vki_e
 vki_status gr_infer(gr_graph *g,
                     vki_error *err); /* fills what can be known now; VKI_E_SHAPE names the node */
 vki_status gr_infer_node(gr_graph *g, gr_node *n, bool *known, vki_error *err);
+/* The same for a node of an OP_DATA_SHAPED operator, but the outputs get the largest dimensions they can
+ * have: what their memory is sized by. Nothing may read them as shapes. */
+vki_status gr_infer_bounds(gr_graph *g, gr_node *n, bool *known, vki_error *err);
+/* The inputs (bit i) of a node without known shapes whose values would make them known; 0 if an input's shape
+ * is missing, or nothing is. */
+vki_status gr_infer_wants(gr_graph *g, gr_node *n, uint64_t *wants, vki_error *err);
 bool gr_all_concrete(const gr_graph *g, gr_id *first_unknown); /* every tensor that a live node touches */
 
 #endif

@@ -23,6 +23,7 @@ static int n_filters;
 
 typedef struct outputs {
     guarded v[CASE_MAX_OUT];
+    int64_t dims[CASE_MAX_OUT][GR_MAX_RANK]; /* that came out */
 } outputs;
 
 typedef struct check { /* one case being checked */
@@ -74,6 +75,35 @@ VKB_PRINTF(3, 4) static void complain(check *k, const char *what, const char *fo
     k->failures++;
 }
 
+static bool data_shaped(const case_graph *c)
+{
+    return op_get(c->g.nodes[0].op)->flags & OP_DATA_SHAPED;
+}
+
+static void expect_largest(const case_graph *c, outputs *o)
+{
+    for (int i = 0; i < c->n_out; i++)
+        if (has_output(c, i)) memcpy(o->dims[i], c->g.tensors[c->g.nodes[0].out[i]].dims, sizeof o->dims[i]);
+}
+
+/* Where less came out than there is room for, the rest means nothing: it is cleared before outputs are
+ * compared. */
+static void clear_rest(check *k, const char *what, outputs *o)
+{
+    for (int i = 0; i < k->c.n_out && data_shaped(&k->c); i++) {
+        if (!has_output(&k->c, i)) continue;
+        const gr_tensor *t = &k->c.g.tensors[k->c.g.nodes[0].out[i]];
+        size_t bytes = vki_dtype_size(t->dtype);
+        for (int d = 0; d < t->rank; d++) {
+            if (o->dims[i][d] < 0 || o->dims[i][d] > t->dims[d])
+                complain(k, what, "dimension %d of output %d is %lld, at most %lld is possible", d, i,
+                         (long long)o->dims[i][d], (long long)t->dims[d]);
+            bytes *= (size_t)vkb_min(vkb_max(o->dims[i][d], 0), t->dims[d]);
+        }
+        if (bytes < o->v[i].bytes) memset((char *)o->v[i].data + bytes, 0, o->v[i].bytes - bytes);
+    }
+}
+
 /* Runs that started from different bytes must end in the same: all is written, and nothing else is read. */
 static void check_repeat(check *k, const char *what, outputs *a, outputs *b)
 {
@@ -81,6 +111,8 @@ static void check_repeat(check *k, const char *what, outputs *a, outputs *b)
         if (!has_output(&k->c, i)) continue;
         if (!guard_intact(&a->v[i]) || !guard_intact(&b->v[i]))
             complain(k, what, "wrote outside of output %d", i);
+        if (data_shaped(&k->c) && memcmp(a->dims[i], b->dims[i], sizeof a->dims[i]))
+            complain(k, what, "two runs differ in the shape of output %d", i);
         if (memcmp(a->v[i].data, b->v[i].data, a->v[i].bytes))
             complain(k, what, "two runs differ in output %d, or not all of it is written", i);
     }
@@ -110,11 +142,14 @@ static void check_reference(check *k)
     const gr_node *n = &k->c.g.nodes[0];
     fill_outputs(&k->expected, 0xff);
     fill_outputs(&k->again, 0x11);
-    if (cpu_evaluate(&k->c.g, n, in, pointers(&k->expected, list), &err) != VKI_OK ||
-        cpu_evaluate(&k->c.g, n, in, pointers(&k->again, list), &err) != VKI_OK)
+    if (cpu_evaluate_dims(&k->c.g, n, in, pointers(&k->expected, list), k->expected.dims, &err) != VKI_OK ||
+        cpu_evaluate_dims(&k->c.g, n, in, pointers(&k->again, list), k->again.dims, &err) != VKI_OK) {
         complain(k, "reference", "%s", err.text);
-    else
-        check_repeat(k, "reference", &k->expected, &k->again);
+        return;
+    }
+    clear_rest(k, "reference", &k->expected);
+    clear_rest(k, "reference", &k->again);
+    check_repeat(k, "reference", &k->expected, &k->again);
 }
 
 /* Prepares the kernel as a session would and runs it once, everything it may not read filled with `garbage`.
@@ -137,16 +172,19 @@ static bool run_kernel(check *k, const cpu_kernel *kernel, int threads, int garb
     guard_fill(&weights, garbage);
     guard_fill(&scratch, garbage);
     fill_outputs(out, garbage);
+    expect_largest(&k->c, out);
     if (prep.weight_bytes) prep.pack(weights.data, &k->c.g, n, prep.state);
     cpu_call call = {.g = &k->c.g,
                      .n = n,
                      .in = (const void *const *)k->c.in,
                      .out = pointers(out, list),
+                     .dims = out->dims,
                      .state = prep.state,
                      .weights = prep.weight_bytes ? weights.data : NULL,
                      .scratch = prep.scratch_bytes ? scratch.data : NULL,
                      .pool = threads > 1 ? pool : NULL};
     kernel->run(&call);
+    clear_rest(k, kernel->name, out);
     if (!guard_intact(&weights)) complain(k, kernel->name, "wrote outside of its packed weights");
     if (!guard_intact(&scratch)) complain(k, kernel->name, "wrote outside of its scratch");
     guard_free(&weights);
@@ -163,6 +201,7 @@ static int check_kernels(check *k)
         if (!kernel->fits(&k->c.g, &k->c.g.nodes[0])) continue;
         ran++;
         if (!run_kernel(k, kernel, 1, 0xff, &k->got)) continue;
+        if (data_shaped(&k->c)) check_repeat(k, kernel->name, &k->expected, &k->got);
         check_values(k, kernel->name, false);
         if (run_kernel(k, kernel, THREADS, 0x11, &k->again))
             check_repeat(k, kernel->name, &k->got, &k->again);

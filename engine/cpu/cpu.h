@@ -14,8 +14,12 @@ typedef struct cpu_call {
     const gr_node *n;
     const void *const *in; /* by input index; NULL if absent */
     void *const *out;      /* by output index; NULL if absent */
-    const void *state;     /* fast kernels: what prepare() made */
-    const void *weights;   /* fast kernels: the packed weights prepare() asked for */
+    /* Of an OP_DATA_SHAPED operator: by output index the dimensions there are. They come in as the largest
+     * possible ones (out[] has room for these); the kernel sets those that its values decide and writes the
+     * output dense in the dimensions that result, each at most what it was. NULL for other operators. */
+    int64_t (*dims)[GR_MAX_RANK];
+    const void *state;   /* fast kernels: what prepare() made */
+    const void *weights; /* fast kernels: the packed weights prepare() asked for */
     void *scratch;  /* fast kernels: 64-byte aligned, of the size prepare() asked for, content undefined */
     vkb_pool *pool; /* NULL: one thread */
 } cpu_call;
@@ -69,5 +73,9 @@ void cpu_features_text(char *buffer, size_t size); /* "avx2 fma f16c" */
  * session. VKI_E_UNSUPPORTED with the reason. */
 vki_status cpu_evaluate(const gr_graph *g, const gr_node *n, const void *const *in, void *const *out,
                         vki_error *err);
+/* The same, with the dimensions that outputs got, by output index: those of the graph, but for OP_DATA_SHAPED
+ * operators (whose outputs must have been inferred by gr_infer_bounds). */
+vki_status cpu_evaluate_dims(const gr_graph *g, const gr_node *n, const void *const *in, void *const *out,
+                             int64_t (*dims)[GR_MAX_RANK], vki_error *err);
 
 #endif

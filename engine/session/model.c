@@ -8,7 +8,7 @@
 #include "graph/import/onnx/onnx_import.h"
 #endif
 
-const gr_evaluator ses_evaluator = {cpu_evaluate, NULL};
+const gr_evaluator ses_evaluator = {cpu_evaluate, NULL, cpu_evaluate_dims};
 
 static vki_status read_graph(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
                              const char *directory, vki_error *err)

@@ -70,9 +70,11 @@ typedef struct op_norm_attrs { /* BatchNormalization: X scale B mean var; Instan
     int64_t axis, training_mode, spatial, stash_type;
 } op_norm_attrs;
 
-typedef struct op_axis_attrs { /* Softmax, LogSoftmax, Concat, Gather, Split, Flatten */
+typedef struct op_axis_attrs { /* Softmax, LogSoftmax, Concat, Gather, Split, Flatten, Compress */
     int64_t axis, num_outputs;
 } op_axis_attrs;
+
+#define OP_FLATTENED 2147483647 /* Compress: the axis that stands for the flattened input */
 
 typedef struct op_reduce_attrs { /* axes are input 1 */
     int64_t keepdims, noop_with_empty_axes;

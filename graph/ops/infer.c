@@ -16,6 +16,12 @@ const gr_tensor *op_in(const op_infer *c, int i)
     return op_has_in(c->n, i) ? &c->g->tensors[c->n->in[i]] : NULL;
 }
 
+vki_status op_later(op_infer *c, int i)
+{
+    c->wants |= UINT64_C(1) << i;
+    return OP_LATER;
+}
+
 vki_status op_fail(op_infer *c, vki_status code, const char *format, ...)
 {
     char text[sizeof c->err->text];
@@ -60,7 +66,7 @@ vki_status op_const_ints(op_infer *c, int i, int64_t *out, int capacity, int *co
     *count = 0;
     const gr_tensor *t = op_in(c, i);
     if (!t) return VKI_OK;
-    if (!t->data) return OP_LATER;
+    if (!t->data) return op_later(c, i);
     if (gr_elements(t) > capacity)
         return op_fail(c, VKI_E_SHAPE, "input %d (%s) has %lld elements; at most %d are possible here", i,
                        t->name, (long long)gr_elements(t), capacity);
@@ -166,24 +172,45 @@ static void distrust_outputs(gr_graph *g, const gr_node *n)
     }
 }
 
-vki_status gr_infer_node(gr_graph *g, gr_node *n, bool *known, vki_error *err)
+/* OP_LATER if the shapes cannot be known yet; *wants as in op_infer. */
+static vki_status infer(gr_graph *g, gr_node *n, uint64_t *wants, vki_error *err)
 {
-    *known = false;
+    *wants = 0;
     VKB_TRY(op_check_node(n, err));
-    bool concrete = true;
     for (int i = 0; i < n->n_in; i++)
-        concrete = concrete && (n->in[i] == GR_NONE || gr_is_concrete(&g->tensors[n->in[i]]));
-    op_infer c = {g, n, err};
+        if (n->in[i] != GR_NONE && !gr_is_concrete(&g->tensors[n->in[i]])) return OP_LATER;
+    op_infer c = {.g = g, .n = n, .err = err};
     bool residual = n->epilogue.residual != GR_RESIDUAL_NONE;
     n->n_in -= residual; /* the operator knows nothing of its residual */
-    vki_status status = concrete ? op_get(n->op)->infer(&c) : OP_LATER;
+    vki_status status = op_get(n->op)->infer(&c);
     n->n_in += residual;
-    if (status == OP_LATER) {
-        distrust_outputs(g, n);
-        return VKI_OK;
-    }
-    VKB_TRY(status);
-    VKB_TRY(check_outputs(g, n, err));
-    *known = true;
+    *wants = c.wants;
+    return status == VKI_OK ? check_outputs(g, n, err) : status;
+}
+
+static vki_status infer_known(gr_graph *g, gr_node *n, bool bounds, bool *known, vki_error *err)
+{
+    uint64_t wants;
+    vki_status status = infer(g, n, &wants, err);
+    *known = status == VKI_OK && (bounds || !(op_get(n->op)->flags & OP_DATA_SHAPED));
+    if (status != VKI_OK && status != OP_LATER) return status;
+    if (!*known) distrust_outputs(g, n);
     return VKI_OK;
+}
+
+vki_status gr_infer_node(gr_graph *g, gr_node *n, bool *known, vki_error *err)
+{
+    return infer_known(g, n, false, known, err);
+}
+
+vki_status gr_infer_bounds(gr_graph *g, gr_node *n, bool *known, vki_error *err)
+{
+    return infer_known(g, n, true, known, err);
+}
+
+vki_status gr_infer_wants(gr_graph *g, gr_node *n, uint64_t *wants, vki_error *err)
+{
+    vki_status status = infer(g, n, wants, err);
+    distrust_outputs(g, n);
+    return status == OP_LATER ? VKI_OK : status;
 }

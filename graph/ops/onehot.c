@@ -7,7 +7,7 @@ static vki_status read_depth(op_infer *c, int64_t *depth)
     float value = 0;
     int count = 0;
     const gr_tensor *t = op_in(c, 1);
-    if (!t->data) return OP_LATER;
+    if (!t->data) return op_later(c, 1);
     if (op_dtype_in(t->dtype, OP_INTEGERS) && gr_const_i64(c->g, c->n->in[1], depth, 1, &count) && count == 1)
         return VKI_OK;
     if (!gr_const_f32(c->g, c->n->in[1], &value) || !(value >= 0 && value < 0x1p31f))

@@ -41,7 +41,8 @@ enum {                      /* op_info.flags */
        OP_CAN_RESIDUAL = 2, /* carries a residual epilogue */
        OP_VIEW = 4,         /* output 0 is input 0 with another shape: costs nothing */
        OP_SHAPE_ONLY = 8,   /* reads only the shape of its inputs: foldable once shapes are known */
-       OP_ANY_OUTPUT = 16   /* each output may be absent, the first too */
+       OP_ANY_OUTPUT = 16,  /* each output may be absent, the first too */
+       OP_DATA_SHAPED = 32  /* shapes of outputs depend on values: infer() sets the largest they can be */
 };
 
 typedef struct op_cost {
@@ -53,6 +54,7 @@ typedef struct op_infer { /* what infer() gets; every present input is concrete 
     gr_graph *g;
     gr_node *n;
     vki_error *err;
+    uint64_t wants; /* bit i: the shapes follow once the value of input i is known; see op_later */
 } op_infer;
 
 typedef struct op_info {
@@ -63,8 +65,9 @@ typedef struct op_info {
     int min_in, max_in, min_out, max_out; /* counts; a residual epilogue adds one input */
     uint32_t flags;
     /* Sets every present output through op_out. VKI_E_SHAPE / VKI_E_UNSUPPORTED through op_fail. If it needs
-     * the value of an input that is not constant, it calls op_later: the shape will be known once that is
-     * folded. */
+     * the value of an input that is not constant, it returns op_later: the shape will be known once that is
+     * folded, or computed while the network runs. With OP_DATA_SHAPED it sets upper bounds; gr_infer_node
+     * keeps type and rank of them, and the kernels tell the dimensions there are (cpu_call.dims). */
     vki_status (*infer)(op_infer *c);
     void (*cost)(const gr_graph *g, const gr_node *n,
                  op_cost *cost); /* adds MACs; bytes are counted for it. May be NULL */
@@ -94,6 +97,7 @@ vki_status op_check_node(const gr_node *n, vki_error *err);
 #define OP_LATER ((vki_status)-1) /* internal: not an error; gr_infer_node turns it into known = false */
 const gr_tensor *op_in(const op_infer *c, int i); /* NULL if absent */
 bool op_has_in(const gr_node *n, int i);
+vki_status op_later(op_infer *c, int i); /* OP_LATER: input i (below 64) must be constant first */
 vki_status op_out(op_infer *c, int i, vki_dtype dtype, int rank,
                   const int64_t *dims); /* does nothing if output absent */
 vki_status op_out_like(op_infer *c, int i, const gr_tensor *like);

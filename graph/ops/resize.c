@@ -230,10 +230,10 @@ static vki_status infer_resize(op_infer *c)
     const op_resize_attrs *a = c->n->attrs;
     const gr_tensor *x = op_in(c, IN_X);
     int driver = given(c->g, c->n, IN_SIZES) ? IN_SIZES : IN_SCALES;
-    if (given(c->g, c->n, driver) && !gr_is_const(c->g, c->n->in[driver])) return OP_LATER;
+    if (given(c->g, c->n, driver) && !gr_is_const(c->g, c->n->in[driver])) return op_later(c, driver);
     if (a->coordinate_transformation_mode == OP_COORD_TF_CROP_AND_RESIZE && given(c->g, c->n, IN_ROI) &&
         !gr_is_const(c->g, c->n->in[IN_ROI]))
-        return OP_LATER;
+        return op_later(c, IN_ROI);
     op_resize_axis axes[GR_MAX_RANK];
     const char *wrong = op_resize_axes_of(c->g, c->n, axes);
     if (wrong) return op_fail(c, VKI_E_SHAPE, "%s", wrong);

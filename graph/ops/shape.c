@@ -79,7 +79,7 @@ static vki_status infer_range(op_infer *c)
         if (gr_elements(op_in(c, i)) != 1)
             return op_fail(c, VKI_E_SHAPE, "start, limit and delta must each be one number; input %d is not",
                            i);
-        if (!gr_is_const(c->g, c->n->in[i])) return OP_LATER;
+        if (!gr_is_const(c->g, c->n->in[i])) return op_later(c, i);
     }
     int64_t count;
     VKB_TRY(op_dtype_in(dtype, OP_FLOATS) ? count_floats(c, &count) : count_ints(c, &count));

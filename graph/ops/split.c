@@ -22,7 +22,7 @@ static vki_status equal_part(op_infer *c, int64_t dim, int parts, int i, int64_t
 static vki_status given_part(op_infer *c, int parts, int i, int64_t *size)
 {
     const gr_tensor *t = op_in(c, 1);
-    if (!gr_is_const(c->g, c->n->in[1])) return OP_LATER;
+    if (!gr_is_const(c->g, c->n->in[1])) return op_later(c, 1);
     if (t->dtype != VKI_I64) return op_fail(c, VKI_E_SHAPE, "the sizes of the parts must be int64");
     if (gr_elements(t) != parts)
         return op_fail(c, VKI_E_SHAPE, "%lld sizes are given for %d outputs", (long long)gr_elements(t),

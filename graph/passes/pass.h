@@ -11,6 +11,10 @@ typedef struct gr_evaluator {
     vki_status (*run)(const gr_graph *g, const gr_node *n, const void *const *in, void *const *out,
                       vki_error *err);
     bool (*can)(const gr_graph *g, const gr_node *n);
+    /* Nodes of OP_DATA_SHAPED operators, with the dimensions that come out (cpu_evaluate_dims). NULL: they
+     * are not computed. */
+    vki_status (*run_dims)(const gr_graph *g, const gr_node *n, const void *const *in, void *const *out,
+                           int64_t (*dims)[GR_MAX_RANK], vki_error *err);
 } gr_evaluator;
 
 typedef struct gr_pass {

@@ -303,7 +303,8 @@ static vki_status infer(maker *m)
 {
     bool known;
     gr_graph *g = &m->c->g;
-    VKB_TRY(gr_infer_node(g, &g->nodes[0], &known, m->err));
+    VKB_TRY((op_get(g->nodes[0].op)->flags & OP_DATA_SHAPED ? gr_infer_bounds : gr_infer_node)(
+        g, &g->nodes[0], &known, m->err));
     return known ? VKI_OK : vkb_fail(m->err, VKI_E_FORMAT, "the output shapes cannot be known");
 }
 

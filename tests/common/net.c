@@ -117,7 +117,7 @@ void net_set_ints(op_ints *list, int count, const int64_t *values)
 
 /* ---- passes ---- */
 
-const gr_evaluator net_evaluator = {cpu_evaluate, NULL};
+const gr_evaluator net_evaluator = {cpu_evaluate, NULL, cpu_evaluate_dims};
 
 void net_optimize(gr_graph *g, const char *only)
 {

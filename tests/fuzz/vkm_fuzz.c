@@ -44,7 +44,7 @@ static bool small(const gr_graph *g, const gr_node *n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const gr_evaluator evaluator = {cpu_evaluate, small};
+    static const gr_evaluator evaluator = {cpu_evaluate, small, cpu_evaluate_dims};
     gr_graph g;
     vki_error err;
     uint8_t *file = vkb_alloc(&vkb_libc_allocator, size);
