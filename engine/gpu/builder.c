@@ -35,7 +35,9 @@ void gpu_builder_free(gpu_builder *b)
     if (!b->allocator) return;
     vkb_free(b->allocator, b->row_buf);
     vkb_free(b->allocator, b->c4_buf);
+    vkb_free(b->allocator, b->slots);
     b->row_buf = b->c4_buf = NULL;
+    b->slots = NULL;
 }
 
 void gpu_program_free(gpu_program *p, const vki_allocator *a)
@@ -80,8 +82,7 @@ static int32_t add_buf(gpu_builder *b, gpu_buf buf)
     return p->n_bufs++;
 }
 
-/* The tensor's own memory in `layout`; content is written by whoever asked. */
-static int32_t make_tensor_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
+int32_t gpu_make_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
 {
     const gr_tensor *t = &b->g->tensors[tensor];
     if (!gpu_is_float(t->dtype)) {
@@ -94,21 +95,25 @@ static int32_t make_tensor_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
                  t->rank);
     }
     if (b->failed) return -1;
-    gpu_buf buf = {tensor, layout, gpu_layout_bytes(t, layout, b->half), -1, 0, -1, 0};
+    int32_t slot = gpu_slot_buf(b, tensor, layout);
+    if (slot >= 0 || b->failed) return slot;
+    gpu_buf buf = {.tensor = tensor,
+                   .layout = layout,
+                   .bytes = gpu_layout_bytes(t, layout, b->half),
+                   .alias = -1,
+                   .last = -1};
     return *buf_slot(b, tensor, layout) = add_buf(b, buf);
 }
 
-/* A second name for the memory of buffer `of`. */
-static int32_t make_alias_buf(gpu_builder *b, gr_id tensor, gpu_layout layout, int32_t of)
+int32_t gpu_make_alias(gpu_builder *b, gr_id tensor, gpu_layout layout, int32_t of, uint64_t at)
 {
     const gpu_buf *target = &b->program->bufs[of];
-    gpu_buf buf = {tensor,
-                   layout,
-                   gpu_layout_bytes(&b->g->tensors[tensor], layout, b->half),
-                   target->alias >= 0 ? target->alias : of,
-                   0,
-                   -1,
-                   0};
+    gpu_buf buf = {.tensor = tensor,
+                   .layout = layout,
+                   .bytes = gpu_layout_bytes(&b->g->tensors[tensor], layout, b->half),
+                   .alias = target->alias >= 0 ? target->alias : of,
+                   .at = target->at + at,
+                   .last = -1};
     return *buf_slot(b, tensor, layout) = add_buf(b, buf);
 }
 
@@ -136,9 +141,9 @@ static enum gpu_shader converter(const gpu_builder *b, gpu_layout to, bool in_fo
 static int32_t convert(gpu_builder *b, gr_id tensor, gpu_layout to, int32_t from)
 {
     const gr_tensor *t = &b->g->tensors[tensor];
-    if (to == GPU_C4 && t->rank < 2) return make_tensor_buf(b, tensor, to); /* fails with the reason */
-    if (reads_as(t, b->program->bufs[from].layout, to)) return make_alias_buf(b, tensor, to, from);
-    int32_t made = make_tensor_buf(b, tensor, to);
+    if (to == GPU_C4 && t->rank < 2) return gpu_make_buf(b, tensor, to); /* fails with the reason */
+    if (reads_as(t, b->program->bufs[from].layout, to)) return gpu_make_alias(b, tensor, to, from, 0);
+    int32_t made = gpu_make_buf(b, tensor, to);
     if (made < 0) return -1;
     int64_t n, c, slices, spatial;
     gpu_c4_dims(t, &n, &c, &slices, &spatial);
@@ -172,7 +177,7 @@ int32_t gpu_tensor_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
     if (have >= 0) return have;
     int32_t other = *buf_slot(b, tensor, layout == GPU_C4 ? GPU_ROW : GPU_C4);
     if (other < 0) { /* comes from the host: an input, or what a CPU node makes */
-        other = make_tensor_buf(b, tensor, GPU_ROW);
+        other = gpu_make_buf(b, tensor, GPU_ROW);
         if (other < 0 || layout == GPU_ROW) return other;
     }
     return convert(b, tensor, layout, other);
@@ -212,14 +217,15 @@ gpu_bind gpu_out(gpu_builder *b, const gr_node *n, int i, gpu_layout layout)
         return (gpu_bind){0};
     }
     int32_t index = *buf_slot(b, n->out[i], layout);
-    if (index < 0) index = make_tensor_buf(b, n->out[i], layout);
+    if (index < 0) index = gpu_make_buf(b, n->out[i], layout);
     return index < 0 ? (gpu_bind){0} : (gpu_bind){GPU_SPACE_ARENA, 0, index, 0, 0};
 }
 
 gpu_bind gpu_scratch(gpu_builder *b, uint64_t bytes)
 {
     if (b->failed) return (gpu_bind){0};
-    int32_t index = add_buf(b, (gpu_buf){GR_NONE, GPU_ROW, bytes ? bytes : 16, -1, 0, -1, 0});
+    int32_t index =
+        add_buf(b, (gpu_buf){.tensor = GR_NONE, .bytes = bytes ? bytes : 16, .alias = -1, .last = -1});
     return index < 0 ? (gpu_bind){0} : (gpu_bind){GPU_SPACE_ARENA, 0, index, 0, 0};
 }
 
@@ -260,7 +266,7 @@ void gpu_alias(gpu_builder *b, const gr_node *n)
         return;
     }
     int32_t source = gpu_tensor_buf(b, n->in[0], GPU_ROW);
-    if (source >= 0) make_alias_buf(b, n->out[0], GPU_ROW, source);
+    if (source >= 0) gpu_make_alias(b, n->out[0], GPU_ROW, source, 0);
 }
 
 bool gpu_has_layout(const gpu_builder *b, gr_id tensor, gpu_layout layout)

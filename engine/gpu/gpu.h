@@ -67,9 +67,10 @@ typedef struct gpu_buf {
     gr_id tensor; /* GR_NONE: scratch */
     gpu_layout layout;
     uint64_t bytes;      /* gpu_layout_bytes rounded up to 16, so that kernels may read whole vectors */
-    int32_t alias;       /* same memory as that buffer, which has its own; -1: own memory (views) */
+    int32_t alias;       /* lies in that buffer, which has its own memory; -1: own memory (views) */
+    uint64_t at;         /* of an alias: bytes from the start of that buffer, a multiple of 16 */
     int32_t first, last; /* dispatches that touch it; set by the planner */
-    uint64_t offset;     /* in the arena; set by the planner, for aliases too */
+    uint64_t offset;     /* of memory of its own: in the arena; set by the planner. See gpu_buf_offset */
 } gpu_buf;
 
 /* How weights are packed: dst gets `bytes` of the final form. Pure; `arg` is the key's second half. Half
@@ -94,6 +95,12 @@ typedef struct gpu_program { /* what the builder makes */
     int n_dispatches, cap_dispatches, n_bufs, cap_bufs, n_weights, cap_weights;
 } gpu_program;
 
+typedef struct gpu_slot { /* a tensor's place in what a Concat makes, so that it need not be copied there */
+    gr_id concat;         /* node; GR_NONE: the tensor gets memory of its own */
+    int32_t part;         /* input of the Concat */
+    gpu_layout layout;
+} gpu_slot;
+
 typedef struct gpu_builder {
     const gr_graph *g;
     const gpu_limits *limits;
@@ -101,6 +108,7 @@ typedef struct gpu_builder {
     bool half; /* fp16 storage */
     gpu_program *program;
     int32_t *row_buf, *c4_buf; /* by tensor: its buffer in that layout, -1: none */
+    gpu_slot *slots;           /* by tensor: where it is to be made; NULL: nothing planned (slots.c) */
     gr_id node;                /* being emitted */
     vki_status failed;         /* first failure; later calls do nothing */
     gpu_dispatch open;         /* being written; joins the program when the next begins or the node ends */
@@ -134,6 +142,22 @@ void gpu_program_free(gpu_program *p, const vki_allocator *a);
 vki_status gpu_emit(gpu_builder *b, gr_id node, const gpu_kernel *kernel);
 int32_t gpu_tensor_buf(gpu_builder *b, gr_id tensor,
                        gpu_layout layout); /* its buffer, converted if need be; -1 on failure */
+/* A buffer for the tensor's content in `layout`, which has none yet: in its slot or of its own. */
+int32_t gpu_make_buf(gpu_builder *b, gr_id tensor, gpu_layout layout);
+/* The tensor in `layout` is that part of buffer `of` which begins `at` bytes into it. */
+int32_t gpu_make_alias(gpu_builder *b, gr_id tensor, gpu_layout layout, int32_t of, uint64_t at);
+
+/* ---- slots.c: parts of tensors without copies ---- */
+/* Finds the tensors that are made straight into the output of the Concat that reads them. kernel_of(user, i):
+ * the kernel that node i will be emitted with, NULL if it is not on the device. VKI_E_NOMEM. */
+vki_status gpu_plan_slots(gpu_builder *b, const gpu_kernel *(*kernel_of)(const void *user, gr_id node),
+                          const void *user, vki_error *err);
+/* If the tensor has a slot in `layout` that can be had: its buffer there; else -1. */
+int32_t gpu_slot_buf(gpu_builder *b, gr_id tensor, gpu_layout layout);
+/* Part i of a Concat lies in its place already, in `layout`. */
+bool gpu_in_place(gpu_builder *b, const gr_node *concat, int i, gpu_layout layout);
+/* Makes output i of a Split, or the output of a Slice, a part of its input's memory; false: needs a copy. */
+bool gpu_part_view(gpu_builder *b, const gr_node *n, int i, gpu_layout layout);
 
 /* ---- builder.c: for kernels. All of them do nothing once b->failed is set. ---- */
 void gpu_fail(gpu_builder *b, vki_status code, const char *format, ...) VKB_PRINTF(3, 4);
@@ -181,6 +205,7 @@ float gpu_const_f32(const gr_tensor *t, int64_t i); /* element i of a float cons
 /* Sets first and last of every buffer with memory of its own from the bindings, aliases included. Buffers
  * that no dispatch touches get first = 0, last = -1. */
 void gpu_program_lifetimes(gpu_program *p);
+uint64_t gpu_buf_offset(const gpu_program *p, int32_t buf); /* in the arena, once that is laid out */
 
 /* ---- hazard.c: which dispatches need a barrier before them ---- */
 typedef struct gpu_access {

@@ -55,7 +55,7 @@ vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int coun
 void gpu_arena_range(const gpu_program *p, const gpu_bind *bind, uint64_t *offset, uint64_t *bytes)
 {
     const gpu_buf *buf = &p->bufs[bind->index];
-    *offset = buf->offset + bind->offset;
+    *offset = gpu_buf_offset(p, bind->index) + bind->offset;
     *bytes = bind->bytes ? bind->bytes : buf->bytes - bind->offset;
 }
 

@@ -209,6 +209,13 @@ static bool fits_c4(const gpu_builder *b, const gr_node *n, const char **why)
     return true;
 }
 
+/* Copy i of the node need not be made. */
+static bool in_place(gpu_builder *b, const gr_node *n, int i, gpu_layout layout)
+{
+    if (n->op == OP_Concat) return gpu_in_place(b, n, i, layout);
+    return (n->op == OP_Split || n->op == OP_Slice) && gpu_part_view(b, n, i, layout);
+}
+
 static void emit_c4(gpu_builder *b, const gr_node *n)
 {
     bool concat = n->op == OP_Concat, split = n->op == OP_Split;
@@ -217,7 +224,7 @@ static void emit_c4(gpu_builder *b, const gr_node *n)
         channel_copy c;
         if (split && n->out[i] == GR_NONE) continue;
         bool whole = op_strided_of(b->g, n, i, 4, &s);
-        if (s.elements == 0) continue;
+        if (s.elements == 0 || in_place(b, n, i, GPU_C4)) continue;
         gpu_bind in = gpu_in(b, n, concat ? i : 0, GPU_C4), out = gpu_out(b, n, split ? i : 0, GPU_C4);
         if (whole)
             emit_strided(b, s, in, out, true);
@@ -243,7 +250,7 @@ static void emit_row(gpu_builder *b, const gr_node *n)
     for (int i = 0; i < op_strided_count(n); i++) {
         op_strided s;
         if (split && n->out[i] == GR_NONE) continue;
-        if (!op_strided_of(b->g, n, i, 1, &s) || s.elements == 0) continue;
+        if (!op_strided_of(b->g, n, i, 1, &s) || s.elements == 0 || in_place(b, n, i, GPU_ROW)) continue;
         emit_strided(b, s, gpu_in(b, n, concat ? i : 0, GPU_ROW), gpu_out(b, n, split ? i : 0, GPU_ROW),
                      false);
     }

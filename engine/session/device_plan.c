@@ -126,8 +126,6 @@ static vki_status lay_out(ses_plan *p, const gpu_limits *limits, vki_error *err)
         gpu_buf *b = &program->bufs[i];
         if (b->alias < 0 && b->last >= 0) b->offset = items[count++].offset;
     }
-    for (int i = 0; i < program->n_bufs; i++)
-        if (program->bufs[i].alias >= 0) program->bufs[i].offset = root_of(program, i)->offset;
     vkb_free(p->allocator, items);
     return status;
 }
@@ -210,6 +208,12 @@ static vki_status plan(device_state *s, const gpu_limits *limits)
     return VKI_OK;
 }
 
+static const gpu_kernel *kernel_of(const void *user, gr_id node)
+{
+    const ses_place *place = &((const ses_plan *)user)->places[node];
+    return place->gpu ? place->kernel : NULL;
+}
+
 static void find_cpu_reads(const ses_plan *p, bool *read_on_cpu)
 {
     for (int i = 0; i < p->graph.n_nodes; i++)
@@ -231,6 +235,8 @@ vki_status ses_device_plan(ses_plan *p, vki_error *err)
     s.on_device = vkb_calloc(p->allocator, n, sizeof *s.on_device);
     s.read_on_cpu = vkb_calloc(p->allocator, n, sizeof *s.read_on_cpu);
     vki_status status = s.on_device && s.read_on_cpu ? VKI_OK : vkb_nomem(err, n);
+    if (status == VKI_OK && gr_pass_is_on(&pass_views, p->options->disable_passes))
+        status = gpu_plan_slots(&s.builder, kernel_of, p, err);
     if (status == VKI_OK) {
         find_cpu_reads(p, s.read_on_cpu);
         status = plan(&s, limits);

@@ -33,7 +33,7 @@ static int64_t offset_of(const ses_plan *p, const ses_place *place, gr_id tensor
     if (tensor == GR_NONE) return -1;
     if (place->gpu) {
         for (int i = 0; i < p->program.n_bufs; i++)
-            if (p->program.bufs[i].tensor == tensor) return (int64_t)p->program.bufs[i].offset;
+            if (p->program.bufs[i].tensor == tensor) return (int64_t)gpu_buf_offset(&p->program, i);
         return -1;
     }
     const char *at = p->host[tensor], *arena = p->host_arena;

@@ -10,8 +10,9 @@ static vki_status check_desc(const vkr_device *device, const vkr_plan_desc *desc
     for (int i = 0; i < p->n_bufs; i++) {
         const gpu_buf *own = p->bufs[i].alias >= 0 ? &p->bufs[p->bufs[i].alias] : &p->bufs[i];
         if (own->last < 0) continue; /* nothing touches it */
-        if (own->offset % device->physical.limits.offset_align || own->offset > desc->arena_bytes ||
-            p->bufs[i].bytes > desc->arena_bytes - own->offset)
+        uint64_t offset = gpu_buf_offset(p, i);
+        if (offset % device->physical.limits.offset_align || offset > desc->arena_bytes ||
+            p->bufs[i].bytes > desc->arena_bytes - offset)
             return vkb_fail(err, VKI_E_INTERNAL, "buffer %d lies outside of the arena or unaligned", i);
     }
     int next = 0;
@@ -31,8 +32,7 @@ static vki_status make_buffers(vkr_plan *plan, const vkr_plan_desc *desc, vki_er
     plan->n_bufs = p->n_bufs;
     plan->buf_offset = vkb_calloc(&plan->device->allocator, (size_t)p->n_bufs + 1, sizeof *plan->buf_offset);
     if (!plan->buf_offset) return vkb_nomem(err, (uint64_t)p->n_bufs * sizeof *plan->buf_offset);
-    for (int i = 0; i < p->n_bufs; i++)
-        plan->buf_offset[i] = p->bufs[p->bufs[i].alias >= 0 ? p->bufs[i].alias : i].offset;
+    for (int i = 0; i < p->n_bufs; i++) plan->buf_offset[i] = gpu_buf_offset(p, i);
     VKB_TRY(vkr_buffer_create(plan->device, VKR_USE_ARENA, desc->arena_bytes, &plan->arena, err));
     plan->info.arena_bytes = plan->arena.bytes;
     if (plan->device->unified || desc->staging_bytes == 0) return VKI_OK;

@@ -117,7 +117,7 @@ enum {
 static void copy(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
                  const vkr_transfer *t, bool upload)
 {
-    uint64_t offset = r->desc->program->bufs[t->buf].offset;
+    uint64_t offset = gpu_buf_offset(r->desc->program, t->buf);
     VkBufferCopy region = {.srcOffset = upload ? t->staging_offset : offset,
                            .dstOffset = upload ? offset : t->staging_offset,
                            .size = t->bytes};

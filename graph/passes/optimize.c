@@ -15,8 +15,12 @@ const gr_pass *const gr_passes[] = {
     &pass_fold_pad,
     &pass_fuse_activation,
     &pass_fuse_residual,
+    &pass_views,
     NULL,
 };
+
+const gr_pass pass_views = {"views", "Concat, Split and Slice without copies, where memory allows (planners)",
+                            NULL, true};
 
 /* `name` of n characters is in the list. */
 static bool listed(const char *list, const char *name, size_t n)
@@ -27,6 +31,11 @@ static bool listed(const char *list, const char *name, size_t n)
         p += length + (p[length] == ',');
     }
     return false;
+}
+
+bool gr_pass_is_on(const gr_pass *pass, const char *disable)
+{
+    return !listed(disable, pass->name, strlen(pass->name));
 }
 
 static vki_status check_names(const char *list, vki_error *err)
@@ -66,7 +75,7 @@ static vki_status run_round(gr_graph *g, const gr_pass_options *o, bool *changed
 {
     for (int i = 0; gr_passes[i]; i++) {
         const gr_pass *pass = gr_passes[i];
-        if ((o->no_fusion && pass->fusion) || listed(o->disable, pass->name, strlen(pass->name))) continue;
+        if (!pass->run || (o->no_fusion && pass->fusion) || !gr_pass_is_on(pass, o->disable)) continue;
         VKB_TRY(pass->run(g, o->evaluator, changed, err));
     }
     return infer_open(g, err);

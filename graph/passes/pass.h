@@ -19,12 +19,15 @@ typedef struct gr_evaluator {
 
 typedef struct gr_pass {
     const char *name, *doc;
-    /* *changed is set to true if anything was changed. VKI_E_NOMEM, VKI_E_SHAPE. */
+    /* *changed is set to true if anything was changed. VKI_E_NOMEM, VKI_E_SHAPE. NULL: the planners of the
+     * back ends do it, and ask gr_pass_is_on. */
     vki_status (*run)(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err);
     bool fusion; /* left out in reference sessions */
 } gr_pass;
 
 extern const gr_pass *const gr_passes[]; /* in order, ended by NULL */
+extern const gr_pass pass_views;         /* parts of tensors are made and read in place */
+bool gr_pass_is_on(const gr_pass *pass, const char *disable); /* not in that list of names (NULL: none) */
 
 typedef struct gr_pass_options {
     const gr_evaluator *evaluator;
