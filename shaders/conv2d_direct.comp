@@ -5,7 +5,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Convolution of any kernel, stride, dilation, padding and group count. C4 in and out.
  * Grid: x pixels (PX an invocation, a workgroup's width apart), y tiles of SL slices, z batch.
- * Weights: [tile][kernel_h][kernel_w][depth][SL][4][4]. A tile reads `depth` input slices from slice0 on: all of them
+ * Weights: [tile][kernel_d][kernel_h][kernel_w][depth][SL][4][4]. A tile reads `depth` input slices from slice0 on: all of them
  * without groups; with groups those that its output channels' groups cover, zero weights where a block belongs to
  * another group. engine/gpu/pack_conv.c computes slice0 in the same way.
  */
@@ -18,6 +18,7 @@
 #include "lib/conv_tile.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
+layout(constant_id = 7) const int VOLUME = 0; /* three spatial dimensions */
 
 BUFFER_IN4(0, x4);
 BUFFER_IN4(1, weights4);
@@ -30,6 +31,7 @@ layout(push_constant) uniform Push
     int in_w, in_h, in_slices;
     int out_w, out_spatial, out_slices;
     int kernel_w, kernel_h, stride_w, stride_h, dilation_w, dilation_h, pad_left, pad_top;
+    int in_d, out_h, kernel_d, stride_d, dilation_d, pad_front;
     int group_in, group_out; /* channels of a group */
     int depth;
     int first_tile, tiles; /* of this dispatch */
@@ -43,22 +45,27 @@ void main()
     int tile = int(gl_WorkGroupID.y * gl_WorkGroupSize.y + gl_LocalInvocationID.y), n = int(gl_WorkGroupID.z);
     if (p >= out_spatial || tile >= tiles) return;
 
-    int x0[PX], y0[PX];
+    int x0[PX], y0[PX], z0[PX];
     FOR_PX
     {
         int q = min(p + i * lanes, out_spatial - 1);
+        int oz = VOLUME != 0 ? q / (out_h * out_w) : 0;
+        q -= oz * out_h * out_w;
+        z0[i] = oz * stride_d - pad_front;
         int oy = q / out_w;
         y0[i] = oy * stride_h - pad_top;
         x0[i] = (q - oy * out_w) * stride_w - pad_left;
     }
     int slice0 = min((first_tile + tile) * SL * 4 / group_out * group_in / 4, in_slices - depth);
-    int plane = in_w * in_h;
-    int base = (n * in_slices + slice0) * plane;
-    int w = tile * kernel_h * kernel_w * depth * SL * 4;
+    int volume = in_w * in_h * (VOLUME != 0 ? in_d : 1);
+    int base = (n * in_slices + slice0) * volume;
+    int taps_d = VOLUME != 0 ? kernel_d : 1;
+    int w = tile * taps_d * kernel_h * kernel_w * depth * SL * 4;
 
     vec4 acc[PX * SL];
     TILE_CLEAR(acc);
-    for (int ky = 0; ky < kernel_h; ky++) {
+    for (int tap = 0; tap < taps_d * kernel_h; tap++) {
+        int kz = VOLUME != 0 ? tap / kernel_h : 0, ky = tap - kz * kernel_h;
         for (int kx = 0; kx < kernel_w; kx++) {
             int at[PX];
             bool inside[PX];
@@ -66,7 +73,13 @@ void main()
             {
                 int iy = y0[i] + ky * dilation_h, ix = x0[i] + kx * dilation_w;
                 inside[i] = uint(iy) < uint(in_h) && uint(ix) < uint(in_w);
-                at[i] = base + (inside[i] ? iy * in_w + ix : 0);
+                int line = iy;
+                if (VOLUME != 0) {
+                    int iz = z0[i] + kz * dilation_d;
+                    inside[i] = inside[i] && uint(iz) < uint(in_d);
+                    line += iz * in_h;
+                }
+                at[i] = base + (inside[i] ? line * in_w + ix : 0);
             }
             for (int k = 0; k < depth; k++) {
                 vec4 v[PX];
@@ -74,7 +87,7 @@ void main()
                 {
                     vec4 u = LD4(x4, at[i]);
                     v[i] = inside[i] ? u : vec4(0.0);
-                    at[i] += plane;
+                    at[i] += volume;
                 }
                 TILE_ADD(acc, v, weights4, w);
                 w += SL * 4;

@@ -13,6 +13,7 @@
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 5) const int AVERAGE = 0; /* 0: largest, 1: mean of what is inside, 2: mean with the padding */
+layout(constant_id = 6) const int VOLUME = 0; /* three spatial dimensions */
 
 BUFFER_IN4(0, x4);
 BUFFER_IN4(1, residual4);
@@ -23,6 +24,7 @@ layout(push_constant) uniform Push
     int in_w, in_h, out_w, out_h, slices;
     int kernel_w, kernel_h, stride_w, stride_h, dilation_w, dilation_h, pad_left, pad_top;
     int padded_w, padded_h; /* where the padding at the end ends */
+    int in_d, out_d, kernel_d, stride_d, dilation_d, pad_front, padded_d;
     float alpha, beta;
 };
 
@@ -35,29 +37,33 @@ int count_before(int first, int step, int kernel, int end)
 void main()
 {
     int p = int(gl_GlobalInvocationID.x), slice = int(gl_GlobalInvocationID.y), n = int(gl_WorkGroupID.z);
-    if (p >= out_w * out_h || slice >= slices) return;
-    int oy = p / out_w;
-    int y0 = oy * stride_h - pad_top, x0 = (p - oy * out_w) * stride_w - pad_left;
-    int base = (n * slices + slice) * in_h * in_w;
+    int out_plane = out_w * out_h, out_spatial = out_plane * (VOLUME != 0 ? out_d : 1);
+    if (p >= out_spatial || slice >= slices) return;
+    int oz = VOLUME != 0 ? p / out_plane : 0, q = p - oz * out_plane, oy = q / out_w;
+    int z0 = oz * stride_d - pad_front, y0 = oy * stride_h - pad_top, x0 = (q - oy * out_w) * stride_w - pad_left;
+    int base = (n * slices + slice) * in_h * in_w * (VOLUME != 0 ? in_d : 1);
 
     float lowest = uintBitsToFloat(0xff800000u); /* -Inf */
     vec4 acc = vec4(AVERAGE == 0 ? lowest : 0.0);
-    int count = 0;
-    for (int ky = 0; ky < kernel_h; ky++) {
-        int iy = y0 + ky * dilation_h;
-        if (uint(iy) >= uint(in_h)) continue;
+    int count = 0, lines = kernel_h * (VOLUME != 0 ? kernel_d : 1);
+    for (int tap = 0; tap < lines; tap++) {
+        int kz = VOLUME != 0 ? tap / kernel_h : 0;
+        int iz = VOLUME != 0 ? z0 + kz * dilation_d : 0, iy = y0 + (tap - kz * kernel_h) * dilation_h;
+        if (uint(iy) >= uint(in_h) || VOLUME != 0 && uint(iz) >= uint(in_d)) continue;
         for (int kx = 0; kx < kernel_w; kx++) {
             int ix = x0 + kx * dilation_w;
             if (uint(ix) >= uint(in_w)) continue;
-            vec4 v = LD4(x4, base + iy * in_w + ix);
+            vec4 v = LD4(x4, base + (iz * in_h + iy) * in_w + ix);
             acc = AVERAGE == 0 ? max(acc, v) : acc + v;
             count++;
         }
     }
-    if (AVERAGE == 2)
+    if (AVERAGE == 2) {
         count = count_before(y0, dilation_h, kernel_h, padded_h) * count_before(x0, dilation_w, kernel_w, padded_w);
+        if (VOLUME != 0) count *= count_before(z0, dilation_d, kernel_d, padded_d);
+    }
     if (AVERAGE != 0) acc /= float(max(count, 1));
 
-    int o = (n * slices + slice) * out_w * out_h + p;
+    int o = (n * slices + slice) * out_spatial + p;
     ST4(y4, o, epilogue4(acc, residual4, o, alpha, beta));
 }

@@ -8,7 +8,7 @@
 bool cpu_conv2d_depthwise_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    return cpu_all_f32(g, n) && op_window_of(g, n, &w) && w.group == w.in_c && w.group > 1 &&
+    return cpu_all_f32(g, n) && op_window_2d_of(g, n, &w) && w.group == w.in_c && w.group > 1 &&
            cpu_bands_fit(&w);
 }
 
@@ -17,7 +17,7 @@ vki_status cpu_conv2d_depthwise_prepare(cpu_prep *p, vki_error *err)
     cpu_bands *b = vkb_arena_alloc(p->arena, sizeof *b);
     op_window w;
     if (!b) return vkb_nomem(err, sizeof *b);
-    if (!op_window_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    if (!op_window_2d_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     VKB_TRY(cpu_bands_plan(b, &w, 0, p->arena, err));
     p->state = b;
     p->scratch_bytes = cpu_bands_floats(b) * sizeof(float) * (uint64_t)p->threads;

@@ -8,29 +8,35 @@ enum { DIRECT_ROWS = 24 }; /* pointwise with at most this many rows reads B in p
 
 bool cpu_conv_fits(const op_window *w)
 {
-    const int64_t sizes[] = {w->batch,    w->in_c,  w->out_c,      w->in_h,      w->in_w,
-                             w->out_h,    w->out_w, w->kernel_h,   w->kernel_w,  w->stride_h,
-                             w->stride_w, w->group, w->dilation_h, w->dilation_w};
+    const int64_t sizes[] = {w->batch,    w->in_c,       w->out_c,      w->in_d,      w->in_h,
+                             w->in_w,     w->out_d,      w->out_h,      w->out_w,     w->kernel_d,
+                             w->kernel_h, w->kernel_w,   w->stride_d,   w->stride_h,  w->stride_w,
+                             w->group,    w->dilation_d, w->dilation_h, w->dilation_w};
     for (size_t i = 0; i < VKB_COUNT(sizes); i++)
-        if (sizes[i] < 1 || sizes[i] > INT32_MAX / 4) return false;
-    const int64_t limit = INT32_MAX / 8; /* sums of two such stay in 32 bits */
-    return w->in_h <= limit / w->in_w && w->out_h <= limit / w->out_w &&
-           w->kernel_h * w->dilation_h < limit / w->in_w && w->kernel_w * w->dilation_w < limit &&
+        if (sizes[i] < 1 || sizes[i] > INT32_MAX / 16) return false;
+    const int64_t limit = INT32_MAX / 16; /* sums of ten such stay in 32 bits */
+    if (w->in_h > limit / w->in_w || w->out_h > limit / w->out_w) return false;
+    const int64_t plane = w->in_h * w->in_w;
+    return w->in_d <= limit / plane && w->out_d <= limit / (w->out_h * w->out_w) &&
+           w->kernel_d * w->dilation_d <= limit / plane && w->kernel_h * w->dilation_h < limit / w->in_w &&
+           w->kernel_w * w->dilation_w < limit && w->out_d * w->stride_d <= limit / plane &&
            w->out_h * w->stride_h < limit / w->in_w && w->out_w * w->stride_w < limit &&
+           vkb_max(w->pad_front, -w->pad_front) < limit / plane &&
            vkb_max(w->pad_top, -w->pad_top) < limit / w->in_w && vkb_max(w->pad_left, -w->pad_left) < limit;
 }
 
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads)
 {
     c->w = *w;
-    c->direct = w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 && !w->pad_top &&
-                !w->pad_left && w->out_h == w->in_h && w->out_w == w->in_w;
+    c->direct = op_window_taps(w) == 1 && w->stride_d == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+                !w->pad_front && !w->pad_top && !w->pad_left && w->out_d == w->in_d && w->out_h == w->in_h &&
+                w->out_w == w->in_w;
     if (c->direct) {
-        c->w.in_w = c->w.out_w = w->in_w * w->in_h;
-        c->w.in_h = c->w.out_h = 1;
+        c->w.in_w = c->w.out_w = w->in_w * w->in_h * w->in_d;
+        c->w.in_d = c->w.out_d = c->w.in_h = c->w.out_h = 1;
     }
-    int64_t m = w->out_c / w->group, n = w->out_h * w->out_w;
-    int64_t k = w->in_c / w->group * w->kernel_h * w->kernel_w;
+    int64_t m = w->out_c / w->group, n = w->out_d * w->out_h * w->out_w;
+    int64_t k = w->in_c / w->group * op_window_taps(w);
     cpu_gemm_plan(&c->gemm, m, n, k, w->batch * w->group, threads, false, true);
 }
 
@@ -47,35 +53,42 @@ static void conv_job(const void *user, int64_t index, cpu_gemm_job *job)
 }
 
 typedef struct columns { /* the input position of each column's first tap; 32 bits suffice: cpu_conv_fits */
-    int32_t y[CPU_NR], x[CPU_NR], offset[CPU_NR];
+    int32_t z[CPU_NR], y[CPU_NR], x[CPU_NR], offset[CPU_NR];
 } columns;
 
 static void locate(columns *at, const op_window *w, int64_t col, int cols)
 {
-    int64_t oy = col / w->out_w, ox = col % w->out_w;
+    int64_t line = col / w->out_w, ox = col % w->out_w, oy = line % w->out_h, oz = line / w->out_h;
     for (int j = 0; j < CPU_NR; j++) {
+        at->z[j] = (int32_t)(oz * w->stride_d - w->pad_front);
         if (j < cols) {
             at->y[j] = (int32_t)(oy * w->stride_h - w->pad_top);
             at->x[j] = (int32_t)(ox * w->stride_w - w->pad_left);
         } else {
             at->y[j] = at->x[j] = INT32_MIN / 2; /* outside the input with any tap */
         }
-        at->offset[j] = j < cols ? at->y[j] * (int32_t)w->in_w + at->x[j] : 0;
+        at->offset[j] = j < cols ? (at->z[j] * (int32_t)w->in_h + at->y[j]) * (int32_t)w->in_w + at->x[j] : 0;
         if (++ox == w->out_w) {
             ox = 0;
-            oy++;
+            if (++oy == w->out_h) {
+                oy = 0;
+                oz++;
+            }
         }
     }
 }
 
 static void lanes_of(cpu_lanes *lanes, const columns *at, int first, const op_window *w, int64_t tap)
 {
-    const int32_t dy = (int32_t)(tap / w->kernel_w * w->dilation_h);
+    const int64_t line = tap / w->kernel_w;
+    const int32_t dz = (int32_t)(line / w->kernel_h * w->dilation_d);
+    const int32_t dy = (int32_t)(line % w->kernel_h * w->dilation_h);
     const int32_t dx = (int32_t)(tap % w->kernel_w * w->dilation_w);
-    const int32_t shift = dy * (int32_t)w->in_w + dx, in_h = (int32_t)w->in_h, in_w = (int32_t)w->in_w;
+    const int32_t in_d = (int32_t)w->in_d, in_h = (int32_t)w->in_h, in_w = (int32_t)w->in_w;
+    const int32_t shift = (dz * in_h + dy) * in_w + dx;
     for (int j = 0; j < 8; j++) {
-        const int32_t y = at->y[first + j] + dy, x = at->x[first + j] + dx;
-        const int32_t inside = -((y >= 0) & (y < in_h) & (x >= 0) & (x < in_w));
+        const int32_t z = at->z[first + j] + dz, y = at->y[first + j] + dy, x = at->x[first + j] + dx;
+        const int32_t inside = -((z >= 0) & (z < in_d) & (y >= 0) & (y < in_h) & (x >= 0) & (x < in_w));
         lanes->mask[j] = inside;
         lanes->offset[j] = (at->offset[first + j] + shift) & inside;
     }
@@ -86,7 +99,7 @@ static void pack_im2col(const void *user, int64_t job, float *dst, int64_t k0, i
 {
     const cpu_conv_args *a = user;
     const op_window *w = &a->conv->w;
-    const int64_t channels = w->in_c / w->group, plane = w->in_h * w->in_w;
+    const int64_t channels = w->in_c / w->group, plane = w->in_d * w->in_h * w->in_w;
     const float *x = a->x + job * channels * plane;
     columns at;
     locate(&at, w, col, cols);
@@ -112,7 +125,7 @@ void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool)
 
 void cpu_conv_pack(float *dst, const float *src, const op_window *w)
 {
-    const int64_t m = w->out_c / w->group, channels = w->in_c / w->group, taps = w->kernel_h * w->kernel_w;
+    const int64_t m = w->out_c / w->group, channels = w->in_c / w->group, taps = op_window_taps(w);
     for (int64_t group = 0; group < w->group; group++)
         for (int64_t p = 0; p < cpu_panels(m); p++) {
             const int64_t row = cpu_panel_row(m, p), end = cpu_panel_row(m, p + 1);
@@ -147,7 +160,7 @@ vki_status cpu_conv2d_gemm_prepare(cpu_prep *p, vki_error *err)
     p->scratch_bytes = cpu_gemm_scratch(&c->gemm, p->threads);
     p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
     p->pack = pack;
-    p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, w.kernel_h, w.kernel_w}, 5);
+    p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, op_window_taps(&w)}, 4);
     return VKI_OK;
 }
 

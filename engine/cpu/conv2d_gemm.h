@@ -19,7 +19,7 @@ void cpu_conv_pack(float *dst, const float *src, const op_window *w);
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads);
 static inline uint64_t cpu_conv_weight_floats(const op_window *w)
 {
-    return (uint64_t)w->out_c * (uint64_t)(w->in_c / w->group * w->kernel_h * w->kernel_w);
+    return (uint64_t)w->out_c * (uint64_t)(w->in_c / w->group * op_window_taps(w));
 }
 
 typedef struct cpu_conv_args {

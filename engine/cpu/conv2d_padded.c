@@ -31,7 +31,7 @@ static bool offsets_fit(const op_window *w)
 bool cpu_conv2d_padded_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_of(g, n, &w) || !cpu_bands_fit(&w))
+    if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_2d_of(g, n, &w) || !cpu_bands_fit(&w))
         return false;
     const bool few = w.in_c / w.group <= FEW_IN || w.out_c / w.group <= FEW_OUT;
     const bool reads_all = w.stride_w <= w.kernel_w && w.stride_h <= w.kernel_h;
@@ -48,7 +48,7 @@ vki_status cpu_conv2d_padded_prepare(cpu_prep *p, vki_error *err)
     padded_state *s = vkb_arena_alloc(p->arena, sizeof *s);
     op_window w;
     if (!s) return vkb_nomem(err, sizeof *s);
-    if (!op_window_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    if (!op_window_2d_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     VKB_TRY(cpu_bands_plan(&s->bands, &w, 0, p->arena, err));
     cpu_bands_whole(&s->bands);
     const int64_t channels = w.in_c / w.group, k = channels * w.kernel_h * w.kernel_w;
@@ -63,7 +63,7 @@ vki_status cpu_conv2d_padded_prepare(cpu_prep *p, vki_error *err)
     p->scratch_bytes = (uint64_t)(w.batch * w.in_c * plane) * sizeof(float); /* the padded input */
     p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
     p->pack = pack;
-    p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, w.kernel_h, w.kernel_w}, 5);
+    p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, op_window_taps(&w)}, 4);
     return VKI_OK;
 }
 

@@ -17,7 +17,7 @@ bool cpu_pool_window_fits(const gr_graph *g, const gr_node *n)
     op_window w;
     bool windows = n->op == OP_MaxPool || n->op == OP_AveragePool;
     return windows && n->n_out == 1 && n->epilogue.residual == GR_RESIDUAL_NONE && cpu_all_f32(g, n) &&
-           op_window_of(g, n, &w) && cpu_bands_fit(&w);
+           op_window_2d_of(g, n, &w) && cpu_bands_fit(&w);
 }
 
 /* Inverse of the number of positions of each window along one dimension that lie in [low, high). */
@@ -56,7 +56,7 @@ vki_status cpu_pool_window_prepare(cpu_prep *p, vki_error *err)
     pool_state *s = vkb_arena_alloc(p->arena, sizeof *s);
     op_window w;
     if (!s) return vkb_nomem(err, sizeof *s);
-    if (!op_window_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    if (!op_window_2d_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     s->average = p->n->op == OP_AveragePool;
     VKB_TRY(cpu_bands_plan(&s->bands, &w, s->average ? 0 : -INFINITY, p->arena, err));
     if (s->average) VKB_TRY(prepare_average(p, s, &w, err));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Convolution over one or two spatial dimensions, in slices of four channels. */
+ * Convolution over one to three spatial dimensions, in slices of four channels. */
 #include "gpu/conv_tile.h"
 #include "gpu/gemv.h"
 #include "gpu/pack_conv.h"
@@ -14,12 +14,25 @@ static bool fits_direct(const gpu_builder *b, const gr_node *n, const char **why
     return gpu_conv_window(b, n, &w, why);
 }
 
+/* A window that keeps its place along the depth is two-dimensional, the depth being part of the height, if it
+ * does the same along the height. */
+static bool window_1x1(const gpu_builder *b, const gr_node *n, op_window *w)
+{
+    if (!op_window_of(b->g, n, w)) return false;
+    if (w->kernel_d == 1 && w->kernel_h == 1 && w->in_d == w->out_d && w->in_h == w->out_h && !w->pad_front &&
+        !w->pad_top) {
+        w->in_h = w->out_h = w->in_h * w->in_d;
+        w->in_d = w->out_d = w->stride_d = w->stride_h = w->dilation_d = 1;
+    }
+    return true;
+}
+
 static bool fits_1x1(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    if (!gpu_conv_window(b, n, &w, why)) return false;
+    if (!gpu_conv_window(b, n, &w, why) || !window_1x1(b, n, &w)) return false;
     *why = "not an ungrouped 1x1 kernel without padding";
-    return w.group == 1 && w.kernel_h == 1 && w.kernel_w == 1 &&
+    return w.group == 1 && op_window_taps(&w) == 1 && op_window_is_flat(&w) &&
            !(w.pad_top | w.pad_left | w.pad_bottom | w.pad_right);
 }
 
@@ -30,7 +43,7 @@ static bool fits_gemv(const gpu_builder *b, const gr_node *n, const char **why)
     op_window w;
     if (!fits_1x1(b, n, why) || !gpu_conv_window(b, n, &w, why)) return false;
     *why = "more than one position, or more than four batches, or the weights are not constant";
-    return gr_is_const(b->g, n->in[1]) && w.in_h * w.in_w == 1 && w.batch <= GPU_GEMV_ROWS;
+    return gr_is_const(b->g, n->in[1]) && w.in_d * w.in_h * w.in_w == 1 && w.batch <= GPU_GEMV_ROWS;
 }
 
 static void emit_gemv(gpu_builder *b, const gr_node *n)
@@ -70,7 +83,7 @@ static void push_direct(gpu_dispatch *d, const op_window *w, const gpu_conv_shap
                              w->in_h,
                              vkb_ceil_div(w->in_c, 4),
                              w->out_w,
-                             w->out_w * w->out_h,
+                             w->out_w * w->out_h * w->out_d,
                              vkb_ceil_div(w->out_c, 4),
                              w->kernel_w,
                              w->kernel_h,
@@ -80,6 +93,12 @@ static void push_direct(gpu_dispatch *d, const op_window *w, const gpu_conv_shap
                              w->dilation_h,
                              w->pad_left,
                              w->pad_top,
+                             w->in_d,
+                             w->out_h,
+                             w->kernel_d,
+                             w->stride_d,
+                             w->dilation_d,
+                             w->pad_front,
                              s->group_in,
                              s->group_out,
                              s->depth};
@@ -98,7 +117,8 @@ static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, cons
     gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), access);
     gpu_bind_add(d, weights, access);
     gpu_bind_add(d, bias, access);
-    gpu_grid(b, d, vkb_ceil_div(w->out_w * w->out_h, tile.pixels), s->tiles, w->batch, tile.lx, tile.ly, 1);
+    gpu_grid(b, d, vkb_ceil_div(w->out_w * w->out_h * w->out_d, tile.pixels), s->tiles, w->batch, tile.lx,
+             tile.ly, 1);
     if (is_1x1)
         push_1x1(d, w);
     else
@@ -108,6 +128,7 @@ static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, cons
     gpu_epilogue_as(b, d, n, GPU_C4, bias, access);
     gpu_spec(d, tile.pixels);
     gpu_spec(d, tile.slices);
+    if (!is_1x1) gpu_spec(d, !op_window_is_flat(w));
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
 
@@ -115,8 +136,9 @@ static void emit_tiled(gpu_builder *b, const gr_node *n, bool is_1x1)
 {
     op_window w;
     gpu_conv_shape s;
-    if (!op_window_of(b->g, n, &w)) return;
-    gpu_conv_tile tile = gpu_conv_tile_of(b->limits, w.out_w * w.out_h, w.batch, vkb_ceil_div(w.out_c, 4));
+    if (!(is_1x1 ? window_1x1(b, n, &w) : op_window_of(b->g, n, &w))) return;
+    gpu_conv_tile tile =
+        gpu_conv_tile_of(b->limits, w.out_w * w.out_h * w.out_d, w.batch, vkb_ceil_div(w.out_c, 4));
     if (!gpu_conv_shape_of(&w, tile.slices, false, &s)) return;
     int32_t all = s.tiles, step = gpu_conv_tiles_in_range(b, &s);
     for (s.first_tile = 0; s.first_tile < all && !b->failed; s.first_tile += step) {
@@ -152,6 +174,8 @@ static bool fits_depthwise_row(const gpu_builder *b, const gr_node *n, const cha
 {
     op_window w;
     if (!fits_depthwise(b, n, why) || !op_window_of(b->g, n, &w)) return false;
+    *why = "three dimensions";
+    if (!op_window_is_flat(&w)) return false;
     *why = "kernel width not 3, 5 or 7, or dilated, or stride over 2, or too narrow an output";
     bool width = w.kernel_w == 3 || w.kernel_w == 5 || w.kernel_w == ROW_KERNEL_MAX;
     return width && w.dilation_w == 1 && w.stride_w <= 2 && w.out_w >= DEPTHWISE_PX;
@@ -162,10 +186,10 @@ static void emit_depthwise_as(gpu_builder *b, const gr_node *n, bool row)
     op_window w;
     if (!op_window_of(b->g, n, &w)) return;
     int64_t slices = vkb_ceil_div(w.out_c, 4);
-    int64_t invocations =
-        row ? vkb_ceil_div(w.out_w, DEPTHWISE_PX) * w.out_h : vkb_ceil_div(w.out_w * w.out_h, DEPTHWISE_PX);
+    int64_t invocations = row ? vkb_ceil_div(w.out_w, DEPTHWISE_PX) * w.out_h
+                              : vkb_ceil_div(w.out_w * w.out_h * w.out_d, DEPTHWISE_PX);
     gpu_bind bias = gpu_pack_bias(b, n, slices);
-    gpu_bind weights = gpu_pack_depthwise(b, n->in[1], (int32_t)w.out_c, (int32_t)(w.kernel_h * w.kernel_w));
+    gpu_bind weights = gpu_pack_depthwise(b, n->in[1], (int32_t)w.out_c, (int32_t)op_window_taps(&w));
     uint8_t access = gpu_read_access(b, n, GPU_C4, &weights);
     gpu_dispatch *d = gpu_dispatch_begin(b, row ? GPU_SHADER_FOR(b, access, conv2d_depthwise_row)
                                                 : GPU_SHADER_FOR(b, access, conv2d_depthwise));
@@ -176,12 +200,16 @@ static void emit_depthwise_as(gpu_builder *b, const gr_node *n, bool row)
     const int64_t words[] = {w.in_w,       w.in_h,     w.out_w,    w.out_h,    slices,
                              w.kernel_w,   w.kernel_h, w.stride_w, w.stride_h, w.dilation_w,
                              w.dilation_h, w.pad_left, w.pad_top};
+    const int64_t volume[] = {w.in_d, w.out_d, w.kernel_d, w.stride_d, w.dilation_d, w.pad_front};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    for (size_t i = 0; i < VKB_COUNT(volume) && !row; i++) gpu_push(d, volume[i]);
     gpu_epilogue_as(b, d, n, GPU_C4, bias, access);
     gpu_spec(d, DEPTHWISE_PX);
     if (row) {
         gpu_spec(d, (uint32_t)w.kernel_w);
         gpu_spec(d, (uint32_t)w.stride_w);
+    } else {
+        gpu_spec(d, !op_window_is_flat(&w));
     }
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }

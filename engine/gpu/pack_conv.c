@@ -6,7 +6,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum { LARGEST_TILE = 4 }; /* slices, of those in conv_tile.c */
+enum {
+    LARGEST_TILE = 4,   /* slices, of those in conv_tile.c */
+    MOST_ROUNDS = 32768 /* of the loops of an invocation: see docs/design.md */
+};
 
 static void put(void *dst, int64_t at, float value, uint32_t half)
 {
@@ -25,14 +28,12 @@ int32_t gpu_conv_slice0(const gpu_conv_shape *s, int32_t tile)
 bool gpu_conv_shape_of(const op_window *w, int32_t tile_slices, bool transposed, gpu_conv_shape *s)
 {
     int64_t largest = INT32_MAX / 64;
-    if (w->in_c > largest || w->out_c > largest || w->kernel_h > largest || w->kernel_w > largest ||
-        w->kernel_h * w->kernel_w > largest)
-        return false;
+    if (w->in_c > largest || w->out_c > largest || op_window_taps(w) > largest) return false;
     *s = (gpu_conv_shape){.out_c = (int32_t)w->out_c,
                           .in_c = (int32_t)w->in_c,
                           .group_out = (int32_t)(w->out_c / w->group),
                           .group_in = (int32_t)(w->in_c / w->group),
-                          .taps = (int32_t)(w->kernel_h * w->kernel_w),
+                          .taps = (int32_t)op_window_taps(w),
                           .tile_slices = tile_slices,
                           .transposed = transposed};
     s->tiles = (int32_t)vkb_ceil_div(w->out_c, tile_slices * 4);
@@ -54,11 +55,13 @@ static uint64_t tile_bytes(const gpu_conv_shape *s, bool half)
 
 bool gpu_conv_window(const gpu_builder *b, const gr_node *n, op_window *w, const char **why)
 {
-    *why = "more than two spatial dimensions";
+    *why = "more than three spatial dimensions";
     if (!op_window_of(b->g, n, w)) return false;
     *why = "more channels or kernel positions than 32-bit addresses reach";
     gpu_conv_shape s;
     if (!gpu_conv_shape_of(w, LARGEST_TILE, n->op == OP_ConvTranspose, &s)) return false;
+    *why = "more input channels and kernel positions than a shader's loops may have rounds";
+    if ((int64_t)s.depth * s.taps > MOST_ROUNDS) return false;
     *why = "the weights of a few output channels are larger than one storage buffer binding of this device";
     return tile_bytes(&s, b->half) <= b->limits->max_range;
 }

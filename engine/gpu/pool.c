@@ -2,7 +2,11 @@
  * Pools over windows and over all positions, in slices of four channels. */
 #include "gpu/texels.h"
 
-enum { GLOBAL_LANES = 64, GLOBAL_MIN = 128 /* positions; below, one invocation walks them all */ };
+enum {
+    GLOBAL_LANES = 64,
+    GLOBAL_MIN = 128,   /* positions; below, one invocation walks them all */
+    MOST_ROUNDS = 32768 /* of the loops of an invocation: see docs/design.md */
+};
 enum { POOL_MAX = 0, POOL_MEAN_INSIDE, POOL_MEAN_PADDED }; /* AVERAGE in the shaders */
 
 static bool is_global(const gr_node *n)
@@ -17,31 +21,41 @@ static uint32_t mode_of(const gr_node *n)
     return ((const op_pool_attrs *)n->attrs)->count_include_pad ? POOL_MEAN_PADDED : POOL_MEAN_INSIDE;
 }
 
+static bool fits_pool(const gr_node *n, const char **why)
+{
+    *why = "the positions of the largest values are not computed on the GPU";
+    return n->n_out == 1 || n->out[1] == GR_NONE;
+}
+
 static bool fits_window(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    *why = "the positions of the largest values are not computed on the GPU";
-    if (n->n_out > 1 && n->out[1] != GR_NONE) return false;
-    *why = "more than two spatial dimensions";
-    return op_window_of(b->g, n, &w);
+    if (!fits_pool(n, why)) return false;
+    *why = "more than three spatial dimensions";
+    if (!op_window_of(b->g, n, &w)) return false;
+    *why = "a window of more positions than a shader's loops may have rounds";
+    return op_window_taps(&w) <= MOST_ROUNDS;
 }
 
 static bool fits_global(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    if (!fits_window(b, n, why) || !op_window_of(b->g, n, &w)) return false;
+    if (!fits_pool(n, why)) return false;
+    *why = "too many positions for a shader's loops";
+    if (!op_window_of(b->g, n, &w) || op_window_taps(&w) > (int64_t)MOST_ROUNDS * GLOBAL_LANES) return false;
     *why = "the window is not the whole input, or so small that one invocation walks it";
-    bool whole = w.kernel_h == w.in_h && w.kernel_w == w.in_w && w.out_h == 1 && w.out_w == 1 &&
-                 w.dilation_h == 1 && w.dilation_w == 1 &&
-                 !(w.pad_top | w.pad_left | w.pad_bottom | w.pad_right);
-    return (is_global(n) || whole) && w.in_h * w.in_w >= GLOBAL_MIN;
+    bool whole = w.kernel_d == w.in_d && w.kernel_h == w.in_h && w.kernel_w == w.in_w &&
+                 w.out_d * w.out_h * w.out_w == 1 && w.dilation_d == 1 && w.dilation_h == 1 &&
+                 w.dilation_w == 1 &&
+                 !(w.pad_front | w.pad_top | w.pad_left | w.pad_back | w.pad_bottom | w.pad_right);
+    return (is_global(n) || whole) && op_window_taps(&w) >= GLOBAL_MIN;
 }
 
 static void emit_window(gpu_builder *b, const gr_node *n)
 {
     op_window w;
     if (!op_window_of(b->g, n, &w)) return;
-    int64_t slices = vkb_ceil_div(w.in_c, 4), positions = w.out_w * w.out_h;
+    int64_t slices = vkb_ceil_div(w.in_c, 4), positions = w.out_w * w.out_h * w.out_d;
     gpu_bind in = gpu_in(b, n, 0, GPU_C4);
     uint8_t access = gpu_read_access(b, n, GPU_C4, NULL);
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, pool_window));
@@ -64,10 +78,18 @@ static void emit_window(gpu_builder *b, const gr_node *n)
                              w.pad_left,
                              w.pad_top,
                              w.in_w + w.pad_right,
-                             w.in_h + w.pad_bottom};
+                             w.in_h + w.pad_bottom,
+                             w.in_d,
+                             w.out_d,
+                             w.kernel_d,
+                             w.stride_d,
+                             w.dilation_d,
+                             w.pad_front,
+                             w.in_d + w.pad_back};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
     gpu_epilogue_as(b, d, n, GPU_C4, in, access);
     gpu_spec(d, mode_of(n));
+    gpu_spec(d, !op_window_is_flat(&w));
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
 
@@ -81,7 +103,7 @@ static void emit_global(gpu_builder *b, const gr_node *n)
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, pool_global));
     gpu_bind_add(d, in, access);
     gpu_grid(b, d, GLOBAL_LANES, slices, w.batch, GLOBAL_LANES, 1, 1);
-    gpu_push(d, w.in_h * w.in_w);
+    gpu_push(d, op_window_taps(&w));
     gpu_push(d, slices);
     gpu_epilogue_as(b, d, n, GPU_C4, in, access);
     gpu_spec(d, mode_of(n));

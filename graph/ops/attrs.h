@@ -23,17 +23,33 @@ typedef struct op_pool_attrs {
     int64_t auto_pad, ceil_mode, count_include_pad, storage_order;
 } op_pool_attrs;
 
-/* A window operator brought to two spatial dimensions (1-D has height 1), all defaults and auto_pad resolved.
- */
+/* A window operator brought to three spatial dimensions (those it lacks come first, of size 1), all defaults
+ * and auto_pad resolved. */
 typedef struct op_window {
-    int64_t batch, in_c, out_c, in_h, in_w, out_h, out_w;
-    int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
-    int64_t pad_top, pad_left, pad_bottom, pad_right;
+    int64_t batch, in_c, out_c, in_d, in_h, in_w, out_d, out_h, out_w;
+    int64_t kernel_d, kernel_h, kernel_w, stride_d, stride_h, stride_w, dilation_d, dilation_h, dilation_w;
+    int64_t pad_front, pad_top, pad_left, pad_back, pad_bottom, pad_right;
     int64_t group;
 } op_window;
-/* For Conv, ConvTranspose, MaxPool, AveragePool and the global pools, once shapes are concrete. false if the
- * node has more than two spatial dimensions. */
+/* For every operator of the families conv2d, deconv2d and pool, once shapes are concrete; the global pools
+ * come as one row. false if the node has more than three spatial dimensions, or more than 2^31 positions in
+ * a window. */
 bool op_window_of(const gr_graph *g, const gr_node *n, op_window *w);
+/* Whether it has but two: the depth is 1, in and out. */
+static inline bool op_window_is_flat(const op_window *w)
+{
+    return w->in_d == 1 && w->out_d == 1 && w->kernel_d == 1 && w->stride_d == 1 && !w->pad_front &&
+           !w->pad_back;
+}
+static inline int64_t op_window_taps(const op_window *w) /* kernel positions */
+{
+    return w->kernel_d * w->kernel_h * w->kernel_w;
+}
+/* op_window_of for kernels of two dimensions: false if there are more. */
+static inline bool op_window_2d_of(const gr_graph *g, const gr_node *n, op_window *w)
+{
+    return op_window_of(g, n, w) && op_window_is_flat(w);
+}
 
 typedef struct op_gemm_attrs { /* Gemm: Y = alpha A' B' + beta C; MatMul ignores it */
     float alpha, beta;

@@ -204,41 +204,57 @@ vki_status op_window_out(op_infer *c, int i, vki_dtype dtype, const op_window_nd
     return op_out(c, i, dtype, w->rank + 2, dims);
 }
 
-/* The global pools take any number of dimensions: the last stays, those before it become the height. */
-static void flatten(op_window_nd *w)
+/* The global pools take any number of dimensions: one row of all positions. */
+static bool flatten(op_window_nd *w)
 {
-    for (; w->rank > 2; w->rank--) {
-        w->in[0] *= w->in[1];
-        w->kernel[0] = w->in[0];
-        w->in[1] = w->kernel[1] = w->in[2];
-        for (int i = 2; i + 1 < w->rank; i++) w->in[i] = w->kernel[i] = w->in[i + 1];
+    int64_t size = 1;
+    for (int i = 0; i < w->rank; i++) {
+        if (w->in[i] && size > INT32_MAX / w->in[i]) return false;
+        size *= w->in[i];
     }
+    op_window_nd flat = {.rank = 1, .batch = w->batch, .in_c = w->in_c, .out_c = w->out_c, .group = 1};
+    flat.in[0] = flat.kernel[0] = size;
+    flat.out[0] = flat.stride[0] = flat.dilation[0] = 1;
+    *w = flat;
+    return true;
 }
 
 bool op_window_of(const gr_graph *g, const gr_node *n, op_window *out)
 {
     op_window_nd w;
     if (!gr_is_concrete(&g->tensors[n->in[0]]) || op_window_resolve(g, n, &w, NULL) != VKI_OK) return false;
-    if (is_global(n)) flatten(&w);
-    if (w.rank > 2) return false;
-    op_window_extend(&w, 2);
+    if (is_global(n) && !flatten(&w)) return false;
+    if (w.rank > 3) return false;
+    op_window_extend(&w, 3);
+    if (w.kernel[0] > INT32_MAX / w.kernel[1] ||
+        (w.kernel[2] && w.kernel[0] * w.kernel[1] > INT32_MAX / w.kernel[2]))
+        return false;
+    if (w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1)
+        w.stride[0] = w.dilation[0] = 1; /* they do not matter */
     *out = (op_window){.batch = w.batch,
                        .in_c = w.in_c,
                        .out_c = w.out_c,
                        .group = w.group,
-                       .in_h = w.in[0],
-                       .in_w = w.in[1],
-                       .out_h = w.out[0],
-                       .out_w = w.out[1],
-                       .kernel_h = w.kernel[0],
-                       .kernel_w = w.kernel[1],
-                       .stride_h = w.stride[0],
-                       .stride_w = w.stride[1],
-                       .dilation_h = w.dilation[0],
-                       .dilation_w = w.dilation[1],
-                       .pad_top = w.pad_begin[0],
-                       .pad_left = w.pad_begin[1],
-                       .pad_bottom = w.pad_end[0],
-                       .pad_right = w.pad_end[1]};
+                       .in_d = w.in[0],
+                       .in_h = w.in[1],
+                       .in_w = w.in[2],
+                       .out_d = w.out[0],
+                       .out_h = w.out[1],
+                       .out_w = w.out[2],
+                       .kernel_d = w.kernel[0],
+                       .kernel_h = w.kernel[1],
+                       .kernel_w = w.kernel[2],
+                       .stride_d = w.stride[0],
+                       .stride_h = w.stride[1],
+                       .stride_w = w.stride[2],
+                       .dilation_d = w.dilation[0],
+                       .dilation_h = w.dilation[1],
+                       .dilation_w = w.dilation[2],
+                       .pad_front = w.pad_begin[0],
+                       .pad_top = w.pad_begin[1],
+                       .pad_left = w.pad_begin[2],
+                       .pad_back = w.pad_end[0],
+                       .pad_bottom = w.pad_end[1],
+                       .pad_right = w.pad_end[2]};
     return true;
 }
