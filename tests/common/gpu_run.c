@@ -129,7 +129,7 @@ static vki_status place(node_run *r, vki_error *err)
     uint64_t lower;
     vki_status status = memplan_solve(items, p->n_bufs, vkr_device_limits(r->device)->offset_align,
                                       &vkb_libc_allocator, &r->arena_bytes, &lower, err);
-    for (int i = 0; i < p->n_bufs; i++) p->bufs[i].offset = items[i].offset;
+    for (int i = 0; i < p->n_bufs; i++) p->bufs[i].offset = items[owner(p, i)].offset;
     vkb_free(&vkb_libc_allocator, items);
     return status;
 }
