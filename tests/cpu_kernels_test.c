@@ -12,7 +12,7 @@
 
 #include "cpu/gemm.h"
 
-enum { GUARD = 32, ROUNDS = 300 };
+enum { GUARD = 32, ROUNDS = 300, BYTE_ROW = 131 };
 
 static const cpu_micro *const c_table = &cpu_micro_c;
 static const vki_allocator *const heap = &vkb_libc_allocator;
@@ -103,6 +103,87 @@ static void gemm_tiles(const cpu_micro *m)
         outputs_check(&o, 1e-5, "gemm");
         float *const all[] = {a, b, row, col, residual};
         for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+    }
+}
+
+/* Memory of `n` elements of four bytes: pairs of int16 between -255 and 255. */
+static int32_t *input_pairs(int64_t n)
+{
+    int32_t *p = vkb_alloc(heap, (size_t)n * sizeof *p);
+    assert_non_null(p);
+    for (int64_t i = 0; i < n; i++)
+        p[i] = (int32_t)((uint32_t)pick(-255, 255) << 16 | (pick(-255, 255) & 0xffff));
+    return p;
+}
+
+static void integer_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int rows = (int)pick(1, CPU_MR), cols = (int)pick(1, CPU_NR);
+        const int64_t k = pick(1, 70), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
+        const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
+        int32_t *a = input_pairs(rows * k), *b = input_pairs((k - 1) * b_stride + cpu_panel_width(cols));
+        int32_t *row = input_pairs(rows), *col = input_pairs(cols), *c = input_pairs(size);
+        int32_t *v = vkb_alloc(heap, (size_t)size * sizeof *v);
+        assert_non_null(v);
+        memcpy(v, c, (size_t)size * sizeof *v);
+        cpu_tile t = {.a = (const float *)a,
+                      .b = (const float *)b,
+                      .k = k,
+                      .b_stride = b_stride,
+                      .c_stride = stride,
+                      .rows = rows,
+                      .cols = cols,
+                      .accumulate = pick(0, 1),
+                      .bias_row = pick(0, 1) ? (const float *)row : NULL,
+                      .bias_col = pick(0, 1) ? (const float *)col : NULL};
+        t.c = (float *)c;
+        c_table->gemm_i16(&t);
+        t.c = (float *)v;
+        m->gemm_i16(&t);
+        assert_memory_equal(c, v, (size_t)size * sizeof *c);
+        int32_t *const all[] = {a, b, row, col, c, v};
+        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+    }
+}
+
+typedef struct byte_rows {
+    uint8_t first[BYTE_ROW], second[BYTE_ROW], narrow[BYTE_ROW], quantized[BYTE_ROW];
+    int32_t pairs[BYTE_ROW], single[BYTE_ROW];
+    float wide[BYTE_ROW];
+} byte_rows;
+
+static void run_bytes(const cpu_micro *m, byte_rows *r, const int32_t *sums, const float *x,
+                      const float *scale, int step, int64_t n, cpu_bytes b)
+{
+    m->pair_bytes(r->pairs, r->first, r->second, n, b);
+    m->pair_bytes(r->single, r->first, NULL, n, b);
+    m->requantize(r->narrow, sums, n, scale, step, b);
+    m->quantize(r->quantized, x, n, *scale, b);
+    m->dequantize(r->wide, r->first, n, *scale, b);
+}
+
+/* Equal bits, since every kernel must store the same integers. */
+static void bytes(const cpu_micro *m)
+{
+    static byte_rows want, got;
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t n = pick(1, BYTE_ROW - 1);
+        const cpu_bytes b = {pick(0, 1) ? 0x80 : 0, (int32_t)pick(0, 255)};
+        int32_t *sums = input_pairs(n);
+        float *x = input(n, -40, 40), *scale = input(n, 0.001f, 0.5f);
+        for (int64_t i = 0; i < n; i++) sums[i] = sums[i] >> pick(0, 31);
+        x[pick(0, n - 1)] = NAN;
+        memset(&want, (int)pick(0, 255), sizeof want);
+        for (int i = 0; i < BYTE_ROW; i++) want.first[i] = (uint8_t)pick(0, 255);
+        got = want;
+        const int step = (int)pick(0, 1);
+        run_bytes(c_table, &want, sums, x, scale, step, n, b);
+        run_bytes(m, &got, sums, x, scale, step, n, b);
+        assert_memory_equal(&want, &got, sizeof want);
+        vkb_free(heap, sums);
+        vkb_free(heap, x);
+        vkb_free(heap, scale);
     }
 }
 
@@ -297,6 +378,8 @@ static void on_every_table(table_test test)
         on_every_table(name);                                                                                \
     }
 TABLE_TEST(gemm_tiles)
+TABLE_TEST(integer_tiles)
+TABLE_TEST(bytes)
 TABLE_TEST(gathers)
 TABLE_TEST(copies)
 TABLE_TEST(taps)
@@ -388,7 +471,8 @@ static void accuracy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm_tiles), cmocka_unit_test(test_gathers),
+        cmocka_unit_test(test_gemm_tiles), cmocka_unit_test(test_integer_tiles),
+        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_gathers),
         cmocka_unit_test(test_copies),     cmocka_unit_test(test_taps),
         cmocka_unit_test(test_row_panels), cmocka_unit_test(test_maps),
         cmocka_unit_test(test_reductions), cmocka_unit_test(test_special_values),

@@ -48,6 +48,13 @@ if [ -e "$recognition" ] && sha256sum "$recognition" | grep -q '^06b3e6af6c59a1b
 else
     echo "textrec/ppocrv4_rec: skipped: run tools/dev demo first, which fetches it"
 fi
+
+# These have nodes that only the CPU takes: without --gpu-only, the last option.
+[ "$device" = cpu ] || unset 'options[-1]'
+for case in int8/mnist_convinteger int8/ultraface_slim_320_qdq_perchannel; do
+    check "$models/$case/model.onnx" "$models/$case"
+done
+
 [ "$failed" = 0 ] || {
     echo "models_test: $failed networks failed"
     exit 1

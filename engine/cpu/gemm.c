@@ -50,6 +50,7 @@ void cpu_gemm_plan(cpu_gemm *p, int64_t m, int64_t n, int64_t k, int64_t jobs, i
                    bool packs_b)
 {
     *p = (cpu_gemm){.micro = cpu_micro_get(),
+                    .tile = cpu_micro_get()->gemm,
                     .m = m,
                     .n = n,
                     .k = k,
@@ -64,6 +65,7 @@ void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, i
                           int threads, int64_t y_step, const int32_t *offset)
 {
     *p = (cpu_gemm){.micro = cpu_micro_get(),
+                    .tile = cpu_micro_get()->gemm,
                     .m = m,
                     .n = line * lines,
                     .k = k,
@@ -172,7 +174,7 @@ static void multiply_block(const run *r, const block *b)
             t.c = job->c + c;
             t.residual = job->residual ? job->residual + c : NULL;
             t.bias_row = job->bias_row ? job->bias_row + row : NULL;
-            p->micro->gemm(&t);
+            p->tile(&t);
         }
     }
 }

@@ -25,6 +25,7 @@ typedef struct cpu_gemm_job {
 
 typedef struct cpu_gemm {
     const cpu_micro *micro;
+    void (*tile)(const cpu_tile *t); /* micro->gemm; micro->gemm_i16 for integers, k then counts pairs */
     int64_t m, n, k, jobs;
     int64_t c_stride;            /* elements from row to row of C */
     int64_t line;                /* columns of C that lie side by side: no panel crosses a multiple of it */

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/kernels.h"
+#include "cpu/matmul_index.h"
 #include "cpu/ref.h"
 #include "graph/ops/schema.h"
-
-/* First element of the matrix that batch `index` uses. */
-static int64_t matrix(const op_matmul_dims *d, const int64_t *strides, int64_t index)
-{
-    int64_t offset = 0;
-    for (int i = (int)d->batch_rank - 1; i >= 0; i--) {
-        offset += index % d->batch_dims[i] * strides[i];
-        index /= d->batch_dims[i];
-    }
-    return offset;
-}
 
 /* beta C at element i of the output */
 static double gemm_bias(const cpu_call *c, int64_t i)
@@ -30,7 +20,7 @@ static inline void product(const cpu_call *c, const op_matmul_dims *d, vki_dtype
     cpu_sink sink = cpu_sink_of(c);
     int64_t i = 0;
     for (int64_t batch = 0; batch < d->batch; batch++) {
-        int64_t a = matrix(d, d->a_batch, batch), b = matrix(d, d->b_batch, batch);
+        int64_t a = cpu_matrix_at(d, d->a_batch, batch), b = cpu_matrix_at(d, d->b_batch, batch);
         for (int64_t m = 0; m < d->m; m++)
             for (int64_t n = 0; n < d->n; n++, i++) {
                 double sum = 0;
@@ -47,7 +37,7 @@ static void integer_product(const cpu_call *c, const op_matmul_dims *d)
     vki_dtype type = cpu_in(c, 0)->dtype;
     int64_t i = 0;
     for (int64_t batch = 0; batch < d->batch; batch++) {
-        int64_t a = matrix(d, d->a_batch, batch), b = matrix(d, d->b_batch, batch);
+        int64_t a = cpu_matrix_at(d, d->a_batch, batch), b = cpu_matrix_at(d, d->b_batch, batch);
         for (int64_t m = 0; m < d->m; m++)
             for (int64_t n = 0; n < d->n; n++, i++) {
                 uint64_t sum = 0; /* wraps around */

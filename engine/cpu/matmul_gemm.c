@@ -3,6 +3,7 @@
  * as rows of one product; a single row by a constant matrix goes panel by panel, at the speed of memory. */
 #include "cpu/fast.h"
 #include "cpu/gemm.h"
+#include "cpu/matmul_index.h"
 #include "graph/ops/schema.h"
 
 #include <string.h>
@@ -103,17 +104,6 @@ vki_status cpu_matmul_gemm_prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-/* First element of the matrix that batch `index` uses. */
-static int64_t matrix_at(const op_matmul_dims *d, const int64_t *strides, int64_t index)
-{
-    int64_t offset = 0;
-    for (int64_t i = d->batch_rank - 1; i >= 0; i--) {
-        offset += index % d->batch_dims[i] * strides[i];
-        index /= d->batch_dims[i];
-    }
-    return offset;
-}
-
 static void matmul_job(const void *user, int64_t index, cpu_gemm_job *job)
 {
     const cpu_call *c = user;
@@ -122,7 +112,7 @@ static void matmul_job(const void *user, int64_t index, cpu_gemm_job *job)
     const float *residual = cpu_residual(c), *bias = cpu_own_input(c, 2);
     const int64_t size = d->m * d->n;
     if (s->packed)
-        job->b = (const float *)c->weights + (uint64_t)(matrix_at(d, d->b_batch, index) / (d->k * d->n)) *
+        job->b = (const float *)c->weights + (uint64_t)(cpu_matrix_at(d, d->b_batch, index) / (d->k * d->n)) *
                                                  cpu_packed_b_floats(d->n, d->k);
     job->c = (float *)c->out[0] + index * size;
     if (residual) job->residual = residual + index * size;
@@ -134,7 +124,7 @@ static void pack_a(const void *user, int64_t job, float *dst, int64_t k0, int64_
 {
     const cpu_call *c = user;
     const op_matmul_dims *d = &((const matmul_state *)c->state)->d;
-    const float *a = (const float *)c->in[0] + matrix_at(d, d->a_batch, job);
+    const float *a = (const float *)c->in[0] + cpu_matrix_at(d, d->a_batch, job);
     cpu_pack_a_panel(dst, a + row * d->a_row + k0 * d->a_col, d->a_row, d->a_col, kc, rows);
 }
 
@@ -144,7 +134,7 @@ static void pack_b(const void *user, int64_t job, float *dst, int64_t k0, int64_
     const cpu_call *c = user;
     const matmul_state *s = c->state;
     const op_matmul_dims *d = &s->d;
-    const float *b = (const float *)c->in[1] + matrix_at(d, d->b_batch, job);
+    const float *b = (const float *)c->in[1] + cpu_matrix_at(d, d->b_batch, job);
     cpu_pack_b_panel(dst, b + k0 * d->b_row + col * d->b_col, d->b_row, d->b_col, kc, cols, width, s->alpha);
 }
 

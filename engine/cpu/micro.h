@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The micro-kernels: what the fast kernels of the CPU are made of. One table an instruction set; the C table
  * is the specification, and tests/cpu_kernels_test.c compares every entry of the others with it. The bodies
- * stand once, in *_tmpl.h, over a vector of eight floats (vec_c.h, vec_avx2.h). All data is fp32. No entry
- * reads or writes beyond what its arguments span. */
+ * stand once, in *_tmpl.h, over a vector of eight floats (vec_c.h, vec_avx2.h). All data is fp32 where
+ * nothing else is said. No entry reads or writes beyond what its arguments span. */
 #ifndef CPU_MICRO_H
 #define CPU_MICRO_H
 
@@ -68,9 +68,26 @@ typedef enum cpu_unary_op {
     CPU_UNARY_COUNT
 } cpu_unary_op;
 
+/* A row of 8-bit integers: q[i] ^ flip as unsigned, minus zero. flip is 0x80 for signed bytes, whose zero
+ * point is counted so too; 0 for unsigned ones. */
+typedef struct cpu_bytes {
+    uint8_t flip;
+    int32_t zero; /* 0..255 */
+} cpu_bytes;
+
 typedef struct cpu_micro {
     const char *isa;
     void (*gemm)(const cpu_tile *t);
+    /* The same on integers, four bytes an element: of A and B two int16 that follow each other along the sum,
+     * of C and the biases an int32. Sums wrap around; there is no epilogue. Magnitudes are at most 255. */
+    void (*gemm_i16)(const cpu_tile *t);
+    /* pairs[i] = two int16: first[i], and second[i] (NULL: 0) above it */
+    void (*pair_bytes)(int32_t *pairs, const uint8_t *first, const uint8_t *second, int64_t n, cpu_bytes b);
+    /* y = round(sums scale[i * scale_step]) + zero, halves to even, within the range of a byte */
+    void (*requantize)(uint8_t *y, const int32_t *sums, int64_t n, const float *scale, int scale_step,
+                       cpu_bytes b);
+    void (*quantize)(uint8_t *y, const float *x, int64_t n, float scale, cpu_bytes b); /* of x / scale */
+    void (*dequantize)(float *y, const uint8_t *x, int64_t n, float scale, cpu_bytes b);
     /* y[i * y_step + j] = x[i * x_step + lane j], for i < count, j < 8 */
     void (*gather)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
                    const cpu_lanes *lanes);

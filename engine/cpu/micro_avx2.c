@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "cpu/vec_avx2.h"
+#include "cpu/vec_i16_avx2.h"
 
 #define CPU_MICRO_TABLE cpu_micro_avx2
 #define CPU_MICRO_ISA   "avx2"

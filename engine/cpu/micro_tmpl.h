@@ -3,6 +3,7 @@
  * micro_<isa>.c after its vectors. */
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "cpu/micro.h"
 
@@ -16,6 +17,10 @@
 
 #include "cpu/gemm_tmpl.h"
 
+#include "cpu/gemm_i16_tmpl.h"
+
+#include "cpu/bytes_tmpl.h"
+
 static void gather(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
                    const cpu_lanes *lanes)
 {
@@ -25,6 +30,11 @@ static void gather(float *y, int64_t y_step, const float *x, int64_t x_step, int
 const cpu_micro CPU_MICRO_TABLE = {
     .isa = CPU_MICRO_ISA,
     .gemm = gemm,
+    .gemm_i16 = gemm_i16,
+    .pair_bytes = pair_bytes,
+    .requantize = requantize,
+    .quantize = quantize,
+    .dequantize = dequantize,
     .gather = gather,
     .copy_rows = copy_rows,
     .taps_sum = taps_sum,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "graph/ops/window.h"
 
-static const op_attr conv_attrs[] = {
+const op_attr op_conv_rows[OP_CONV_ROWS] = {
     OP_ROW_ENUM(op_conv_attrs, auto_pad, OP_PAD_NOTSET, "NOTSET,SAME_UPPER,SAME_LOWER,VALID"),
     OP_ROW_INTS(op_conv_attrs, kernel_shape, 1, OP_INT_MAX),
     OP_ROW_INTS(op_conv_attrs, strides, 1, OP_INT_MAX),
@@ -20,7 +20,7 @@ static vki_status infer_conv(op_infer *c)
     return op_window_out(c, 0, op_in(c, 0)->dtype, &w);
 }
 
-static void cost_conv(const gr_graph *g, const gr_node *n, op_cost *cost)
+void op_conv_cost(const gr_graph *g, const gr_node *n, op_cost *cost)
 {
     op_window_nd w;
     if (op_window_resolve(g, n, &w, NULL) != VKI_OK) return;
@@ -32,7 +32,7 @@ static void cost_conv(const gr_graph *g, const gr_node *n, op_cost *cost)
 const op_info op_info_Conv = {
     .name = "Conv",
     .doc = "Convolution over 1 to 3 spatial dimensions, with groups, dilation and bias",
-    OP_ATTR_TABLE(conv_attrs),
+    OP_ATTR_TABLE(op_conv_rows),
     .attrs_size = sizeof(op_conv_attrs),
     .min_in = 2,
     .max_in = 3,
@@ -40,5 +40,5 @@ const op_info op_info_Conv = {
     .max_out = 1,
     .flags = OP_CAN_ACT | OP_CAN_RESIDUAL,
     .infer = infer_conv,
-    .cost = cost_conv,
+    .cost = op_conv_cost,
 };

@@ -62,9 +62,19 @@ static bool matmul_of(const gr_tensor *a, const gr_tensor *b, op_matmul_dims *d)
     return true;
 }
 
+static const gr_tensor *left(const gr_graph *g, const gr_node *n)
+{
+    return &g->tensors[n->in[0]];
+}
+
+static const gr_tensor *right(const gr_graph *g, const gr_node *n)
+{
+    return &g->tensors[n->in[n->op == OP_QLinearMatMul ? 3 : 1]];
+}
+
 bool op_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d)
 {
-    const gr_tensor *a = &g->tensors[n->in[0]], *b = &g->tensors[n->in[1]];
+    const gr_tensor *a = left(g, n), *b = right(g, n);
     memset(d, 0, sizeof *d);
     if (gr_elements(a) < 0 || gr_elements(b) < 0) return false;
     return n->op == OP_Gemm ? gemm_of(a, b, n->attrs, d) : matmul_of(a, b, d);
@@ -82,8 +92,8 @@ static vki_status fail_shapes(op_infer *c)
 {
     char a[96], b[96];
     return op_fail(c, VKI_E_SHAPE, "%s and %s cannot be multiplied",
-                   gr_shape_text(c->g, op_in(c, 0), a, sizeof a),
-                   gr_shape_text(c->g, op_in(c, 1), b, sizeof b));
+                   gr_shape_text(c->g, left(c->g, c->n), a, sizeof a),
+                   gr_shape_text(c->g, right(c->g, c->n), b, sizeof b));
 }
 
 static vki_status infer_gemm(op_infer *c)
@@ -102,20 +112,25 @@ static vki_status infer_gemm(op_infer *c)
     return op_out(c, 0, op_in(c, 0)->dtype, 2, (int64_t[]){d.m, d.n});
 }
 
-static vki_status infer_matmul(op_infer *c)
+vki_status op_matmul_out(op_infer *c, vki_dtype dtype)
 {
     op_matmul_dims d;
-    VKB_TRY(infer_types(c));
     if (!op_matmul_of(c->g, c->n, &d)) return fail_shapes(c);
     int64_t dims[GR_MAX_RANK];
     int rank = (int)d.batch_rank;
     memcpy(dims, d.batch_dims, (size_t)rank * sizeof *dims);
-    if (op_in(c, 0)->rank > 1) dims[rank++] = d.m;
-    if (op_in(c, 1)->rank > 1) dims[rank++] = d.n;
-    return op_out(c, 0, op_in(c, 0)->dtype, rank, dims);
+    if (left(c->g, c->n)->rank > 1) dims[rank++] = d.m;
+    if (right(c->g, c->n)->rank > 1) dims[rank++] = d.n;
+    return op_out(c, 0, dtype, rank, dims);
 }
 
-static void cost_matmul(const gr_graph *g, const gr_node *n, op_cost *cost)
+static vki_status infer_matmul(op_infer *c)
+{
+    VKB_TRY(infer_types(c));
+    return op_matmul_out(c, op_in(c, 0)->dtype);
+}
+
+void op_matmul_cost(const gr_graph *g, const gr_node *n, op_cost *cost)
 {
     op_matmul_dims d;
     if (op_matmul_of(g, n, &d))
@@ -133,7 +148,7 @@ const op_info op_info_Gemm = {
     .max_out = 1,
     .flags = OP_CAN_ACT | OP_CAN_RESIDUAL,
     .infer = infer_gemm,
-    .cost = cost_matmul,
+    .cost = op_matmul_cost,
 };
 
 const op_info op_info_MatMul = {
@@ -145,5 +160,5 @@ const op_info op_info_MatMul = {
     .max_out = 1,
     .flags = OP_CAN_ACT | OP_CAN_RESIDUAL,
     .infer = infer_matmul,
-    .cost = cost_matmul,
+    .cost = op_matmul_cost,
 };

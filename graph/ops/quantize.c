@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * QuantizeLinear and DequantizeLinear: one scale for the tensor, one along an axis, or one a block of it. */
+ * QuantizeLinear and DequantizeLinear: one scale for the tensor, one along an axis, or one a block of it.
+ * DynamicQuantizeLinear: scale and zero point follow from the values. */
 #include "graph/ops/schema.h"
 
 enum { QUANTIZED = OP_BIT(VKI_U8) | OP_BIT(VKI_I8) | OP_BIT(VKI_U16) | OP_BIT(VKI_I16) };
@@ -64,6 +65,15 @@ static vki_status infer_dequantize(op_infer *c)
     return op_out(c, 0, scale->dtype, x->rank, x->dims);
 }
 
+static vki_status infer_dynamic(op_infer *c)
+{
+    const gr_tensor *x = op_in(c, 0);
+    VKB_TRY(op_want_type(c, 0, OP_BIT(VKI_F32)));
+    VKB_TRY(op_out(c, 0, VKI_U8, x->rank, x->dims));
+    VKB_TRY(op_out(c, 1, VKI_F32, 0, NULL));
+    return op_out(c, 2, VKI_U8, 0, NULL);
+}
+
 static const op_attr quantize_attrs[] = {
     OP_ROW_INT(op_quantize_attrs, axis, 1, -GR_MAX_RANK, GR_MAX_RANK - 1),
     OP_ROW_INT(op_quantize_attrs, block_size, 0, 0, OP_INT_MAX),
@@ -89,3 +99,13 @@ static const op_attr dequantize_attrs[] = {
 QUANTIZE(QuantizeLinear, "x / scale + zero point, rounded to the nearest (halves to the even) and saturated",
          quantize_attrs, infer_quantize);
 QUANTIZE(DequantizeLinear, "(x - zero point) scale", dequantize_attrs, infer_dequantize);
+
+const op_info op_info_DynamicQuantizeLinear = {
+    .name = "DynamicQuantizeLinear",
+    .doc = "To uint8 with the scale and zero point that the smallest and largest value, and 0, need",
+    .min_in = 1,
+    .max_in = 1,
+    .min_out = 3,
+    .max_out = 3,
+    .infer = infer_dynamic,
+};

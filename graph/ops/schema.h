@@ -81,6 +81,10 @@ static inline vki_status op_want_same_type(op_infer *c, int i)
                    vki_dtype_name(first));
 }
 
+/* ---- matmul.c: for every matrix product but Gemm ---- */
+vki_status op_matmul_out(op_infer *c, vki_dtype dtype); /* sets output 0, or says what does not fit */
+void op_matmul_cost(const gr_graph *g, const gr_node *n, op_cost *cost);
+
 /* ---- infer.c ---- */
 /* VKI_E_SHAPE unless all elements k of input i are indices for dims[k % count], from its start or its end. Of
  * an input that is not constant only that there is something to point to. */

@@ -63,7 +63,7 @@ static vki_status resolve_sizes(const gr_graph *g, const gr_node *n, op_window_n
 
 static vki_status resolve_weights(const gr_graph *g, const gr_node *n, op_window_nd *w, vki_error *err)
 {
-    const gr_tensor *weights = &g->tensors[n->in[1]];
+    const gr_tensor *weights = &g->tensors[n->in[n->op == OP_QLinearConv ? 3 : 1]];
     const op_conv_attrs *a = n->attrs;
     bool transposed = n->op == OP_ConvTranspose;
     if (weights->rank != w->rank + 2)
@@ -89,8 +89,9 @@ static vki_status resolve_weights(const gr_graph *g, const gr_node *n, op_window
             return FAIL("kernel_shape says %lld where the weights have %lld", (long long)a->kernel_shape.v[i],
                         (long long)w->kernel[i]);
     }
-    if (op_has_own(n, 2)) {
-        const gr_tensor *bias = &g->tensors[n->in[2]];
+    const int at = n->op == OP_QLinearConv ? 8 : n->op == OP_ConvInteger ? -1 : 2;
+    if (at >= 0 && op_has_own(n, at)) {
+        const gr_tensor *bias = &g->tensors[n->in[at]];
         if (bias->rank != 1 || bias->dims[0] != w->out_c)
             return FAIL("the bias must have one value for each of the %lld output channels",
                         (long long)w->out_c);

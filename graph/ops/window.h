@@ -16,7 +16,13 @@ typedef struct op_window_nd {
         dilation[OP_SPATIAL_MAX], pad_begin[OP_SPATIAL_MAX], pad_end[OP_SPATIAL_MAX];
 } op_window_nd;
 
-/* For every operator of the families conv2d, deconv2d and pool, once the inputs are concrete. VKI_E_SHAPE. */
+/* The attributes of a convolution over op_conv_attrs. */
+#define OP_CONV_ROWS 6
+extern const op_attr op_conv_rows[OP_CONV_ROWS];
+void op_conv_cost(const gr_graph *g, const gr_node *n, op_cost *cost);
+
+/* For every operator of the families conv2d, qconv, deconv2d and pool, once the inputs are concrete.
+ * VKI_E_SHAPE. */
 vki_status op_window_resolve(const gr_graph *g, const gr_node *n, op_window_nd *w, vki_error *err);
 
 /* Puts dimensions of size 1 before the others, up to `rank`: the same operator in more dimensions. */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Zero points, scales and rounding of the quantized products. What is rounded is computed in fp32 in one
+ * order everywhere, so that all kernels store the same integers. */
+#ifndef CPU_QUANTIZED_H
+#define CPU_QUANTIZED_H
+
+#include "cpu/micro.h"
+#include "cpu/ref.h"
+#include "graph/ops/quantized.h"
+
+/* Element k of input i; if there is none, 0, or of a scale 1. */
+static inline int cpu_zero_at(const cpu_call *c, int i, int64_t k)
+{
+    return i >= 0 && op_has_own(c->n, i) ? (int)cpu_load_i64(c->in[i], cpu_in(c, i)->dtype, k) : 0;
+}
+static inline float cpu_scale_at(const cpu_call *c, int i, int64_t k)
+{
+    return i >= 0 && op_has_own(c->n, i) ? (float)cpu_load(c->in[i], cpu_in(c, i)->dtype, k) : 1;
+}
+
+/* What the int32 sums are multiplied by. */
+static inline float cpu_multiplier(float a_scale, float b_scale, float y_scale)
+{
+    return a_scale * b_scale / y_scale;
+}
+
+/* The integers of an 8- or 16-bit type. */
+static inline void cpu_integer_range(vki_dtype dtype, int *low, int *high)
+{
+    const bool is_signed = dtype == VKI_I8 || dtype == VKI_I16;
+    const int span = vki_dtype_size(dtype) == 1 ? 256 : 65536;
+    *low = is_signed ? -span / 2 : 0;
+    *high = *low + span - 1;
+}
+
+/* v rounded, halves to the even, plus the zero point, within the range. NaN gives the lowest. */
+static inline int cpu_saturate(float v, int zero, int low, int high)
+{
+    const float least = (float)(low - zero), most = (float)(high - zero);
+    v = v > least ? v : least; /* the bounds are integers: clamping before rounding is the same */
+    v = v < most ? v : most;
+    return (int)nearbyintf(v) + zero;
+}
+
+/* ---- for the fast kernels ---- */
+
+static inline cpu_bytes cpu_bytes_of(vki_dtype dtype, int zero)
+{
+    return dtype == VKI_I8 ? (cpu_bytes){0x80, zero + 128} : (cpu_bytes){0, zero};
+}
+static inline int cpu_byte(uint8_t q, cpu_bytes b)
+{
+    return (q ^ b.flip) - b.zero;
+}
+/* Two int16 that follow each other along the sum of cpu_micro.gemm_i16. */
+static inline int32_t cpu_pair(int first, int second)
+{
+    return (int32_t)(((uint32_t)first & 0xffffu) | (uint32_t)second << 16);
+}
+
+#endif
