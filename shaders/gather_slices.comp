@@ -1,10 +1,10 @@
-//! variant f32
+//! variant f32 WORDS=1
 //! variant f16 STORE_F16=1
-//! variant x4_f32 GROUPS=1
+//! variant x4_f32 WORDS=1 GROUPS=1
 //! variant x4_f16 GROUPS=1 STORE_F16=1
 /* SPDX-License-Identifier: Apache-2.0
- * Gather with constant indices: y[outer][k][inner] = x[outer][index k][inner]; one invocation an element, in x4 a group
- * of four.
+ * Gather: y[outer][k][inner] = x[outer][index k][inner]; one invocation an element, in x4 a group
+ * of four. Negative indices count from the end; what lies outside is held within the range.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -31,5 +31,7 @@ void main()
     if (i >= uint(units)) return;
     uint row = i / uint(inner), outer = row / uint(picks);
     int at = int(i - row * uint(inner)), pick = int(row - outer * uint(picks));
-    y[i] = x[(int(outer) * dim + indices[pick]) * inner + at];
+    int index = indices[pick];
+    index = clamp(index < 0 ? index + dim : index, 0, dim - 1);
+    y[i] = x[(int(outer) * dim + index) * inner + at];
 }

@@ -1,8 +1,8 @@
-//! variant f32
+//! variant f32 WORDS=1
 //! variant f16 STORE_F16=1
-//! variant x4_f32 COPY=4
+//! variant x4_f32 WORDS=1 COPY=4
 //! variant x4_f16 COPY=4 STORE_F16=1
-//! variant turn_f32 COPY=16
+//! variant turn_f32 WORDS=1 COPY=16
 //! variant turn_f16 COPY=16 STORE_F16=1
 /* SPDX-License-Identifier: Apache-2.0
  * Strided copies (graph/ops/strided.h), one invocation a unit. A unit is an element; in x4 a group of four neighbours
@@ -16,6 +16,12 @@
 #include "lib/flat.glsl"
 
 layout(constant_id = 3) const int RANK = 1;
+
+#ifdef WORDS
+#define WIDE uvec4
+#else
+#define WIDE vec4 /* of halves single components cannot be taken */
+#endif
 
 #if COPY
 BUFFER_IN4(0, x);
@@ -45,11 +51,11 @@ void main()
         i = outer;
     }
 #if COPY == 16
-    vec4 a = LD4(x, from), b = LD4(x, from + src_row), c = LD4(x, from + 2 * src_row), d = LD4(x, from + 3 * src_row);
-    ST4(y, to, vec4(a.x, b.x, c.x, d.x));
-    ST4(y, to + dst_row, vec4(a.y, b.y, c.y, d.y));
-    ST4(y, to + 2 * dst_row, vec4(a.z, b.z, c.z, d.z));
-    ST4(y, to + 3 * dst_row, vec4(a.w, b.w, c.w, d.w));
+    WIDE a = WIDE(x[from]), b = WIDE(x[from + src_row]), c = WIDE(x[from + 2 * src_row]), d = WIDE(x[from + 3 * src_row]);
+    y[to] = ELEM4(WIDE(a.x, b.x, c.x, d.x));
+    y[to + dst_row] = ELEM4(WIDE(a.y, b.y, c.y, d.y));
+    y[to + 2 * dst_row] = ELEM4(WIDE(a.z, b.z, c.z, d.z));
+    y[to + 3 * dst_row] = ELEM4(WIDE(a.w, b.w, c.w, d.w));
 #else
     y[to] = x[from];
 #endif

@@ -67,12 +67,12 @@ static void emit_plain(gpu_builder *b, const gr_node *n)
     gpu_bind_add(d, gpu_out(b, n, 0, wanted_out), GPU_WRITE);
     gpu_grid(b, d, 1, 1, 1, 64, 1, 1);
 }
-static const gpu_kernel plain = {"plain", any_fits, emit_plain};
+static const gpu_kernel plain = {"plain", any_fits, emit_plain, GPU_FLOATS};
 static void emit_view(gpu_builder *b, const gr_node *n)
 {
     gpu_alias(b, n);
 }
-static const gpu_kernel view = {"view", any_fits, emit_view};
+static const gpu_kernel view = {"view", any_fits, emit_view, GPU_FLOATS};
 
 static void emit(fixture *f, gr_id id, const gpu_kernel *k, gpu_layout in, gpu_layout out)
 {
@@ -245,13 +245,20 @@ static void test_other_types(void **state)
         gpu_pack_row(packed, &f.g.tensors[i ? d : h], &arg);
         assert_true(packed[0] == 1.0f && packed[1] == -2.0f && packed[2] == 0.0f && packed[3] == 0.0f);
     }
-    gr_id x = gr_add_tensor(&f.g, "indices", VKI_I64, DIMS(4)), y = tensor(&f, DIMS(4));
+    static const int8_t small[3] = {-1, 2, 127};
+    gr_id w = gr_add_const(&f.g, NULL, VKI_I8, DIMS(3), small, true);
+    int32_t words[4];
+    gpu_pack_row(words, &f.g.tensors[w], &(gpu_pack_arg){.half = 1}); /* words in half plans too */
+    assert_true(words[0] == -1 && words[1] == 2 && words[2] == 127 && words[3] == 0);
+    gr_id x = gr_add_tensor(&f.g, "indices", VKI_I64, DIMS(1, 4)), y = tensor(&f, DIMS(4));
     gr_id id = node(&f, x, y);
-    open_builder(&f, false);
-    wanted_in = GPU_ROW;
-    assert_int_equal(gpu_emit(&f.b, id, &plain), VKI_E_UNSUPPORTED);
+    open_builder(&f, true);
+    assert_false(gpu_has_layout(&f.b, x, GPU_C4));
+    wanted_in = GPU_C4;
+    assert_int_equal(gpu_emit(&f.b, id, &plain), VKI_E_INTERNAL);
     assert_non_null(strstr(f.err.text, "indices"));
     assert_non_null(strstr(f.err.text, "int64"));
+    assert_int_equal(f.p.bufs[f.b.row_buf[x]].bytes, 16);
     close_fixture(&f);
 }
 
@@ -316,16 +323,16 @@ static void test_bad_kernels(void **state)
         gpu_kernel kernel;
         vki_status status;
     } rows[] = {
-        {{"too_many", any_fits, emit_too_many}, VKI_E_INTERNAL},
-        {{"big_push", any_fits, emit_big_push}, VKI_E_INTERNAL},
-        {{"big_grid", any_fits, emit_big_grid}, VKI_E_UNSUPPORTED},
-        {{"big_group", any_fits, emit_big_group}, VKI_E_INTERNAL},
-        {{"no_grid", any_fits, emit_no_grid}, VKI_E_INTERNAL},
-        {{"no_output", any_fits, emit_no_output}, VKI_E_INTERNAL},
-        {{"bad_offset", any_fits, emit_bad_offset}, VKI_E_INTERNAL},
-        {{"past_end", any_fits, emit_past_end}, VKI_E_INTERNAL},
-        {{"long_binding", any_fits, emit_long_binding}, VKI_E_UNSUPPORTED},
-        {{"missing_input", any_fits, emit_missing_input}, VKI_E_INTERNAL},
+        {{"too_many", any_fits, emit_too_many, GPU_FLOATS}, VKI_E_INTERNAL},
+        {{"big_push", any_fits, emit_big_push, GPU_FLOATS}, VKI_E_INTERNAL},
+        {{"big_grid", any_fits, emit_big_grid, GPU_FLOATS}, VKI_E_UNSUPPORTED},
+        {{"big_group", any_fits, emit_big_group, GPU_FLOATS}, VKI_E_INTERNAL},
+        {{"no_grid", any_fits, emit_no_grid, GPU_FLOATS}, VKI_E_INTERNAL},
+        {{"no_output", any_fits, emit_no_output, GPU_FLOATS}, VKI_E_INTERNAL},
+        {{"bad_offset", any_fits, emit_bad_offset, GPU_FLOATS}, VKI_E_INTERNAL},
+        {{"past_end", any_fits, emit_past_end, GPU_FLOATS}, VKI_E_INTERNAL},
+        {{"long_binding", any_fits, emit_long_binding, GPU_FLOATS}, VKI_E_UNSUPPORTED},
+        {{"missing_input", any_fits, emit_missing_input, GPU_FLOATS}, VKI_E_INTERNAL},
     };
     wanted_in = wanted_out = GPU_ROW;
     for (size_t i = 0; i < VKB_COUNT(rows); i++) {
@@ -353,7 +360,7 @@ static void test_choose(void **state)
     const struct {
         gr_id in;
         const char *why;
-    } rows[] = {{integers, "float"}, {empty, "empty"}, {large, "larger"}, {c, "constant"}};
+    } rows[] = {{integers, "types"}, {empty, "empty"}, {large, "larger"}, {c, "constant"}};
     for (size_t i = 0; i < VKB_COUNT(rows); i++) {
         gr_node n = {
             .op = OP_MaxPool, .name = "n", .n_in = 1, .n_out = 1, .in = (gr_id[]){rows[i].in}, .out = &y};

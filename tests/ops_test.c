@@ -211,7 +211,8 @@ static int check_kernels(check *k)
 
 /* ---- GPU ---- */
 
-/* What every GPU kernel asks for: floats, nothing empty, something that is no constant. */
+/* What every GPU kernel asks for: nothing empty, something that is no constant. Of the floats float32 stands
+ * for all: they are stored alike. */
 static bool on_gpu(const case_graph *c)
 {
     const gr_node *n = &c->g.nodes[0];
@@ -220,8 +221,9 @@ static bool on_gpu(const case_graph *c)
         gr_id id = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
         if (id == GR_NONE || gr_is_const(&c->g, id)) continue;
         const gr_tensor *t = &c->g.tensors[id];
-        if (t->dtype != VKI_F32 || gr_elements(t) <= 0) return false;
+        if (gr_elements(t) <= 0) return false;
         varies = varies || i < n->n_in;
+        if (t->dtype == VKI_F16 || t->dtype == VKI_F64) return false;
     }
     return varies;
 }
@@ -236,9 +238,8 @@ static bool gpu_fits(check *k, const gpu_kernel *kernel, const gpu_limits *limit
     const gr_node *n = &k->c.g.nodes[0];
     if (gpu_builder_init(&b, &k->c.g, limits, half, &p, &err) != VKI_OK) return false;
     for (int i = 0; c4 && i < n->n_in; i++)
-        if (n->in[i] != GR_NONE && !gr_is_const(&k->c.g, n->in[i]) && k->c.g.tensors[n->in[i]].rank >= 2)
-            gpu_tensor_buf(&b, n->in[i], GPU_C4);
-    bool fits = !b.failed && kernel->fits(&b, n, &why);
+        if (gpu_run_slices(&k->c.g, n->in[i])) gpu_tensor_buf(&b, n->in[i], GPU_C4);
+    bool fits = !b.failed && gpu_takes(&b, n, kernel, &why);
     if (fits && gpu_emit(&b, 0, kernel) != VKI_OK) complain(k, kernel->name, "%s", err.text);
     gpu_builder_free(&b);
     gpu_program_free(&p, k->c.g.allocator);

@@ -224,5 +224,5 @@ void gpu_emit_with_scalar(gpu_builder *b, const gr_node *n, op_kind op, gpu_bind
     emit_vec4(b, n, op, &whole, &one, layout);
 }
 
-static const gpu_kernel kernels[] = {{"binary_broadcast", fits, emit}, {0}};
+static const gpu_kernel kernels[] = {{"binary_broadcast", fits, emit, GPU_FLOATS}, {0}};
 const gpu_op gpu_op_binary = {kernels};

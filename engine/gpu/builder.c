@@ -21,12 +21,14 @@ vki_status gpu_builder_init(gpu_builder *b, const gr_graph *g, const gpu_limits 
     size_t count = (size_t)(g->n_tensors > 0 ? g->n_tensors : 1), bytes = count * sizeof *b->row_buf;
     b->row_buf = vkb_alloc(b->allocator, bytes);
     b->c4_buf = vkb_alloc(b->allocator, bytes);
-    if (!b->row_buf || !b->c4_buf) {
+    b->ranges = vkb_calloc(b->allocator, count, sizeof *b->ranges);
+    if (!b->row_buf || !b->c4_buf || !b->ranges) {
         gpu_builder_free(b);
-        return vkb_nomem(err, bytes);
+        return vkb_nomem(err, count * sizeof *b->ranges);
     }
     memset(b->row_buf, 0xff, bytes);
     memset(b->c4_buf, 0xff, bytes);
+    gpu_ranges_find(b);
     return VKI_OK;
 }
 
@@ -36,8 +38,10 @@ void gpu_builder_free(gpu_builder *b)
     vkb_free(b->allocator, b->row_buf);
     vkb_free(b->allocator, b->c4_buf);
     vkb_free(b->allocator, b->slots);
+    vkb_free(b->allocator, b->ranges);
     b->row_buf = b->c4_buf = NULL;
     b->slots = NULL;
+    b->ranges = NULL;
 }
 
 void gpu_program_free(gpu_program *p, const vki_allocator *a)
@@ -82,17 +86,19 @@ static int32_t add_buf(gpu_builder *b, gpu_buf buf)
     return p->n_bufs++;
 }
 
+static bool may_be_c4(const gr_tensor *t)
+{
+    return t->rank >= 2 && gpu_is_float(t->dtype);
+}
+
 int32_t gpu_make_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
 {
     const gr_tensor *t = &b->g->tensors[tensor];
-    if (!gpu_is_float(t->dtype)) {
-        gpu_fail(b, VKI_E_UNSUPPORTED, "tensor %s is %s; on the GPU a tensor must be of a float type",
-                 t->name, vki_dtype_name(t->dtype));
-    } else if (!gr_is_concrete(t) || gr_elements(t) <= 0) {
+    if (!gr_is_concrete(t) || gr_elements(t) <= 0) {
         gpu_fail(b, VKI_E_INTERNAL, "tensor %s is empty or has no known shape", t->name);
-    } else if (layout == GPU_C4 && t->rank < 2) {
-        gpu_fail(b, VKI_E_INTERNAL, "tensor %s has rank %d and cannot be stored in channel slices", t->name,
-                 t->rank);
+    } else if (layout == GPU_C4 && !may_be_c4(t)) {
+        gpu_fail(b, VKI_E_INTERNAL, "tensor %s (%s of rank %d) cannot be stored in channel slices", t->name,
+                 vki_dtype_name(t->dtype), t->rank);
     }
     if (b->failed) return -1;
     int32_t slot = gpu_slot_buf(b, tensor, layout);
@@ -141,7 +147,7 @@ static enum gpu_shader converter(const gpu_builder *b, gpu_layout to, bool in_fo
 static int32_t convert(gpu_builder *b, gr_id tensor, gpu_layout to, int32_t from)
 {
     const gr_tensor *t = &b->g->tensors[tensor];
-    if (to == GPU_C4 && t->rank < 2) return gpu_make_buf(b, tensor, to); /* fails with the reason */
+    if (to == GPU_C4 && !may_be_c4(t)) return gpu_make_buf(b, tensor, to); /* fails with the reason */
     if (reads_as(t, b->program->bufs[from].layout, to)) return gpu_make_alias(b, tensor, to, from, 0);
     int32_t made = gpu_make_buf(b, tensor, to);
     if (made < 0) return -1;
@@ -186,13 +192,14 @@ int32_t gpu_tensor_buf(gpu_builder *b, gr_id tensor, gpu_layout layout)
 static gpu_bind const_in(gpu_builder *b, gr_id tensor, gpu_layout layout)
 {
     const gr_tensor *t = &b->g->tensors[tensor];
-    if (!gpu_is_float(t->dtype) || gr_elements(t) <= 0 || (layout == GPU_C4 && t->rank < 2)) {
+    if (gr_elements(t) <= 0 || (layout == GPU_C4 && !may_be_c4(t))) {
         gpu_fail(b, VKI_E_UNSUPPORTED,
                  "constant %s (%s of rank %d) cannot be read by a GPU kernel in this layout", t->name,
                  vki_dtype_name(t->dtype), t->rank);
         return (gpu_bind){0};
     }
-    gpu_pack_arg arg = {.half = b->half};
+    gpu_pack_arg arg = {.half = b->half && gpu_is_float(t->dtype),
+                        .v = {t->dtype}}; /* equal bytes may differ */
     uint64_t bytes = vkb_round_up(gpu_layout_bytes(t, layout, b->half), 16);
     return gpu_pack(b, tensor, layout == GPU_C4 ? gpu_pack_c4 : gpu_pack_row, arg, bytes);
 }
@@ -272,7 +279,7 @@ void gpu_alias(gpu_builder *b, const gr_node *n)
 bool gpu_has_layout(const gpu_builder *b, gr_id tensor, gpu_layout layout)
 {
     const gr_tensor *t = &b->g->tensors[tensor];
-    if (layout == GPU_C4 && t->rank < 2) return false;
+    if (layout == GPU_C4 && !may_be_c4(t)) return false;
     if (gr_is_const(b->g, tensor)) return true;
     const int32_t *wanted = layout == GPU_C4 ? b->c4_buf : b->row_buf;
     const int32_t *other = layout == GPU_C4 ? b->row_buf : b->c4_buf;

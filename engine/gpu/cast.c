@@ -9,5 +9,5 @@ static bool fits_cast(const gpu_builder *b, const gr_node *n, const char **why)
     return gpu_is_float(b->g->tensors[n->in[0]].dtype) && gpu_is_float(b->g->tensors[n->out[0]].dtype);
 }
 
-static const gpu_kernel kernels[] = {{"cast_view", fits_cast, gpu_alias}, {0}};
+static const gpu_kernel kernels[] = {{"cast_view", fits_cast, gpu_alias, GPU_FLOATS}, {0}};
 const gpu_op gpu_op_cast = {kernels};

@@ -225,11 +225,11 @@ static void emit_depthwise(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"conv2d_depthwise_row", fits_depthwise_row, emit_depthwise_row},
-    {"conv2d_depthwise", fits_depthwise, emit_depthwise},
-    {"conv2d_gemv", fits_gemv, emit_gemv},
-    {"conv2d_1x1", fits_1x1, emit_1x1},
-    {"conv2d_direct", fits_direct, emit_direct},
+    {"conv2d_depthwise_row", fits_depthwise_row, emit_depthwise_row, GPU_FLOATS},
+    {"conv2d_depthwise", fits_depthwise, emit_depthwise, GPU_FLOATS},
+    {"conv2d_gemv", fits_gemv, emit_gemv, GPU_FLOATS},
+    {"conv2d_1x1", fits_1x1, emit_1x1, GPU_FLOATS},
+    {"conv2d_direct", fits_direct, emit_direct, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_conv2d = {kernels};

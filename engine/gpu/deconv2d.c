@@ -105,7 +105,7 @@ static void emit(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"deconv2d_phase", fits, emit},
+    {"deconv2d_phase", fits, emit, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_deconv2d = {kernels};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Gather with constant indices, which lie among the weights as 32-bit integers counted from the front. */
+ * Gather: whole slices along one axis. */
 #include "gpu/strided.h"
 
 typedef struct gather_dims {
@@ -19,25 +19,13 @@ static gather_dims dims_of(const gr_graph *g, const gr_node *n, bool c4)
     return s;
 }
 
-static void pack_indices(void *dst, const gr_tensor *source, const gpu_pack_arg *arg)
-{
-    int32_t dim = arg->v[0];
-    for (int64_t i = 0; i < gr_elements(source); i++) {
-        int64_t v = source->dtype == VKI_I64 ? ((const int64_t *)source->data)[i]
-                                             : ((const int32_t *)source->data)[i];
-        ((int32_t *)dst)[i] = (int32_t)(v < 0 ? v + dim : v); /* inference has checked the range */
-    }
-}
-
 static bool fits_row(const gpu_builder *b, const gr_node *n, const char **why)
 {
-    *why = "the indices are computed at run time";
-    return gr_is_const(b->g, n->in[1]);
+    return gpu_const_fits(b, n, 0, why);
 }
 
 static bool fits_c4(const gpu_builder *b, const gr_node *n, const char **why)
 {
-    if (!fits_row(b, n, why)) return false;
     *why = "only positions, not batches or channels, are picked in channel slices";
     const gr_tensor *x = &b->g->tensors[n->in[0]];
     int64_t axis = ((const op_axis_attrs *)n->attrs)->axis;
@@ -50,11 +38,11 @@ static void emit(gpu_builder *b, const gr_node *n, bool c4)
     bool groups = c4 || s.inner % 4 == 0;
     if (groups && !c4) s.inner /= 4;
     gpu_layout layout = c4 ? GPU_C4 : GPU_ROW;
-    gpu_pack_arg arg = {.v = {(int32_t)s.dim}};
-    gpu_dispatch *d =
-        gpu_dispatch_begin(b, groups ? GPU_SHADER(b, gather_slices_x4) : GPU_SHADER(b, gather_slices));
+    vki_dtype dtype = b->g->tensors[n->in[0]].dtype;
+    gpu_dispatch *d = gpu_dispatch_begin(b, groups ? GPU_SHADER_OF(b, dtype, gather_slices_x4)
+                                                   : GPU_SHADER_OF(b, dtype, gather_slices));
     gpu_bind_add(d, gpu_in(b, n, 0, layout), GPU_READ);
-    gpu_bind_add(d, gpu_pack(b, n->in[1], pack_indices, arg, (uint64_t)s.picks * 4), GPU_READ);
+    gpu_bind_add(d, gpu_in(b, n, 1, GPU_ROW), GPU_READ);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
     int64_t units = s.outer * s.picks * s.inner;
     gpu_grid_flat(b, d, units);
@@ -75,8 +63,8 @@ static void emit_row(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"gather_c4", fits_c4, emit_c4},
-    {"gather_row", fits_row, emit_row},
+    {"gather_c4", fits_c4, emit_c4, GPU_ANY},
+    {"gather_row", fits_row, emit_row, GPU_ANY},
     {0},
 };
 const gpu_op gpu_op_gather = {kernels};

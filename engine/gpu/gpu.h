@@ -3,15 +3,19 @@
  * dispatches as plain data. Nothing here includes vulkan.h; engine/vulkan/ turns the data into Vulkan
  * objects. engine/gpu/<family>.c defines `const gpu_op gpu_op_<family>`.
  *
- * Layouts of a device tensor. A tensor's elements are fp32, or fp16 where the plan stores half
- * (gpu_builder.half). GPU_ROW  dense row-major, as on the host. GPU_C4   rank >= 2, dims [N, C, spatial...]:
- * stored [N][ceil(C/4)][spatial][4], the last slice's unused lanes are finite (kernels may multiply them by
- * zero weights, never store NaN or Inf there). A tensor may exist in both layouts at once; the builder
- * inserts the conversion on demand, once. */
+ * Elements of a device tensor. Floats of every type are fp32, or fp16 where the plan stores half
+ * (gpu_builder.half). Integers of every type and bool are 32-bit words in either case, sign- or zero-extended
+ * (uint32 as it is), always in rows. An int64 or uint64 tensor is on the device only with values that int32
+ * holds: uploads check them (transfer.c), kernels are chosen so that their results do (ranges.c).
+ *
+ * Layouts of a device tensor. GPU_ROW  dense row-major, as on the host. GPU_C4   rank >= 2, dims [N, C,
+ * spatial...]: stored [N][ceil(C/4)][spatial][4], the last slice's unused lanes are finite (kernels may
+ * multiply them by zero weights, never store NaN or Inf there). A tensor may exist in both layouts at once;
+ * the builder inserts the conversion on demand, once. */
 #ifndef GPU_GPU_H
 #define GPU_GPU_H
 
-#include "graph/ops/attrs.h"
+#include "graph/ops/schema.h"
 #include "shader_ids.h" /* generated: enum gpu_shader { SH_conv2d_1x1_f32, ... SH_COUNT } */
 
 typedef enum gpu_layout { GPU_ROW = 0, GPU_C4 } gpu_layout;
@@ -101,6 +105,15 @@ typedef struct gpu_slot { /* a tensor's place in what a Concat makes, so that it
     gpu_layout layout;
 } gpu_slot;
 
+typedef struct gpu_range { /* of an integer tensor's values, both ends included */
+    int64_t low, high;
+} gpu_range;
+
+typedef struct gpu_ranges { /* of one tensor */
+    gpu_range real;         /* what the network makes of it, wherever it runs */
+    gpu_range device;       /* if it is on the device */
+} gpu_ranges;
+
 typedef struct gpu_builder {
     const gr_graph *g;
     const gpu_limits *limits;
@@ -109,6 +122,7 @@ typedef struct gpu_builder {
     gpu_program *program;
     int32_t *row_buf, *c4_buf; /* by tensor: its buffer in that layout, -1: none */
     gpu_slot *slots;           /* by tensor: where it is to be made; NULL: nothing planned (slots.c) */
+    gpu_ranges *ranges;        /* by tensor; of integers and bool */
     gr_id node;                /* being emitted */
     vki_status failed;         /* first failure; later calls do nothing */
     gpu_dispatch open;         /* being written; joins the program when the next begins or the node ends */
@@ -116,11 +130,18 @@ typedef struct gpu_builder {
     vki_error *err;
 } gpu_builder;
 
+enum { /* gpu_kernel.types */
+       GPU_FLOATS = OP_FLOATS,
+       GPU_INTEGERS = OP_INTEGERS | OP_BIT(VKI_BOOL),
+       GPU_ANY = GPU_FLOATS | GPU_INTEGERS
+};
+
 typedef struct gpu_kernel {
     const char *name; /* "conv2d_1x1" */
     /* Shapes are concrete. *why (a static text) says what it cannot take. */
     bool (*fits)(const gpu_builder *b, const gr_node *n, const char **why);
     void (*emit)(gpu_builder *b, const gr_node *n); /* errors go to b->failed through gpu_fail */
+    unsigned types; /* element types that its tensors may have, constants apart: bits by vki_dtype */
 } gpu_kernel;
 
 typedef struct gpu_op {
@@ -129,8 +150,11 @@ typedef struct gpu_op {
 
 /* ---- registry.c ---- */
 const gpu_op *gpu_op_of(op_kind op);
-/* The first kernel that fits, or NULL with the reason of the last one. Refuses by itself what no kernel can
- * have: tensors that are not of a float type (constants apart), are empty or exceed a binding. */
+/* Whether the kernel takes the node; shapes are concrete. Beyond its own fits(): the element types, and that
+ * int64 and uint64 results stay within what the device holds. */
+bool gpu_takes(const gpu_builder *b, const gr_node *n, const gpu_kernel *kernel, const char **why);
+/* The first kernel that takes the node, or NULL with the reason of the last one. Refuses by itself what no
+ * kernel can have: tensors that are empty or exceed a binding. */
 const gpu_kernel *gpu_choose(const gpu_builder *b, const gr_node *n, const char **why);
 
 /* ---- builder.c: for the planner ---- */
@@ -175,6 +199,8 @@ bool gpu_has_layout(const gpu_builder *b, gr_id tensor,
  * gpu_in asks for meanwhile come before it. */
 gpu_dispatch *gpu_dispatch_begin(gpu_builder *b, enum gpu_shader shader);
 #define GPU_SHADER(b, name) ((b)->half ? SH_##name##_f16 : SH_##name##_f32)
+/* The variant that touches elements of `dtype`: of shaders that move words without looking at them. */
+#define GPU_SHADER_OF(b, dtype, name) ((b)->half && gpu_is_float(dtype) ? SH_##name##_f16 : SH_##name##_f32)
 void gpu_dispatch_append(gpu_builder *b, const gpu_dispatch *d);   /* for builder.c: before the open one */
 void gpu_bind_add(gpu_dispatch *d, gpu_bind bind, uint8_t access); /* next binding */
 void gpu_spec(gpu_dispatch *d, uint32_t value);                    /* next specialization constant */
@@ -194,12 +220,28 @@ void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout 
 /* ---- layout.c: sizes of a tensor in a layout; float constants packed into a layout ---- */
 bool gpu_is_float(vki_dtype dtype); /* float32, float16 and float64: on the device all are fp32, or fp16 where
                                        the plan stores half */
+bool gpu_is_integer(vki_dtype dtype); /* integers and bool: words on the device */
+uint64_t gpu_element_bytes(vki_dtype dtype, bool half);
 uint64_t gpu_layout_bytes(const gr_tensor *t, gpu_layout layout, bool half); /* exact; shape is concrete */
 void gpu_c4_dims(const gr_tensor *t, int64_t *n, int64_t *c, int64_t *slices, int64_t *spatial);
 bool gpu_layouts_agree(const gr_tensor *t); /* the same bytes in both layouts */
 void gpu_pack_row(void *dst, const gr_tensor *source, const gpu_pack_arg *arg); /* bytes rounded up to 16 */
 void gpu_pack_c4(void *dst, const gr_tensor *source, const gpu_pack_arg *arg);
 float gpu_const_f32(const gr_tensor *t, int64_t i); /* element i of a float constant: for pack functions */
+
+int64_t gpu_const_i64(const gr_tensor *t, int64_t i); /* element i of an integer constant */
+
+/* ---- transfer.c: between the host's form of a tensor and the device's rows ---- */
+/* The index of the first element that the device cannot hold (nothing behind it is written), or -1. */
+int64_t gpu_to_device(void *device, const void *host, const gr_tensor *t, bool half);
+void gpu_from_device(void *host, const void *device, const gr_tensor *t, bool half);
+
+/* ---- ranges.c: which 64-bit integers are known to fit into the device's words ---- */
+void gpu_ranges_find(gpu_builder *b);
+/* Whether the node's int64 and uint64 results fit if its inputs are on the device. */
+bool gpu_results_fit(const gpu_builder *b, const gr_node *n, const char **why);
+/* Whether input i, if it is a constant of integers, can be read by a kernel. */
+bool gpu_const_fits(const gpu_builder *b, const gr_node *n, int i, const char **why);
 
 /* ---- lifetime.c ---- */
 /* Sets first and last of every buffer with memory of its own from the bindings, aliases included. Buffers

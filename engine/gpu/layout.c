@@ -8,6 +8,16 @@ bool gpu_is_float(vki_dtype dtype)
     return dtype == VKI_F32 || dtype == VKI_F16 || dtype == VKI_F64;
 }
 
+bool gpu_is_integer(vki_dtype dtype)
+{
+    return op_dtype_in(dtype, GPU_INTEGERS);
+}
+
+uint64_t gpu_element_bytes(vki_dtype dtype, bool half)
+{
+    return half && gpu_is_float(dtype) ? 2 : 4;
+}
+
 void gpu_c4_dims(const gr_tensor *t, int64_t *n, int64_t *c, int64_t *slices, int64_t *spatial)
 {
     *n = t->dims[0];
@@ -25,12 +35,12 @@ uint64_t gpu_layout_bytes(const gr_tensor *t, gpu_layout layout, bool half)
         gpu_c4_dims(t, &n, &c, &slices, &spatial);
         elements = (uint64_t)n * (uint64_t)slices * (uint64_t)spatial * 4;
     }
-    return elements * (half ? 2 : 4);
+    return elements * gpu_element_bytes(t->dtype, half);
 }
 
 bool gpu_layouts_agree(const gr_tensor *t)
 {
-    if (t->rank < 2) return false;
+    if (t->rank < 2 || !gpu_is_float(t->dtype)) return false;
     int64_t n, c, slices, spatial;
     gpu_c4_dims(t, &n, &c, &slices, &spatial);
     return spatial == 1 && c % 4 == 0;
@@ -50,6 +60,31 @@ float gpu_const_f32(const gr_tensor *t, int64_t i)
     }
 }
 
+int64_t gpu_const_i64(const gr_tensor *t, int64_t i)
+{
+    switch (t->dtype) {
+    case VKI_BOOL:
+        return ((const uint8_t *)t->data)[i] != 0;
+    case VKI_U8:
+        return ((const uint8_t *)t->data)[i];
+    case VKI_I8:
+        return ((const int8_t *)t->data)[i];
+    case VKI_U16:
+        return ((const uint16_t *)t->data)[i];
+    case VKI_I16:
+        return ((const int16_t *)t->data)[i];
+    case VKI_I32:
+        return ((const int32_t *)t->data)[i];
+    case VKI_U32:
+        return ((const uint32_t *)t->data)[i];
+    case VKI_I64:
+    case VKI_U64:
+        return ((const int64_t *)t->data)[i];
+    default:
+        return 0; /* refused before anything is packed */
+    }
+}
+
 static void store(void *dst, int64_t at, float value, bool half)
 {
     if (half)
@@ -62,7 +97,9 @@ void gpu_pack_row(void *dst, const gr_tensor *source, const gpu_pack_arg *arg)
 {
     int64_t count = gr_elements(source);
     uint64_t bytes = gpu_layout_bytes(source, GPU_ROW, arg->half);
-    for (int64_t i = 0; i < count; i++) store(dst, i, gpu_const_f32(source, i), arg->half);
+    bool words = gpu_is_integer(source->dtype);
+    for (int64_t i = 0; i < count && words; i++) ((uint32_t *)dst)[i] = (uint32_t)gpu_const_i64(source, i);
+    for (int64_t i = 0; i < count && !words; i++) store(dst, i, gpu_const_f32(source, i), arg->half);
     memset((char *)dst + bytes, 0, (size_t)(vkb_round_up(bytes, 16) - bytes));
 }
 

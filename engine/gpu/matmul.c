@@ -281,8 +281,8 @@ void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
 }
 
 static const gpu_kernel kernels[] = {
-    {"matmul_gemv", fits_gemv, emit_gemv},
-    {"matmul_tile", fits_tile, emit_tile},
+    {"matmul_gemv", fits_gemv, emit_gemv, GPU_FLOATS},
+    {"matmul_tile", fits_tile, emit_tile, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_matmul = {kernels};

@@ -195,8 +195,8 @@ static void emit_layer(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"norm_layer", fits_layer, emit_layer},
-    {"norm_channels", fits_channels, emit_channels},
+    {"norm_layer", fits_layer, emit_layer, GPU_FLOATS},
+    {"norm_channels", fits_channels, emit_channels, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_norm = {kernels};

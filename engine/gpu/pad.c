@@ -115,8 +115,8 @@ static void emit_row(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"pad_c4", fits_c4, emit_c4},
-    {"pad_row", fits_row, emit_row},
+    {"pad_c4", fits_c4, emit_c4, GPU_FLOATS},
+    {"pad_row", fits_row, emit_row, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_pad = {kernels};

@@ -112,8 +112,8 @@ static void emit_global(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"pool_global", fits_global, emit_global},
-    {"pool_window", fits_window, emit_window},
+    {"pool_global", fits_global, emit_global, GPU_FLOATS},
+    {"pool_window", fits_window, emit_window, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_pool = {kernels};

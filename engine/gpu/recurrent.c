@@ -293,5 +293,5 @@ static void emit(gpu_builder *b, const gr_node *n)
     }
 }
 
-static const gpu_kernel kernels[] = {{"recurrent_steps", fits, emit}, {0}};
+static const gpu_kernel kernels[] = {{"recurrent_steps", fits, emit, GPU_FLOATS}, {0}};
 const gpu_op gpu_op_recurrent = {kernels};

@@ -135,9 +135,9 @@ static void emit_channels(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"reduce_channels", fits_channels, emit_channels},
-    {"reduce_group", fits_group, emit_group},
-    {"reduce_each", fits_each, emit_each},
+    {"reduce_channels", fits_channels, emit_channels, GPU_FLOATS},
+    {"reduce_group", fits_group, emit_group, GPU_FLOATS},
+    {"reduce_each", fits_each, emit_each, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_reduce = {kernels};

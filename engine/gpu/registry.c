@@ -18,12 +18,11 @@ const gpu_op *gpu_op_of(op_kind op)
 
 static bool tensor_fits(const gpu_builder *b, const gr_tensor *t, const char **why)
 {
-    if (!gpu_is_float(t->dtype)) {
-        *why = "the GPU back end has float tensors only";
-    } else if (!gr_is_concrete(t) || gr_elements(t) <= 0) {
+    if (!gr_is_concrete(t) || gr_elements(t) <= 0) {
         *why = "an empty tensor";
     } else {
-        uint64_t bytes = gpu_layout_bytes(t, t->rank >= 2 ? GPU_C4 : GPU_ROW, b->half);
+        bool slices = t->rank >= 2 && gpu_is_float(t->dtype);
+        uint64_t bytes = gpu_layout_bytes(t, slices ? GPU_C4 : GPU_ROW, b->half);
         /* shaders index elements by 32-bit integers */
         if (bytes <= b->limits->max_range && bytes <= INT32_MAX) return true;
         *why = "a tensor is larger than one storage buffer binding of this device";
@@ -45,12 +44,24 @@ static bool tensors_fit(const gpu_builder *b, const gr_node *n, const char **why
     return varies;
 }
 
+bool gpu_takes(const gpu_builder *b, const gr_node *n, const gpu_kernel *kernel, const char **why)
+{
+    for (int i = 0; i < n->n_in + n->n_out; i++) {
+        gr_id id = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
+        if (id == GR_NONE || gr_is_const(b->g, id)) continue;
+        if (op_dtype_in(b->g->tensors[id].dtype, kernel->types)) continue;
+        *why = "no kernel for its element types";
+        return false;
+    }
+    return kernel->fits(b, n, why) && gpu_results_fit(b, n, why);
+}
+
 const gpu_kernel *gpu_choose(const gpu_builder *b, const gr_node *n, const char **why)
 {
     const gpu_op *op = gpu_op_of(n->op);
     *why = "the operator has no GPU kernel";
     if (!op || !op->kernels || !tensors_fit(b, n, why)) return NULL;
     for (const gpu_kernel *k = op->kernels; k->name; k++)
-        if (k->fits(b, n, why)) return k;
+        if (gpu_takes(b, n, k, why)) return k;
     return NULL;
 }

@@ -150,8 +150,8 @@ static void emit_row(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"resize_c4", fits_c4, emit_c4},
-    {"resize_row", fits_row, emit_row},
+    {"resize_c4", fits_c4, emit_c4, GPU_FLOATS},
+    {"resize_row", fits_row, emit_row, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_resize = {kernels};

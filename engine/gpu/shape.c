@@ -8,5 +8,5 @@ static bool fits_never(const gpu_builder *b, const gr_node *n, const char **why)
     return false;
 }
 
-static const gpu_kernel kernels[] = {{"none", fits_never, NULL}, {0}};
+static const gpu_kernel kernels[] = {{"none", fits_never, NULL, GPU_ANY}, {0}};
 const gpu_op gpu_op_shape = {kernels};

@@ -11,7 +11,7 @@ static bool stretch_of(const gpu_builder *b, const gr_node *n, int i, gpu_layout
                        uint64_t *to)
 {
     op_strided s;
-    uint64_t element = b->half ? 2 : 4;
+    uint64_t element = gpu_element_bytes(b->g->tensors[n->out[0]].dtype, b->half);
     if (!op_strided_of(b->g, n, i, layout == GPU_C4 ? 4 : 1, &s) || s.elements == 0) return false;
     if (s.rank != 1 || s.src[0] != 1 || s.dst[0] != 1) return false;
     if (layout == GPU_C4) element *= 4;

@@ -60,8 +60,8 @@ static void emit_line(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"softmax_group", fits_group, emit_group},
-    {"softmax_line", fits_line, emit_line},
+    {"softmax_group", fits_group, emit_group, GPU_FLOATS},
+    {"softmax_line", fits_line, emit_line, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_softmax = {kernels};

@@ -7,6 +7,7 @@ bool gpu_prefers_c4(const gpu_builder *b, const gr_node *n)
     int only_c4 = 0, only_row = 0, rank = 0;
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == GR_NONE || gr_is_const(b->g, n->in[i])) continue;
+        if (!gpu_is_float(b->g->tensors[n->in[i]].dtype)) continue;
         rank = b->g->tensors[n->in[i]].rank;
         if (b->row_buf[n->in[i]] < 0 && b->c4_buf[n->in[i]] < 0) continue; /* still on the host */
         bool c4 = gpu_has_layout(b, n->in[i], GPU_C4), row = gpu_has_layout(b, n->in[i], GPU_ROW);
@@ -93,16 +94,17 @@ static void push_dims(gpu_dispatch *d, const int64_t *values, int rank)
     for (int i = 0; i < GR_MAX_RANK; i++) gpu_push(d, i < rank ? values[rank - 1 - i] : 0);
 }
 
-static void emit_strided(gpu_builder *b, op_strided s, gpu_bind in, gpu_bind out, bool groups)
+static void emit_strided(gpu_builder *b, op_strided s, vki_dtype dtype, gpu_bind in, gpu_bind out,
+                         bool groups)
 {
     int64_t src_row = 0, dst_row = 0;
-    enum gpu_shader shader = GPU_SHADER(b, strided_copy_x4);
-    uint64_t element = b->half ? 2 : 4, unit = 4 * element;
+    enum gpu_shader shader = GPU_SHADER_OF(b, dtype, strided_copy_x4);
+    uint64_t element = gpu_element_bytes(dtype, b->half), unit = 4 * element;
     if (!groups && !group_runs(&s)) {
         if (group_blocks(&s, &src_row, &dst_row)) {
-            shader = GPU_SHADER(b, strided_copy_turn);
+            shader = GPU_SHADER_OF(b, dtype, strided_copy_turn);
         } else {
-            shader = GPU_SHADER(b, strided_copy);
+            shader = GPU_SHADER_OF(b, dtype, strided_copy);
             unit = element;
         }
     }
@@ -124,7 +126,7 @@ static void emit_strided(gpu_builder *b, op_strided s, gpu_bind in, gpu_bind out
 
 void gpu_copy_strided(gpu_builder *b, const op_strided *s, gpu_bind in, gpu_bind out)
 {
-    emit_strided(b, *s, in, out, false);
+    emit_strided(b, *s, VKI_F32, in, out, false);
 }
 
 /* ---- channels that change their lanes ---- */
@@ -227,7 +229,7 @@ static void emit_c4(gpu_builder *b, const gr_node *n)
         if (s.elements == 0 || in_place(b, n, i, GPU_C4)) continue;
         gpu_bind in = gpu_in(b, n, concat ? i : 0, GPU_C4), out = gpu_out(b, n, split ? i : 0, GPU_C4);
         if (whole)
-            emit_strided(b, s, in, out, true);
+            emit_strided(b, s, VKI_F32, in, out, true);
         else if (channel_copy_of(b->g, n, i, &c))
             emit_channels(b, &c, in, out);
     }
@@ -241,6 +243,8 @@ static bool fits_row(const gpu_builder *b, const gr_node *n, const char **why)
         if (n->op == OP_Split && n->out[i] == GR_NONE) continue;
         if (!op_strided_of(b->g, n, i, 1, &s)) return false;
     }
+    for (int i = 0; n->op == OP_Concat && i < n->n_in; i++)
+        if (!gpu_const_fits(b, n, i, why)) return false;
     return true;
 }
 
@@ -251,13 +255,13 @@ static void emit_row(gpu_builder *b, const gr_node *n)
         op_strided s;
         if (split && n->out[i] == GR_NONE) continue;
         if (!op_strided_of(b->g, n, i, 1, &s) || s.elements == 0 || in_place(b, n, i, GPU_ROW)) continue;
-        emit_strided(b, s, gpu_in(b, n, concat ? i : 0, GPU_ROW), gpu_out(b, n, split ? i : 0, GPU_ROW),
-                     false);
+        gpu_bind in = gpu_in(b, n, concat ? i : 0, GPU_ROW), out = gpu_out(b, n, split ? i : 0, GPU_ROW);
+        emit_strided(b, s, b->g->tensors[n->in[0]].dtype, in, out, false);
     }
 }
 
 const gpu_kernel gpu_strided_kernels[] = {
-    {"copy_c4", fits_c4, emit_c4},
-    {"copy_row", fits_row, emit_row},
+    {"copy_c4", fits_c4, emit_c4, GPU_FLOATS},
+    {"copy_row", fits_row, emit_row, GPU_ANY},
     {0},
 };

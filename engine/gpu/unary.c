@@ -91,8 +91,8 @@ static void emit_limits(gpu_builder *b, const gr_node *n)
 }
 
 static const gpu_kernel kernels[] = {
-    {"unary_map", fits, emit},
-    {"unary_limits", fits_limits, emit_limits},
+    {"unary_map", fits, emit, GPU_FLOATS},
+    {"unary_limits", fits_limits, emit_limits, GPU_FLOATS},
     {0},
 };
 const gpu_op gpu_op_unary = {kernels};

@@ -2,44 +2,24 @@
  * Running a plan. Nothing here allocates, records or creates. */
 #include "session/session.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* Device tensors hold fp32, or fp16 in half plans; host tensors their own float type. */
-static void to_device(void *device, const void *host, const gr_tensor *t, bool half)
+static vki_status upload(const ses_plan *p, const ses_crossing *c, const void *host, vki_error *err)
 {
-    size_t n = (size_t)gr_elements(t);
-    if (t->dtype == VKI_F64) {
-        const double *from = host;
-        for (size_t i = 0; i < n && half; i++) ((uint16_t *)device)[i] = vkb_f32_to_f16((float)from[i]);
-        for (size_t i = 0; i < n && !half; i++) ((float *)device)[i] = (float)from[i];
-    } else if (half == (t->dtype == VKI_F16)) {
-        memcpy(device, host, n * (half ? 2 : 4));
-    } else if (half) {
-        vkb_f32_to_f16_n(device, host, n);
-    } else {
-        vkb_f16_to_f32_n(device, host, n);
-    }
-}
-
-static void from_device(void *host, const void *device, const gr_tensor *t, bool half)
-{
-    size_t n = (size_t)gr_elements(t);
-    if (t->dtype == VKI_F64) {
-        double *to = host;
-        for (size_t i = 0; i < n && half; i++) to[i] = vkb_f16_to_f32(((const uint16_t *)device)[i]);
-        for (size_t i = 0; i < n && !half; i++) to[i] = ((const float *)device)[i];
-    } else if (half == (t->dtype == VKI_F16)) {
-        memcpy(host, device, n * (half ? 2 : 4));
-    } else if (half) {
-        vkb_f16_to_f32_n(host, device, n);
-    } else {
-        vkb_f32_to_f16_n(host, device, n);
-    }
-}
-
-static void upload(const ses_plan *p, const ses_crossing *c, const void *host)
-{
-    to_device(vkr_plan_host(p->device, &c->transfer), host, &p->graph.tensors[c->tensor], p->options->half);
+    const gr_tensor *t = &p->graph.tensors[c->tensor];
+    int64_t bad = gpu_to_device(vkr_plan_host(p->device, &c->transfer), host, t, p->options->half);
+    if (bad < 0) return VKI_OK;
+    char value[32];
+    if (t->dtype == VKI_U64)
+        snprintf(value, sizeof value, "%llu", (unsigned long long)((const uint64_t *)host)[bad]);
+    else
+        snprintf(value, sizeof value, "%lld", (long long)((const int64_t *)host)[bad]);
+    return vkb_fail(
+        err, VKI_E_UNSUPPORTED,
+        "element %lld of tensor %s (%s) is %s; the GPU stores integers in 32 bits and takes %s to "
+        "2147483647: place the network on the CPU (placement CPU_ONLY)",
+        (long long)bad, t->name, vki_dtype_name(t->dtype), value, t->dtype == VKI_U64 ? "0" : "-2147483647");
 }
 
 static vki_status run_on_device(ses_plan *p, const ses_segment *seg, int index, uint64_t timeout_ns,
@@ -47,13 +27,13 @@ static vki_status run_on_device(ses_plan *p, const ses_segment *seg, int index, 
 {
     for (int i = 0; i < seg->n_uploads; i++)
         if (!(p->graph.tensors[seg->uploads[i].tensor].flags & GR_INPUT))
-            upload(p, &seg->uploads[i], p->host[seg->uploads[i].tensor]);
+            VKB_TRY(upload(p, &seg->uploads[i], p->host[seg->uploads[i].tensor], err));
     VKB_TRY(vkr_plan_run(p->device, index, timeout_ns, err));
     for (int i = 0; i < seg->n_downloads; i++) {
         const ses_crossing *c = &seg->downloads[i];
         if (p->host[c->tensor])
-            from_device(p->host[c->tensor], vkr_plan_host(p->device, &c->transfer),
-                        &p->graph.tensors[c->tensor], p->options->half);
+            gpu_from_device(p->host[c->tensor], vkr_plan_host(p->device, &c->transfer),
+                            &p->graph.tensors[c->tensor], p->options->half);
     }
     return VKI_OK;
 }
@@ -87,12 +67,14 @@ vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *
     return VKI_OK;
 }
 
-void ses_write_input(ses_plan *p, gr_id tensor, const void *data)
+vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_error *err)
 {
     if (p->host[tensor]) memcpy(p->host[tensor], data, (size_t)gr_bytes(&p->graph.tensors[tensor]));
     for (int s = 0; s < p->n_segments; s++)
         for (int i = 0; i < p->segments[s].n_uploads; i++)
-            if (p->segments[s].uploads[i].tensor == tensor) upload(p, &p->segments[s].uploads[i], data);
+            if (p->segments[s].uploads[i].tensor == tensor)
+                VKB_TRY(upload(p, &p->segments[s].uploads[i], data, err));
+    return VKI_OK;
 }
 
 bool ses_readable(const ses_plan *p, gr_id tensor)
@@ -105,7 +87,7 @@ void ses_read(const ses_plan *p, gr_id tensor, void *data)
     const gr_tensor *t = &p->graph.tensors[tensor];
     const ses_crossing *c = p->down[tensor];
     if (c)
-        from_device(data, vkr_plan_host(p->device, &c->transfer), t, p->options->half);
+        gpu_from_device(data, vkr_plan_host(p->device, &c->transfer), t, p->options->half);
     else
         memcpy(data, p->host[tensor], (size_t)gr_bytes(t));
 }

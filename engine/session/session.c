@@ -266,7 +266,8 @@ vki_status vki_session_write(vki_session *s, int index, const void *data, size_t
     if (index < 0 || index >= g->n_inputs)
         return vkb_fail(err, VKI_E_ARG, "there is no input %d; the model has %d", index, g->n_inputs);
     VKB_TRY(check_bytes(&g->tensors[g->inputs[index]], bytes, data, err));
-    ses_write_input(s->plan, g->inputs[index], data);
+    s->written[index] = false; /* if it fails, part of it may have been written */
+    VKB_TRY(ses_write_input(s->plan, g->inputs[index], data, err));
     s->written[index] = true;
     return VKI_OK;
 }

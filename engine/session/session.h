@@ -126,7 +126,8 @@ vki_status ses_device_plan(ses_plan *p, vki_error *err);
 /* ---- run.c ---- */
 vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *err);
 /* Host values of a tensor into and out of wherever it lives. `bytes` is checked by the caller. */
-void ses_write_input(ses_plan *p, gr_id tensor, const void *data);
+/* VKI_E_UNSUPPORTED: a 64-bit integer that the device cannot hold. */
+vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_error *err);
 bool ses_readable(const ses_plan *p, gr_id tensor);
 void ses_read(const ses_plan *p, gr_id tensor, void *data);
 

@@ -7,6 +7,9 @@
  *   BUFFER_OUT4(2, y4)  ST4(y4, i, v)
  *   BUFFER_IN_I32(3, k) always 32-bit integers, whatever the storage of the floats: k[i]
  *
+ * Shaders that only move elements (`y[k] = x[i]`) declare their f32 variant with WORDS=1: buffers are then of uint, so that
+ * floats and integers are moved alike and no bit changes.
+ *
  * One buffer may be bound twice, once in each view. Variants built with TEXELS=1 read their BUFFER_IN4 through texel
  * buffers (GPU_TEXELS_* in engine/gpu/gpu.h); nothing else changes. */
 #ifndef TYPES_GLSL
@@ -28,6 +31,9 @@ vec4 elem_saturate(vec4 v)
 }
 #define TO_ELEM(v)  ELEM(elem_saturate(v))
 #define TO_ELEM4(v) ELEM4(elem_saturate(v))
+#elif defined(WORDS)
+#define ELEM  uint
+#define ELEM4 uvec4
 #else
 #define ELEM  float
 #define ELEM4 vec4

@@ -78,6 +78,12 @@ static void add_transfer(node_run *r, vkr_transfer *list, int *which, int *count
     r->staging_bytes += vkb_round_up(bytes, vkr_device_limits(r->device)->offset_align);
 }
 
+bool gpu_run_slices(const gr_graph *g, gr_id tensor)
+{
+    const gr_tensor *t = tensor == GR_NONE ? NULL : &g->tensors[tensor];
+    return t && !t->data && t->rank >= 2 && gpu_is_float(t->dtype);
+}
+
 /* Emits the node and lists what crosses between host and device. */
 static vki_status build(node_run *r, vki_error *err)
 {
@@ -86,9 +92,8 @@ static vki_status build(node_run *r, vki_error *err)
     const char *why = "";
     VKB_TRY(gpu_builder_init(b, r->g, vkr_device_limits(r->device), r->half, &r->program, err));
     for (int i = 0; r->c4 && i < n->n_in; i++)
-        if (n->in[i] != GR_NONE && !gr_is_const(r->g, n->in[i]) && r->g->tensors[n->in[i]].rank >= 2)
-            gpu_tensor_buf(b, n->in[i], GPU_C4);
-    if (!r->kernel->fits(b, n, &why)) return vkb_fail(err, VKI_E_UNSUPPORTED, "%s", why);
+        if (gpu_run_slices(r->g, n->in[i])) gpu_tensor_buf(b, n->in[i], GPU_C4);
+    if (!gpu_takes(b, n, r->kernel, &why)) return vkb_fail(err, VKI_E_UNSUPPORTED, "%s", why);
     VKB_TRY(gpu_emit(b, 0, r->kernel));
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == GR_NONE || gr_is_const(r->g, n->in[i]) || b->row_buf[n->in[i]] < 0) continue;
@@ -147,32 +152,31 @@ static void poison(node_run *r)
     }
 }
 
-static void upload(const node_run *r, const void *const *in)
+static vki_status upload(const node_run *r, const void *const *in, vki_error *err)
 {
     for (int i = 0; i < r->n_uploads; i++) {
-        void *to = vkr_plan_host(r->plan, &r->uploads[i]);
-        const void *from = in[r->upload_input[i]];
-        if (r->half)
-            vkb_f32_to_f16_n(to, from, r->uploads[i].bytes / 2);
-        else
-            memcpy(to, from, r->uploads[i].bytes);
+        const gr_tensor *t = &r->g->tensors[r->node->in[r->upload_input[i]]];
+        if (gpu_to_device(vkr_plan_host(r->plan, &r->uploads[i]), in[r->upload_input[i]], t, r->half) >= 0)
+            return vkb_fail(err, VKI_E_UNSUPPORTED, "input %d does not fit the device", r->upload_input[i]);
     }
+    return VKI_OK;
 }
 
+/* false: with `compare`, if it is not what `out` has already */
 static bool download(const node_run *r, void *const *out, bool compare)
 {
+    bool same = true;
     for (int i = 0; i < r->n_downloads; i++) {
-        const vkr_transfer *t = &r->downloads[i];
-        const void *from = vkr_plan_host(r->plan, t);
-        float *to = out[r->download_output[i]];
-        size_t count = t->bytes / (r->half ? 2 : 4);
-        for (size_t k = 0; k < count; k++) {
-            float v = r->half ? vkb_f16_to_f32(((const uint16_t *)from)[k]) : ((const float *)from)[k];
-            if (compare && memcmp(&v, &to[k], sizeof v) != 0) return false;
-            to[k] = v;
-        }
+        const gr_tensor *t = &r->g->tensors[r->node->out[r->download_output[i]]];
+        size_t bytes = (size_t)gr_bytes(t);
+        void *to = out[r->download_output[i]], *before = malloc(bytes + 1);
+        if (!before) abort();
+        memcpy(before, to, bytes);
+        gpu_from_device(to, vkr_plan_host(r->plan, &r->downloads[i]), t, r->half);
+        same = same && (!compare || !memcmp(before, to, bytes));
+        free(before);
     }
-    return true;
+    return same;
 }
 
 /* The lanes beyond the last channel must be finite in every output in GPU_C4: kernels multiply them by zero.
@@ -211,7 +215,7 @@ static vki_status execute(node_run *r, const void *const *in, void *const *out, 
     VKB_TRY(vkr_plan_create(r->device, r->weights, &desc, &r->plan, err));
     for (int run = 0; run < 2; run++) {
         poison(r);
-        upload(r, in);
+        VKB_TRY(upload(r, in, err));
         VKB_TRY(vkr_plan_run(r->plan, 0, 0, err));
         if (!download(r, out, run > 0))
             return vkb_fail(err, VKI_E_INTERNAL, "kernel %s: two runs give different results",

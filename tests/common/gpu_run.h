@@ -24,15 +24,16 @@ int gpu_run_messages(void); /* of the validation layer so far */
 #define GPU_RUN_CAN_VALIDATE 1
 #endif
 
-/* Runs node 0 of `g` (shapes concrete) with `kernel`. in[i] and out[i] are float32 in host layout, by the
- * node's inputs and outputs; in[i] is not read for constants and absent inputs. All device memory holds NaN
+/* Runs node 0 of `g` (shapes concrete) with `kernel`. in[i] and out[i] are in host layout, by the node's
+ * inputs and outputs; in[i] is not read for constants and absent inputs. All device memory holds NaN
  * before, and the run is done twice: VKI_E_INTERNAL if the two results differ or the validation layer
  * complains. VKI_E_UNSUPPORTED if the kernel does not fit, with its reason. */
 vki_status gpu_run_node(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
                         const void *const *in, void *const *out, vki_error *err);
-/* The same with every input of rank 2 or more that is no constant there in GPU_C4 too, as it would be after a
- * kernel that works in slices of channels. */
+/* The same with every input that gpu_run_slices() names there in GPU_C4 too, as it would be after a kernel
+ * that works in slices of channels. */
 vki_status gpu_run_node_c4(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
                            const void *const *in, void *const *out, vki_error *err);
+bool gpu_run_slices(const gr_graph *g, gr_id tensor); /* a tensor of floats that is no constant, rank >= 2 */
 
 #endif

@@ -36,8 +36,8 @@ static void emit_c4_from_row(gpu_builder *b, const gr_node *n)
     push_c4_dims(b, d, &b->g->tensors[n->in[0]]);
 }
 
-const gpu_kernel net_row_from_c4 = {"test_row_from_c4", any_fits, emit_row_from_c4};
-static const gpu_kernel from_row = {"test_c4_from_row", any_fits, emit_c4_from_row};
+const gpu_kernel net_row_from_c4 = {"test_row_from_c4", any_fits, emit_row_from_c4, GPU_FLOATS};
+static const gpu_kernel from_row = {"test_c4_from_row", any_fits, emit_c4_from_row, GPU_FLOATS};
 
 void net_fill(float *v, int64_t count, float start)
 {

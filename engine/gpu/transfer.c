@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Host tensors have their own element types; the device has fp32 or fp16 for floats and words for integers
+ * (gpu.h). */
+#include "gpu/gpu.h"
+
+#include <string.h>
+
+static void floats_to_device(void *device, const void *host, vki_dtype dtype, size_t n, bool half)
+{
+    if (dtype == VKI_F64) {
+        const double *from = host;
+        for (size_t i = 0; i < n && half; i++) ((uint16_t *)device)[i] = vkb_f32_to_f16((float)from[i]);
+        for (size_t i = 0; i < n && !half; i++) ((float *)device)[i] = (float)from[i];
+    } else if (half == (dtype == VKI_F16)) {
+        memcpy(device, host, n * (half ? 2 : 4));
+    } else if (half) {
+        vkb_f32_to_f16_n(device, host, n);
+    } else {
+        vkb_f16_to_f32_n(device, host, n);
+    }
+}
+
+static void floats_from_device(void *host, const void *device, vki_dtype dtype, size_t n, bool half)
+{
+    if (dtype == VKI_F64) {
+        double *to = host;
+        for (size_t i = 0; i < n && half; i++) to[i] = vkb_f16_to_f32(((const uint16_t *)device)[i]);
+        for (size_t i = 0; i < n && !half; i++) to[i] = ((const float *)device)[i];
+    } else if (half == (dtype == VKI_F16)) {
+        memcpy(host, device, n * (half ? 2 : 4));
+    } else if (half) {
+        vkb_f16_to_f32_n(host, device, n);
+    } else {
+        vkb_f32_to_f16_n(host, device, n);
+    }
+}
+
+#define FOR_ALL(action)                                                                                      \
+    do {                                                                                                     \
+        for (int64_t i = 0; i < n; i++) action;                                                              \
+    } while (0)
+#define WIDEN(type)  FOR_ALL(to[i] = ((const type *)host)[i])
+#define NARROW(type) FOR_ALL(((type *)host)[i] = (type)from[i])
+
+/* The index of the first that int32 (of uint64: its part from 0 on) does not hold, or -1. */
+static int64_t wide_to_device(int32_t *to, const int64_t *from, int64_t n, bool is_unsigned)
+{
+    const int64_t low = is_unsigned ? 0 : -INT32_MAX;
+    for (int64_t i = 0; i < n; i++) {
+        if (from[i] < low || from[i] > INT32_MAX) return i;
+        to[i] = (int32_t)from[i];
+    }
+    return -1;
+}
+
+int64_t gpu_to_device(void *device, const void *host, const gr_tensor *t, bool half)
+{
+    int32_t *to = device;
+    const int64_t n = gr_elements(t);
+    switch (t->dtype) {
+    case VKI_BOOL:
+        FOR_ALL(to[i] = ((const uint8_t *)host)[i] != 0);
+        break;
+    case VKI_U8:
+        WIDEN(uint8_t);
+        break;
+    case VKI_I8:
+        WIDEN(int8_t);
+        break;
+    case VKI_U16:
+        WIDEN(uint16_t);
+        break;
+    case VKI_I16:
+        WIDEN(int16_t);
+        break;
+    case VKI_I32:
+    case VKI_U32:
+        memcpy(device, host, (size_t)n * 4);
+        break;
+    case VKI_I64:
+    case VKI_U64:
+        return wide_to_device(to, host, n, t->dtype == VKI_U64);
+    default:
+        floats_to_device(device, host, t->dtype, (size_t)n, half);
+    }
+    return -1;
+}
+
+void gpu_from_device(void *host, const void *device, const gr_tensor *t, bool half)
+{
+    const int32_t *from = device;
+    const int64_t n = gr_elements(t);
+    switch (t->dtype) {
+    case VKI_BOOL:
+    case VKI_U8:
+    case VKI_I8:
+        NARROW(uint8_t);
+        break;
+    case VKI_U16:
+    case VKI_I16:
+        NARROW(uint16_t);
+        break;
+    case VKI_I32:
+    case VKI_U32:
+        memcpy(host, device, (size_t)n * 4);
+        break;
+    case VKI_I64:
+    case VKI_U64:
+        NARROW(int64_t);
+        break;
+    default:
+        floats_from_device(host, device, t->dtype, (size_t)n, half);
+    }
+}
