@@ -19,5 +19,6 @@ extern const cpu_kernel cpu_norm_kernels[];
 extern const cpu_kernel cpu_softmax_kernels[];
 extern const cpu_kernel cpu_resize_kernels[];
 extern const cpu_kernel cpu_recurrent_kernels[];
+extern const cpu_kernel cpu_dft_kernels[];
 
 #endif

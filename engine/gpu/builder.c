@@ -239,15 +239,15 @@ gpu_bind gpu_scratch(gpu_builder *b, uint64_t bytes)
 gpu_bind gpu_pack(gpu_builder *b, gr_id tensor, gpu_pack_fn pack, gpu_pack_arg arg, uint64_t bytes)
 {
     if (b->failed) return (gpu_bind){0};
-    if (!gr_is_const(b->g, tensor) || bytes == 0) {
+    if ((tensor != GR_NONE && !gr_is_const(b->g, tensor)) || bytes == 0) {
         gpu_fail(b, VKI_E_INTERNAL, "tensor %d is not a constant that can be packed", (int)tensor);
         return (gpu_bind){0};
     }
     gpu_program *p = b->program;
-    uint64_t key = b->g->tensors[tensor].const_key;
+    uint64_t key = gpu_weight_key(b->g, tensor);
     for (int i = 0; i < p->n_weights; i++) {
         const gpu_weight *w = &p->weights[i];
-        if (w->pack == pack && w->bytes == bytes && b->g->tensors[w->tensor].const_key == key &&
+        if (w->pack == pack && w->bytes == bytes && gpu_weight_key(b->g, w->tensor) == key &&
             memcmp(&w->arg, &arg, sizeof arg) == 0)
             return (gpu_bind){GPU_SPACE_WEIGHTS, 0, i, 0, 0};
     }

@@ -86,11 +86,15 @@ typedef struct gpu_pack_arg {
 typedef void (*gpu_pack_fn)(void *dst, const gr_tensor *source, const gpu_pack_arg *arg);
 
 typedef struct gpu_weight {
-    gr_id tensor; /* constant */
+    gr_id tensor; /* constant; GR_NONE: a table that `arg` says all about, packed from a NULL source */
     gpu_pack_fn pack;
     gpu_pack_arg arg;
     uint64_t bytes;
 } gpu_weight;
+static inline uint64_t gpu_weight_key(const gr_graph *g, gr_id tensor) /* equal keys, equal source */
+{
+    return tensor == GR_NONE ? 0 : g->tensors[tensor].const_key;
+}
 
 typedef struct gpu_program { /* what the builder makes */
     gpu_dispatch *dispatches;

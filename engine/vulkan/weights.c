@@ -85,7 +85,8 @@ typedef struct upload {
 static void pack_into(const upload *u, int i, void *dst)
 {
     const gpu_weight *source = u->sources[i];
-    source->pack(dst, &u->g->tensors[source->tensor], &source->arg);
+    const gr_tensor *tensor = source->tensor == GR_NONE ? NULL : &u->g->tensors[source->tensor];
+    source->pack(dst, tensor, &source->arg);
 }
 
 static vki_status fill_mapped(const upload *u, const vkr_buffer *block, vki_error *err)
@@ -144,7 +145,7 @@ static vki_status add_block(vkr_weights *w, const gr_graph *g, const gpu_weight 
         uint64_t end = bytes + s->bytes;
         if (u.count > 0 && end > BLOCK_BYTES) break;
         w->entries[u.first + u.count] =
-            (entry){g->tensors[s->tensor].const_key, s->pack, s->arg, {w->n_blocks, bytes, s->bytes}};
+            (entry){gpu_weight_key(g, s->tensor), s->pack, s->arg, {w->n_blocks, bytes, s->bytes}};
         bytes = vkb_round_up(end, align);
     }
     vkr_buffer block;
@@ -165,7 +166,7 @@ static vki_status add_missing(vkr_weights *w, const gr_graph *g, const gpu_weigh
 {
     int n = 0, taken = 0;
     for (int i = 0; i < count; i++)
-        if (!find(w, g->tensors[list[i].tensor].const_key, &list[i])) missing[n++] = &list[i];
+        if (!find(w, gpu_weight_key(g, list[i].tensor), &list[i])) missing[n++] = &list[i];
     for (int i = 0; i < n; i += taken) VKB_TRY(add_block(w, g, missing + i, n - i, &taken, err));
     return VKI_OK;
 }
@@ -179,7 +180,7 @@ vki_status vkr_weights_add(vkr_weights *w, const gr_graph *g, const gpu_weight *
     pthread_mutex_lock(&w->lock);
     vki_status status = add_missing(w, g, list, count, missing, err);
     for (int i = 0; i < count && status == VKI_OK; i++)
-        slices[i] = find(w, g->tensors[list[i].tensor].const_key, &list[i])->slice;
+        slices[i] = find(w, gpu_weight_key(g, list[i].tensor), &list[i])->slice;
     pthread_mutex_unlock(&w->lock);
     vkb_free(a, missing);
     return status;

@@ -255,4 +255,19 @@ typedef struct op_shape_attrs { /* Shape: start, end; ConstantOfShape: value (al
     int64_t start, end;
 } op_shape_attrs;
 
+typedef struct op_signal_attrs { /* HannWindow, HammingWindow, BlackmanWindow: size; MelWeightMatrix: five
+                                    scalars */
+    int64_t periodic, output_datatype; /* output_datatype: vki_dtype */
+} op_signal_attrs;
+
+typedef struct op_dft_attrs { /* DFT: X, length?, axis?; STFT: X, frame_step, window?, frame_length? */
+    int64_t inverse, onesided;
+} op_dft_attrs;
+
+typedef enum op_grid_mode { OP_GRID_LINEAR = 0, OP_GRID_NEAREST, OP_GRID_CUBIC } op_grid_mode;
+typedef enum op_grid_padding { OP_GRID_ZEROS = 0, OP_GRID_BORDER, OP_GRID_REFLECTION } op_grid_padding;
+typedef struct op_grid_attrs { /* GridSample: X, grid; AffineGrid: theta, size (align_corners only) */
+    int64_t mode, padding_mode, align_corners;
+} op_grid_attrs;
+
 #endif

@@ -254,6 +254,14 @@ static tolerance resize_tolerance(const case_graph *c)
     return (tolerance){(16 + 8 * size) * range_of(c, 0).abs, 4};
 }
 
+/* Places are computed alike everywhere, so that only weights and sums are rounded. */
+static tolerance grid_tolerance(const case_graph *c)
+{
+    const op_grid_attrs *a = c->g.nodes[0].attrs;
+    if (a->mode == OP_GRID_NEAREST) return (tolerance){0, 0};
+    return (tolerance){(a->mode == OP_GRID_CUBIC ? 64 : 32) * range_of(c, 0).abs, 4};
+}
+
 /* A gate's sum is off by the rounding of its terms, and with fp16 storage by that of the input's part, which
  * is stored in between. The activations' slopes are at most 1 and the cases' weights small, so that steps
  * damp what came before; a factor covers what adds up. Sums of random terms grow with the root. */
@@ -280,6 +288,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "reduce")) return reduce_tolerance(c, half);
     if (!strcmp(family, "recurrent")) return recurrent_tolerance(c, half);
     if (!strcmp(family, "resize")) return resize_tolerance(c);
+    if (!strcmp(family, "grid_sample")) return grid_tolerance(c);
     if (!strcmp(family, "pool") || op_get(op)->cost) return sum_tolerance(c, half);
     return (tolerance){0, 0}; /* moves elements */
 }

@@ -67,6 +67,12 @@ static const struct {
     {"CastLike", 15, 21, lift_cast_like},
     {"EyeLike", 9, 21, lift_eye_like},
     {"Scatter", 9, 10, lift_scatter},
+    {"HannWindow", 17, 21, lift_window},
+    {"HammingWindow", 17, 21, lift_window},
+    {"BlackmanWindow", 17, 21, lift_window},
+    {"MelWeightMatrix", 17, 21, lift_window},
+    {"DFT", 17, 19, lift_dft},
+    {"GridSample", 16, 19, lift_grid_sample},
     {"Dropout", 1, 21, lift_dropout},
     /* operators made of others */
     {"Max", 1, 21, lift_variadic},
@@ -82,6 +88,7 @@ static const struct {
     {"GlobalLpPool", 1, 21, lift_global_lp_pool},
     {"MeanVarianceNormalization", 9, 21, lift_mean_variance},
     {"GroupNormalization", 18, 21, lift_group_norm},
+    {"CenterCropPad", 18, 21, lift_center_crop_pad},
     {"ReduceLogSumExp", 1, 21, lift_log_sum_exp},
 };
 

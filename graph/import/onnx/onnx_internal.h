@@ -187,6 +187,10 @@ vki_status lift_lp_normalization(onnx_node *n);
 vki_status lift_global_lp_pool(onnx_node *n);
 vki_status lift_mean_variance(onnx_node *n);
 vki_status lift_group_norm(onnx_node *n);
+vki_status lift_window(onnx_node *n);
+vki_status lift_dft(onnx_node *n);
+vki_status lift_grid_sample(onnx_node *n);
+vki_status lift_center_crop_pad(onnx_node *n);
 vki_status lift_outputs(onnx_node *n); /* every output gets a tensor, even if nobody reads it */
 
 #endif
