@@ -23,5 +23,5 @@ static void emit(gpu_builder *b, const gr_node *n)
     for (int i = 0; i < 3; i++) gpu_push(d, i < spatial ? y->dims[spatial - i] : 1);
 }
 
-static const gpu_kernel kernels[] = {{"affine_grid", fits, emit}, {0}};
+static const gpu_kernel kernels[] = {{"affine_grid", fits, emit, GPU_FLOATS}, {0}};
 const gpu_op gpu_op_affine_grid = {kernels};

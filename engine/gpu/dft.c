@@ -62,5 +62,5 @@ static void emit(gpu_builder *b, const gr_node *n)
     push_side(d, &t.y);
 }
 
-static const gpu_kernel kernels[] = {{"dft_direct", fits, emit}, {0}};
+static const gpu_kernel kernels[] = {{"dft_direct", fits, emit, GPU_FLOATS}, {0}};
 const gpu_op gpu_op_dft = {kernels};

@@ -32,5 +32,5 @@ static void emit(gpu_builder *b, const gr_node *n)
     for (int i = 3; i > 0; i--) gpu_push(d, x->rank - 2 >= i ? x->dims[x->rank - i] : 1);
 }
 
-static const gpu_kernel kernels[] = {{"grid_sample", fits, emit}, {0}};
+static const gpu_kernel kernels[] = {{"grid_sample", fits, emit, GPU_FLOATS}, {0}};
 const gpu_op gpu_op_grid_sample = {kernels};
