@@ -144,6 +144,34 @@ void ob_tensor_attr(ob *b, ob_node_t *n, const char *name, ob_tensor_t *t)
     ob_attr(b, n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR)->t = t;
 }
 
+void ob_graph_attr(ob *b, ob_node_t *n, const char *name, ob *body)
+{
+    ob_attr(b, n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = &body->graph;
+}
+
+Onnx__FunctionProto *ob_function(ob *b, const char *domain, const char *name, ob *body)
+{
+    Onnx__FunctionProto *f = take(b, sizeof *f);
+    onnx__function_proto__init(f);
+    f->domain = text(b, domain);
+    f->name = text(b, name);
+    for (size_t i = 0; i < body->graph.n_input; i++)
+        append(b, &f->input, &f->n_input, body->graph.input[i]->name);
+    for (size_t i = 0; i < body->graph.n_output; i++)
+        append(b, &f->output, &f->n_output, body->graph.output[i]->name);
+    f->node = body->graph.node;
+    f->n_node = body->graph.n_node;
+    f->opset_import = body->model.opset_import;
+    f->n_opset_import = body->model.n_opset_import;
+    append(b, &b->model.functions, &b->model.n_functions, f);
+    return f;
+}
+
+void ob_ref(ob *b, ob_node_t *n, const char *name, const char *ref)
+{
+    ob_attr(b, n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED)->ref_attr_name = text(b, ref);
+}
+
 ob_tensor_t *ob_tensor(ob *b, const char *name, vki_dtype dtype, const char *dims, const void *data)
 {
     ob_tensor_t *t = take(b, sizeof *t);

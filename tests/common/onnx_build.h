@@ -31,6 +31,12 @@ void ob_text(ob *b, ob_node_t *n, const char *name, const char *value);
 void ob_ints(ob *b, ob_node_t *n, const char *name, int count, const int64_t *values);
 void ob_floats(ob *b, ob_node_t *n, const char *name, int count, const float *values);
 void ob_tensor_attr(ob *b, ob_node_t *n, const char *name, ob_tensor_t *t);
+/* The graph of another builder, which must live until this one is packed, as an attribute... */
+void ob_graph_attr(ob *b, ob_node_t *n, const char *name, ob *body);
+/* ... or as a function of the model, with the inputs, outputs and operator set of that builder. */
+Onnx__FunctionProto *ob_function(ob *b, const char *domain, const char *name, ob *body);
+/* The attribute takes the value of the function's attribute `ref`. */
+void ob_ref(ob *b, ob_node_t *n, const char *name, const char *ref);
 /* dims: "1,3,H"; "" is a scalar; "?" in an input a missing dimension. Tensors have raw data, copied. */
 ob_tensor_t *ob_tensor(ob *b, const char *name, vki_dtype dtype, const char *dims, const void *data);
 ob_tensor_t *ob_initializer(ob *b, const char *name, vki_dtype dtype, const char *dims, const void *data);

@@ -26,6 +26,22 @@ static vki_status define(onnx_ctx *c, const char *name, const char *what, onnx_v
     return VKI_OK;
 }
 
+vki_status onnx_define_as(onnx_ctx *c, const char *name, gr_id id, const onnx_list *list)
+{
+    onnx_value *v = NULL;
+    VKB_TRY(define(c, name, "input", &v));
+    v->tensor = v->value = id;
+    v->list = list;
+    return VKI_OK;
+}
+
+/* A tensor for a name; within a body that is inlined it gets the body's prefix. */
+static gr_id add_tensor(onnx_ctx *c, const char *name)
+{
+    if (c->prefix) name = vkb_arena_printf(&c->scratch, "%s/%s", c->prefix, name);
+    return name ? gr_add_tensor(c->g, name, VKI_DT_NONE, -1, NULL) : GR_NONE;
+}
+
 /* ---- model inputs and outputs as declared ---- */
 
 static vki_status refuse_io(onnx_ctx *c, const char *kind, const char *name, const char *reason)
@@ -40,6 +56,22 @@ static const Onnx__TypeProto__Tensor *tensor_type(const Onnx__ValueInfoProto *in
 {
     const Onnx__TypeProto *type = info->type;
     return type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type : NULL;
+}
+
+static const char *type_kind(const Onnx__TypeProto *type)
+{
+    switch (type ? type->value_case : ONNX__TYPE_PROTO__VALUE__NOT_SET) {
+    case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
+        return "a sequence";
+    case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
+        return "an optional";
+    case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
+        return "a map";
+    case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
+        return "a sparse tensor";
+    default:
+        return "not declared as a tensor";
+    }
 }
 
 static int32_t element_type(const Onnx__TypeProto__Tensor *type)
@@ -82,7 +114,7 @@ static vki_status define_input(onnx_ctx *c, const Onnx__ValueInfoProto *info)
     VKB_TRY(define(c, name, "input", &v));
     const Onnx__TypeProto__Tensor *type = tensor_type(info);
     vki_dtype dtype = VKI_DT_NONE;
-    if (!type) VKB_TRY(refuse_io(c, "input", name, "not declared as a tensor"));
+    if (!type) VKB_TRY(refuse_io(c, "input", name, type_kind(info->type)));
     if (type && !onnx_dtype(element_type(type), &dtype))
         VKB_TRY(refuse_io(c, "input", name, onnx_type_name(element_type(type))));
     int rank = -1;
@@ -101,6 +133,23 @@ static vki_status define_input(onnx_ctx *c, const Onnx__ValueInfoProto *info)
     return v->tensor != GR_NONE && gr_add_input(c->g, v->tensor) ? VKI_OK : onnx_nomem(c);
 }
 
+/* An output that is no tensor: the reason names the node that makes it. */
+static vki_status refuse_output(onnx_ctx *c, const Onnx__GraphProto *graph, const Onnx__ValueInfoProto *info)
+{
+    char reason[160];
+    const char *kind = type_kind(info->type);
+    snprintf(reason, sizeof reason, "%s", kind);
+    for (size_t i = 0; i < graph->n_node; i++)
+        for (size_t k = 0; k < graph->node[i]->n_output; k++) {
+            if (strcmp(onnx_text(graph->node[i]->output[k]), onnx_text(info->name)) != 0) continue;
+            const char *node = onnx_node_name(c, graph->node[i], i);
+            if (!node) return onnx_nomem(c);
+            snprintf(reason, sizeof reason, "%s, made by %.40s '%.60s'", kind,
+                     onnx_text(graph->node[i]->op_type), node);
+        }
+    return refuse_io(c, "output", onnx_text(info->name), reason);
+}
+
 static vki_status declare_outputs(onnx_ctx *c, const Onnx__GraphProto *graph)
 {
     for (size_t i = 0; i < graph->n_output; i++) {
@@ -114,7 +163,7 @@ static vki_status declare_outputs(onnx_ctx *c, const Onnx__GraphProto *graph)
         v->read = true;
         const Onnx__TypeProto__Tensor *type = tensor_type(info);
         vki_dtype dtype;
-        if (!type && info->type) VKB_TRY(refuse_io(c, "output", name, "not declared as a tensor"));
+        if (!type && info->type) VKB_TRY(refuse_output(c, graph, info));
         if (type && element_type(type) && !onnx_dtype(element_type(type), &dtype))
             VKB_TRY(refuse_io(c, "output", name, onnx_type_name(element_type(type))));
         v->half_output = element_type(type) == VKI_F16;
@@ -140,7 +189,7 @@ static vki_status define_const(onnx_ctx *c, onnx_value *v, const Onnx__TensorPro
     return status;
 }
 
-static vki_status define_initializer(onnx_ctx *c, const Onnx__TensorProto *t)
+vki_status onnx_define_initializer(onnx_ctx *c, const Onnx__TensorProto *t)
 {
     onnx_value *v = NULL;
     char text[160];
@@ -185,7 +234,7 @@ static vki_status define_constant(onnx_ctx *c, const Onnx__NodeProto *node, cons
 
 /* ---- nodes ---- */
 
-static vki_status define_node(onnx_ctx *c, const Onnx__NodeProto *node, size_t index)
+vki_status onnx_define_node(onnx_ctx *c, const Onnx__NodeProto *node, size_t index)
 {
     const char *node_name = onnx_node_name(c, node, index);
     if (!node_name) return onnx_nomem(c);
@@ -211,7 +260,7 @@ static vki_status define_node(onnx_ctx *c, const Onnx__NodeProto *node, size_t i
                                  onnx_text(node->op_type), node_name, name);
         if (constant) return define_constant(c, node, node_name, v);
         v->made = true;
-        v->tensor = v->value = gr_add_tensor(c->g, name, VKI_DT_NONE, -1, NULL);
+        v->tensor = v->value = add_tensor(c, name);
         if (v->tensor == GR_NONE) return onnx_nomem(c);
     }
     return VKI_OK;
@@ -278,6 +327,7 @@ vki_status onnx_define_outputs(onnx_ctx *c, const Onnx__GraphProto *graph)
         const onnx_value *v = onnx_value_of(c, name, false);
         if (!v || !v->defined)
             return vkb_fail(c->err, VKI_E_FORMAT, "no node makes the model's output '%.96s'", name);
+        if (v->list) VKB_TRY(refuse_io(c, "output", name, "a sequence or an optional"));
         if (v->made && v->value != v->tensor) VKB_TRY(add_cast(c, v->value, v->tensor, VKI_F16));
         if (v->made) hint_output(&c->g->tensors[v->tensor], tensor_type(graph->output[i]));
         if (!gr_add_output(c->g, v->tensor)) return onnx_nomem(c);
@@ -298,8 +348,9 @@ vki_status onnx_define(onnx_ctx *c, const Onnx__ModelProto *model)
     VKB_TRY(declare_outputs(c, graph));
     if (graph->n_sparse_initializer)
         VKB_TRY(onnx_issue_add(c, "", "initializers", "some are stored as sparse tensors"));
-    for (size_t i = 0; i < graph->n_initializer; i++) VKB_TRY(define_initializer(c, graph->initializer[i]));
+    for (size_t i = 0; i < graph->n_initializer; i++)
+        VKB_TRY(onnx_define_initializer(c, graph->initializer[i]));
     for (size_t i = 0; i < graph->n_input; i++) VKB_TRY(define_input(c, graph->input[i]));
-    for (size_t i = 0; i < graph->n_node; i++) VKB_TRY(define_node(c, graph->node[i], i));
+    for (size_t i = 0; i < graph->n_node; i++) VKB_TRY(onnx_define_node(c, graph->node[i], i));
     return make_twins(c);
 }

@@ -5,18 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { META_MAX = 1024 };
+enum { META_MAX = 1024, FUNCTIONS_MAX = 4096 };
 
 bool onnx_is_default_domain(const char *domain)
 {
     return !domain || !domain[0] || strcmp(domain, "ai.onnx") == 0;
 }
 
+int64_t onnx_opset_of(Onnx__OperatorSetIdProto *const *imports, size_t n, int64_t otherwise)
+{
+    for (size_t i = 0; i < n; i++)
+        if (onnx_is_default_domain(imports[i]->domain)) otherwise = imports[i]->version;
+    return otherwise;
+}
+
 static vki_status read_opset(onnx_ctx *c, const Onnx__ModelProto *m)
 {
-    c->opset = 0;
-    for (size_t i = 0; i < m->n_opset_import; i++)
-        if (onnx_is_default_domain(m->opset_import[i]->domain)) c->opset = m->opset_import[i]->version;
+    c->opset = onnx_opset_of(m->opset_import, m->n_opset_import, 0);
+    for (size_t i = 0; i < m->n_functions && c->opset <= 0; i++) /* all operators may stand in functions */
+        c->opset = onnx_opset_of(m->functions[i]->opset_import, m->functions[i]->n_opset_import, 0);
     if (c->opset <= 0 && m->n_opset_import > 0)
         return vkb_fail(c->err, VKI_E_UNSUPPORTED,
                         "the model uses the operators of the domain '%.60s' only; those of ONNX can be read",
@@ -61,11 +68,15 @@ static vki_status read_metadata(onnx_ctx *c, const Onnx__ModelProto *m)
 
 static vki_status import_model(onnx_ctx *c, const Onnx__ModelProto *m)
 {
+    c->model = m;
     if (!m->graph) return vkb_fail(c->err, VKI_E_FORMAT, "not an ONNX model: it has no graph");
+    if (m->n_functions > FUNCTIONS_MAX)
+        return vkb_fail(c->err, VKI_E_FORMAT, "%zu functions; at most %d are possible", m->n_functions,
+                        FUNCTIONS_MAX);
     VKB_TRY(read_opset(c, m));
     VKB_TRY(read_metadata(c, m));
     VKB_TRY(onnx_define(c, m));
-    VKB_TRY(onnx_nodes(c, m->graph));
+    VKB_TRY(onnx_nodes(c, m->graph->node, m->graph->n_node));
     VKB_TRY(onnx_define_outputs(c, m->graph));
     VKB_TRY(onnx_issues_report(c));
     VKB_TRY(gr_sort(c->g, c->err));

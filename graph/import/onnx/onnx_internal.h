@@ -17,18 +17,29 @@ enum { ONNX_OPSET_MIN = 1, ONNX_OPSET_MAX = 21 };
 
 /* A name of the model. fp16 models are computed in fp32: `tensor` is what carries the name; `value` is what
  * nodes read and write, another tensor only for fp16 inputs and outputs of the model. */
+typedef enum onnx_list_kind { ONNX_SEQUENCE, ONNX_OPTIONAL } onnx_list_kind;
+/* A sequence, whose length must be known, or an optional: they exist during the import only. Immutable. */
+typedef struct onnx_list {
+    onnx_list_kind kind;
+    int count; /* of an optional: 0 (empty) or 1 */
+    const gr_id *items;
+    const struct onnx_list *inner; /* of an optional that holds a sequence; `items` is NULL then */
+} onnx_list;
+
 typedef struct onnx_value {
     const char *name;
     gr_id tensor, value;
-    bool defined, read; /* read: by a node or as a model output */
-    bool made;          /* by a node that is no constant */
-    bool half_output;   /* a model output declared as fp16 */
+    bool defined, read;    /* read: by a node or as a model output */
+    bool made;             /* by a node that is no constant */
+    bool half_output;      /* a model output declared as fp16 */
+    const onnx_list *list; /* if it is no tensor, from where its node was imported */
 } onnx_value;
 
 typedef struct onnx_values { /* hash table; entries in order of first mention */
     onnx_value *entries;
     int32_t *slots; /* index + 1 into entries; 0: free */
     size_t n_entries, cap_entries, n_slots;
+    const struct onnx_values *outer; /* of the graph around a subgraph that is inlined; else NULL */
 } onnx_values;
 
 typedef struct onnx_issue {
@@ -43,12 +54,20 @@ typedef struct onnx_ctx {
     vkb_arena scratch; /* the unpacked model, names: until the import ends */
     int64_t opset;
     onnx_values values;
+    const Onnx__ModelProto *model; /* for its functions */
+    const char *prefix;            /* of all names of a body that is inlined; NULL: none */
+    int depth;                     /* bodies within bodies */
+    size_t inlined;                /* nodes of bodies so far */
     onnx_issue *issues, **issues_end;
     int n_issues;              /* distinct ones; `issues` keeps the first few hundred */
     const char *directory;     /* of external data; may be NULL */
     vkb_file external;         /* the last external file used stays mapped */
     const char *external_path; /* its path, NULL: none */
 } onnx_ctx;
+
+/* ---- import.c ---- */
+/* The version of the default domain's operators. */
+int64_t onnx_opset_of(Onnx__OperatorSetIdProto *const *imports, size_t n, int64_t otherwise);
 
 /* ---- wire.c ---- */
 /* The message lives in `arena`. Nesting and memory are limited before anything is allocated. */
@@ -58,17 +77,22 @@ ProtobufCMessage *onnx_unpack(const ProtobufCMessageDescriptor *type, const void
 /* ---- values.c ---- */
 bool onnx_values_init(onnx_ctx *c, size_t capacity);                /* false if exhausted */
 onnx_value *onnx_value_of(onnx_ctx *c, const char *name, bool add); /* NULL: no such name (or table full) */
-const char *onnx_text(const char *s);                               /* "" for NULL */
+onnx_value *onnx_value_find(onnx_ctx *c, const char *name); /* defined here or around; NULL if nowhere */
+const char *onnx_text(const char *s);                       /* "" for NULL */
 
 /* ---- define.c: every value gets its tensor ---- */
 vki_status onnx_define(onnx_ctx *c, const Onnx__ModelProto *model);
 /* Adds the model outputs, once all nodes are there. */
 vki_status onnx_define_outputs(onnx_ctx *c, const Onnx__GraphProto *graph);
+vki_status onnx_define_initializer(onnx_ctx *c, const Onnx__TensorProto *t);
+vki_status onnx_define_node(onnx_ctx *c, const Onnx__NodeProto *node, size_t index); /* its outputs */
+/* Defines a name as a value that is there already. */
+vki_status onnx_define_as(onnx_ctx *c, const char *name, gr_id id, const onnx_list *list);
 bool onnx_is_constant(const Onnx__NodeProto *node); /* of the default domain */
 bool onnx_is_default_domain(const char *domain);    /* "" and "ai.onnx" */
 
 /* ---- node.c ---- */
-vki_status onnx_nodes(onnx_ctx *c, const Onnx__GraphProto *graph);
+vki_status onnx_nodes(onnx_ctx *c, Onnx__NodeProto *const *nodes, size_t n);
 /* The name, or "<Op>_<index>"; in the arena. NULL if exhausted. */
 const char *onnx_node_name(onnx_ctx *c, const Onnx__NodeProto *node, size_t index);
 
@@ -93,6 +117,7 @@ typedef struct onnx_node {
     const char *name, *type;
     op_kind op; /* to emit at the end; a lift sets it to OP_NONE when nothing is left to emit */
     int n_in, n_out;
+    bool has_list;   /* an input is a sequence or an optional, in[] of no use */
     gr_id *in, *out; /* in has room for ONNX_IN_SPARE more inputs than the source has */
     bool *out_used;  /* per output: somebody reads it */
     bool *taken;     /* per attribute: a lift has dealt with it */
@@ -105,6 +130,28 @@ vki_status onnx_fail(const onnx_node *n, const char *format, ...) VKB_PRINTF(2, 
 /* Notes that the node cannot be taken and ends its import; VKI_OK or VKI_E_NOMEM. */
 vki_status onnx_refuse(onnx_node *n, const char *format, ...) VKB_PRINTF(2, 3);
 vki_status onnx_nomem(const onnx_ctx *c);
+
+/* ---- inline.c: bodies as part of the graph ---- */
+typedef struct onnx_body {
+    const char *prefix; /* of its names */
+    Onnx__NodeProto *const *nodes;
+    Onnx__TensorProto *const *initializers;
+    size_t n_nodes, n_initializers;
+    int n_in, n_out;
+    const char *const *in, *const *out; /* names */
+    const gr_id *in_ids;                /* GR_NONE: not given, and not to be read */
+    const onnx_list *const *in_lists;   /* NULL: a tensor */
+    bool captures;                      /* a subgraph: it sees the names around it */
+} onnx_body;
+/* Imports the nodes of a body. out_ids and out_lists say what its outputs are. */
+vki_status onnx_inline(onnx_ctx *c, const onnx_body *body, gr_id *out_ids, const onnx_list **out_lists);
+/* Output i of the node is that tensor or list. */
+vki_status onnx_forward(onnx_node *n, int i, gr_id id, const onnx_list *list);
+
+/* ---- function.c ---- */
+/* The function of the model that the node calls, or NULL. */
+const Onnx__FunctionProto *onnx_function_of(const onnx_ctx *c, const Onnx__NodeProto *node);
+vki_status onnx_call(onnx_node *n, const Onnx__FunctionProto *f); /* inlines it */
 
 /* ---- issues.c ---- */
 vki_status onnx_issue_add(onnx_ctx *c, const char *what, const char *node, const char *reason);
@@ -191,6 +238,9 @@ vki_status lift_window(onnx_node *n);
 vki_status lift_dft(onnx_node *n);
 vki_status lift_grid_sample(onnx_node *n);
 vki_status lift_center_crop_pad(onnx_node *n);
+bool lift_takes_lists(const char *type); /* sequences and optionals among its inputs */
+vki_status lift_sequence(onnx_node *n);
+vki_status lift_identity(onnx_node *n);
 vki_status lift_outputs(onnx_node *n); /* every output gets a tensor, even if nobody reads it */
 
 #endif
