@@ -138,6 +138,19 @@ static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
     return VKI_OK;
 }
 
+/* Room for the dimensions that the kernel tells. */
+static vki_status make_dims(ses_plan *p, ses_step *step, const gr_node *n, vki_error *err)
+{
+    size_t count = (size_t)p->graph.n_tensors;
+    if (!(op_get(n->op)->flags & OP_DATA_SHAPED)) return VKI_OK;
+    if (!p->dims) p->dims = vkb_calloc(p->allocator, count, sizeof *p->dims);
+    step->call.dims = vkb_arena_alloc(&p->graph.arena, (size_t)n->n_out * sizeof *step->call.dims + 1);
+    if (!p->dims || !step->call.dims) return vkb_nomem(err, count * sizeof *p->dims);
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] != GR_NONE) p->dims[n->out[i]] = step->call.dims[i];
+    return VKI_OK;
+}
+
 static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
@@ -149,6 +162,7 @@ static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
     for (int i = 0; i < n->n_out; i++) out[i] = n->out[i] == GR_NONE ? NULL : p->host[n->out[i]];
     step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out};
     if (p->places[step->node].view) return VKI_OK;
+    VKB_TRY(make_dims(p, step, n, err));
     VKB_TRY(choose_kernel(p, step, err));
     if (!p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY) return VKI_OK;
     p->places[step->node].reason = reason; /* why it is not on the device says more */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From a model and concrete input shapes to a plan. */
+ * From a graph with concrete shapes to a plan. */
 #include "session/session.h"
 
 #include <string.h>
@@ -9,41 +9,8 @@ bool ses_plan_is_view(const ses_plan *p, gr_id node)
     return op_get(p->graph.nodes[node].op)->flags & OP_VIEW;
 }
 
-/* Everything that reads a shape must know it by now; says what is missing otherwise. */
-static vki_status check_concrete(const gr_graph *g, vki_error *err)
+static vki_status build(ses_plan *p, vki_error *err)
 {
-    gr_id unknown;
-    if (gr_all_concrete(g, &unknown)) return VKI_OK;
-    for (int i = 0; i < g->n_nodes; i++) {
-        const gr_node *n = &g->nodes[i];
-        for (int o = 0; o < n->n_out; o++)
-            if (n->out[o] == unknown)
-                return vkb_fail_node(
-                    err, VKI_E_UNSUPPORTED, n->name, op_get(n->op)->name,
-                    "the shape of %s (output of node %s, %s) depends on values that are only known "
-                    "while the network runs; this version needs shapes that follow from the inputs'",
-                    g->tensors[unknown].name, n->name, op_get(n->op)->name);
-    }
-    return vkb_fail(err, VKI_E_SHAPE,
-                    "the shape of input %s is not known: give it in the options or by "
-                    "vki_session_reshape",
-                    g->tensors[unknown].name);
-}
-
-static vki_status make_graph(ses_plan *p, const vki_shape *shapes, int count, vki_error *err)
-{
-    const ses_options *o = p->options;
-    bool plain = o->reference || (o->disable_passes && *o->disable_passes);
-    VKB_TRY(gr_clone(&p->graph, plain ? &p->model->source : &p->model->optimized, err));
-    VKB_TRY(gr_bind_shapes(&p->graph, shapes, count, err));
-    gr_pass_options passes = {&ses_evaluator, o->disable_passes, o->reference};
-    VKB_TRY(gr_optimize(&p->graph, &passes, err));
-    return check_concrete(&p->graph, err);
-}
-
-static vki_status build(ses_plan *p, const vki_shape *shapes, int count, vki_error *err)
-{
-    VKB_TRY(make_graph(p, shapes, count, err));
     VKB_TRY(ses_place_nodes(p, err));
     VKB_TRY(ses_device_plan(p, err));
     return ses_host_plan(p, err);
@@ -69,25 +36,25 @@ static vki_status check_limit(const ses_plan *p, vki_error *err)
                     (unsigned long long)(total - weights), (unsigned long long)p->options->memory_limit);
 }
 
-vki_status ses_plan_create(vki_model *model, const ses_options *options, const vki_shape *shapes, int count,
+vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, double start_ms,
                            ses_plan **out, vki_error *err)
 {
     *out = NULL;
-    double start = vkb_now_ms();
     const vki_allocator *a = &model->context->allocator;
     ses_plan *p = vkb_calloc(a, 1, sizeof *p);
     if (!p) return vkb_nomem(err, sizeof *p);
     p->allocator = a;
     p->model = model;
     p->options = options;
-    gr_init(&p->graph, a);
-    vki_status status = build(p, shapes, count, err);
+    p->graph = *graph;
+    gr_init(graph, a);
+    vki_status status = build(p, err);
     if (status == VKI_OK) status = check_limit(p, err);
     if (status != VKI_OK) {
         ses_plan_destroy(&p);
         return status;
     }
-    p->plan_ms = vkb_now_ms() - start;
+    p->plan_ms = vkb_now_ms() - start_ms;
     if (p->device) {
         vkr_plan_info info;
         vkr_plan_info_get(p->device, &info);
@@ -111,6 +78,7 @@ void ses_plan_destroy(ses_plan **plan)
     vkb_free(a, p->segments);
     vkb_free(a, p->places);
     vkb_free(a, p->host);
+    vkb_free(a, p->dims);
     vkb_free(a, p->host_arena);
     vkb_free(a, p->scratch);
     vkb_free(a, p->steps);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/session.h"
+#include "session/stage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,13 +53,12 @@ typedef struct name_list {
     int capacity;
 } name_list;
 
-static bool fill_names(const ses_plan *p, const gr_node *n, name_list *names)
+static bool fill_names(const gr_graph *g, const gr_node *n, name_list *names)
 {
-    if (!VKB_GROW(p->allocator, names->items, names->capacity, n->n_in + n->n_out + 1)) return false;
+    if (!VKB_GROW(g->allocator, names->items, names->capacity, n->n_in + n->n_out + 1)) return false;
     const char **next = names->items;
-    for (int i = 0; i < n->n_in; i++) *next++ = n->in[i] == GR_NONE ? NULL : p->graph.tensors[n->in[i]].name;
-    for (int i = 0; i < n->n_out; i++)
-        *next++ = n->out[i] == GR_NONE ? NULL : p->graph.tensors[n->out[i]].name;
+    for (int i = 0; i < n->n_in; i++) *next++ = n->in[i] == GR_NONE ? NULL : g->tensors[n->in[i]].name;
+    for (int i = 0; i < n->n_out; i++) *next++ = n->out[i] == GR_NONE ? NULL : g->tensors[n->out[i]].name;
     return true;
 }
 
@@ -105,46 +104,88 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, const name_list 
     fn(user, &r);
 }
 
+static void report_loop(const gr_graph *g, const name_list *names, vki_report_fn fn, void *user)
+{
+    const gr_node *n = &g->nodes[0];
+    vki_node_report r = {
+        .name = n->name,
+        .op = op_get(n->op)->name,
+        .place = "cpu",
+        .kernel = "loop",
+        .reason = "the host counts; the nodes of the body run as plans of their own",
+        .output = g->tensors[n->out[0]].name,
+        .us = -1,
+        .segment = -1,
+        .arena_offset = -1,
+        .inputs = names->items,
+        .outputs = names->items + n->n_in,
+        .input_count = n->n_in,
+        .output_count = n->n_out,
+    };
+    fn(user, &r);
+}
+
+typedef struct report {
+    bool ran;
+    vki_report_fn fn;
+    void *user;
+    name_list names;
+    vki_status status;
+} report;
+
+static void report_stage(void *user, ses_stage *stage)
+{
+    report *r = user;
+    const ses_plan *p = stage->plan;
+    const gr_graph *g = p ? &p->graph : &stage->loop;
+    bool timed = p && p->device && r->ran && vkr_plan_times(p->device, p->dispatch_us);
+    for (gr_id i = 0; i < g->n_nodes && r->status == VKI_OK; i++) {
+        if (!fill_names(g, &g->nodes[i], &r->names))
+            r->status = VKI_E_NOMEM;
+        else if (p)
+            report_node(p, i, timed, &r->names, r->fn, r->user);
+        else
+            report_loop(g, &r->names, r->fn, r->user);
+    }
+}
+
 vki_status vki_session_report(const vki_session *s, vki_report_fn fn, void *user)
 {
     if (!s || !fn) return VKI_E_ARG;
     if (!s->plan) return VKI_E_STATE;
-    ses_plan *p = s->plan;
-    bool timed = p->device && s->ran && vkr_plan_times(p->device, p->dispatch_us);
-    vki_status status = VKI_OK;
-    name_list names = {0};
-    for (gr_id i = 0; i < p->graph.n_nodes && status == VKI_OK; i++) {
-        if (fill_names(p, &p->graph.nodes[i], &names))
-            report_node(p, i, timed, &names, fn, user);
-        else
-            status = VKI_E_NOMEM;
-    }
-    vkb_free(p->allocator, names.items);
-    return status;
+    report r = {.ran = s->last != NULL, .fn = fn, .user = user};
+    ses_stages_each(s, report_stage, &r);
+    vkb_free(s->plan->allocator, r.names.items);
+    return r.status;
+}
+
+static void count_stage(void *user, ses_stage *stage)
+{
+    vki_session_stats *t = user;
+    const ses_plan *p = stage->plan;
+    t->nodes += p ? p->graph.n_nodes : stage->loop.n_nodes;
+    if (!p) return;
+    vkr_plan_info info = {0};
+    if (p->device) vkr_plan_info_get(p->device, &info);
+    uint64_t weights = ses_plan_weight_bytes(p);
+    if (weights > t->weight_bytes) t->weight_bytes = weights; /* most of them belong to all stages */
+    t->activation_bytes += p->host_bytes + p->scratch_bytes + p->arena_bytes;
+    t->staging_bytes += p->staging_bytes;
+    t->activation_lower_bound += p->host_lower_bound + p->scratch_bytes + p->arena_lower_bound;
+    t->dispatches += p->program.n_dispatches;
+    t->barriers += p->barriers;
+    t->pipelines += p->pipelines;
+    t->segments += p->n_segments;
+    t->plan_ms += p->plan_ms;
+    t->pipelines_ms += info.pipelines_ms;
 }
 
 vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)
 {
     if (!s || !out || out->size != sizeof *out) return VKI_E_ARG;
     if (!s->plan) return VKI_E_STATE;
-    const ses_plan *p = s->plan;
-    vkr_plan_info info = {0};
-    if (p->device) vkr_plan_info_get(p->device, &info);
     *out = (vki_session_stats){
-        .size = sizeof *out,
-        .weight_bytes = ses_plan_weight_bytes(p),
-        .activation_bytes = p->host_bytes + p->scratch_bytes + p->arena_bytes,
-        .staging_bytes = p->staging_bytes,
-        .activation_lower_bound = p->host_lower_bound + p->scratch_bytes + p->arena_lower_bound,
-        .nodes = p->graph.n_nodes,
-        .dispatches = p->program.n_dispatches,
-        .barriers = p->barriers,
-        .pipelines = p->pipelines,
-        .segments = p->n_segments,
-        .load_ms = s->model->load_ms,
-        .plan_ms = p->plan_ms,
-        .pipelines_ms = info.pipelines_ms,
-        .first_run_ms = s->first_run_ms,
-    };
+        .size = sizeof *out, .load_ms = s->model->load_ms, .first_run_ms = s->first_run_ms};
+    ses_stages_each(s, count_stage, out);
     return VKI_OK;
 }

@@ -43,6 +43,9 @@ static void run_step(ses_plan *p, ses_step *step, vkb_pool *pool)
     if (p->places[step->node].view) return;
     double start = p->options->profile ? vkb_now_ms() : 0;
     cpu_call call = step->call;
+    for (int i = 0; call.dims && i < call.n->n_out; i++)
+        if (call.n->out[i] != GR_NONE)
+            memcpy(call.dims[i], p->graph.tensors[call.n->out[i]].dims, sizeof call.dims[i]);
     call.pool = pool;
     call.scratch = p->scratch;
     if (step->kernel)
@@ -69,7 +72,8 @@ vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *
 
 vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_error *err)
 {
-    if (p->host[tensor]) memcpy(p->host[tensor], data, (size_t)gr_bytes(&p->graph.tensors[tensor]));
+    size_t bytes = (size_t)gr_bytes(&p->graph.tensors[tensor]);
+    if (p->host[tensor] && bytes) memcpy(p->host[tensor], data, bytes);
     for (int s = 0; s < p->n_segments; s++)
         for (int i = 0; i < p->segments[s].n_uploads; i++)
             if (p->segments[s].uploads[i].tensor == tensor)
@@ -79,15 +83,28 @@ vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_erro
 
 bool ses_readable(const ses_plan *p, gr_id tensor)
 {
-    return p->down[tensor] || p->host[tensor];
+    return p->down[tensor] || p->host[tensor] || gr_elements(&p->graph.tensors[tensor]) == 0;
+}
+
+gr_tensor ses_actual(const ses_plan *p, gr_id tensor)
+{
+    gr_tensor t = p->graph.tensors[tensor];
+    if (p->dims && p->dims[tensor]) memcpy(t.dims, p->dims[tensor], sizeof t.dims);
+    return t;
+}
+
+const void *ses_host_data(const ses_plan *p, gr_id tensor)
+{
+    return p->down[tensor] ? NULL : p->host[tensor];
 }
 
 void ses_read(const ses_plan *p, gr_id tensor, void *data)
 {
-    const gr_tensor *t = &p->graph.tensors[tensor];
+    const gr_tensor t = ses_actual(p, tensor);
     const ses_crossing *c = p->down[tensor];
+    size_t bytes = (size_t)gr_bytes(&t);
     if (c)
-        gpu_from_device(data, vkr_plan_host(p->device, &c->transfer), t, p->options->half);
-    else
-        memcpy(data, p->host[tensor], (size_t)gr_bytes(t));
+        gpu_from_device(data, vkr_plan_host(p->device, &c->transfer), &t, p->options->half);
+    else if (bytes)
+        memcpy(data, p->host[tensor], bytes);
 }

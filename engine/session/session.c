@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/session.h"
+#include "session/stage.h"
 
 #include <string.h>
 
@@ -84,7 +84,9 @@ static vki_status init_shapes(vki_session *s, vki_error *err)
     const vki_allocator *a = &s->model->context->allocator;
     s->shapes = vkb_calloc(a, (size_t)g->n_inputs, sizeof *s->shapes);
     s->written = vkb_calloc(a, (size_t)g->n_inputs, sizeof *s->written);
-    if (!s->shapes || !s->written) return vkb_nomem(err, (uint64_t)g->n_inputs * sizeof *s->shapes);
+    s->results = vkb_calloc(a, (size_t)g->n_outputs, sizeof *s->results);
+    if (!s->shapes || !s->written || !s->results)
+        return vkb_nomem(err, (uint64_t)g->n_inputs * sizeof *s->shapes);
     for (int i = 0; i < g->n_inputs; i++) {
         const gr_tensor *t = &g->tensors[g->inputs[i]];
         s->shapes[i] = (vki_shape){t->name, gr_is_concrete(t) ? t->rank : -1, {0}};
@@ -133,6 +135,48 @@ static vki_status merge_shapes(const vki_session *s, const vki_shape *shapes, in
     return VKI_OK;
 }
 
+/* The stages of the last run may go; there is nothing to read then. */
+static void let_go(vki_session *s)
+{
+    for (ses_stage *stage = s->last; stage; stage = stage->parent) stage->busy--;
+    s->last = NULL;
+}
+
+/* `scratch` has room for an entry an input. */
+static vki_status find_root(vki_session *s, const vki_shape *shapes, ses_value *scratch,
+                            const ses_value **inputs, vki_error *err)
+{
+    const ses_options *o = &s->options;
+    bool plain = o->reference || (o->disable_passes && *o->disable_passes);
+    const gr_graph *g = plain ? &s->model->source : &s->model->optimized;
+    for (int i = 0; i < g->n_inputs; i++) {
+        scratch[i] = (ses_value){.dtype = g->tensors[g->inputs[i]].dtype, .rank = shapes[i].rank};
+        memcpy(scratch[i].dims, shapes[i].dims, sizeof scratch[i].dims);
+        inputs[i] = &scratch[i];
+    }
+    ses_stage *root;
+    VKB_TRY(ses_stage_get(s, NULL, g, inputs, &root, err));
+    let_go(s);
+    s->root = root;
+    s->plan = root->plan;
+    memset(s->written, 0, (size_t)g->n_inputs * sizeof *s->written);
+    s->first_run_ms = -1;
+    return VKI_OK;
+}
+
+static vki_status make_plan(vki_session *s, const vki_shape *shapes, vki_error *err)
+{
+    const vki_allocator *a = &s->model->context->allocator;
+    size_t n = (size_t)s->model->source.n_inputs;
+    ses_value *scratch = vkb_calloc(a, n, sizeof *scratch);
+    const ses_value **inputs = vkb_calloc(a, n, sizeof *inputs);
+    vki_status status =
+        scratch && inputs ? find_root(s, shapes, scratch, inputs, err) : vkb_nomem(err, n * sizeof *scratch);
+    vkb_free(a, scratch);
+    vkb_free(a, inputs);
+    return status;
+}
+
 static vki_status plan(vki_session *s, const vki_shape *shapes, int count, bool need_all, vki_error *err)
 {
     const vki_allocator *a = &s->model->context->allocator;
@@ -140,19 +184,11 @@ static vki_status plan(vki_session *s, const vki_shape *shapes, int count, bool 
     vki_shape *merged = vkb_calloc(a, (size_t)n, sizeof *merged);
     if (!merged) return vkb_nomem(err, (uint64_t)n * sizeof *merged);
     bool all = false;
-    ses_plan *fresh = NULL;
     vki_status status = merge_shapes(s, shapes, count, merged, &all, err);
     if (status == VKI_OK && !all && need_all)
         status =
             vkb_fail(err, VKI_E_SHAPE, "some inputs still have no shape: give all dynamic inputs' shapes");
-    if (status == VKI_OK && all) status = ses_plan_create(s->model, &s->options, merged, n, &fresh, err);
-    if (fresh) {
-        ses_plan_destroy(&s->plan);
-        s->plan = fresh;
-        memset(s->written, 0, (size_t)n * sizeof *s->written);
-        s->ran = false;
-        s->first_run_ms = -1;
-    }
+    if (status == VKI_OK && all) status = make_plan(s, merged, err);
     if (status == VKI_OK) memcpy(s->shapes, merged, (size_t)n * sizeof *merged);
     vkb_free(a, merged);
     return status;
@@ -188,11 +224,12 @@ void vki_session_destroy(vki_session **session)
     vki_session *s = *session;
     vki_model *model = s->model;
     const vki_allocator *a = &model->context->allocator;
-    ses_plan_destroy(&s->plan);
+    ses_stages_free(s);
     vkb_pool_destroy(&s->pool);
     vkb_free(a, s->disable_passes);
     vkb_free(a, s->shapes);
     vkb_free(a, s->written);
+    vkb_free(a, s->results);
     vkb_free(a, s);
     ses_model_release(model);
     *session = NULL;
@@ -230,23 +267,50 @@ static vki_status not_run(vki_error *err)
                     "failed; call vki_session_run");
 }
 
-static vki_status describe(const vki_session *s, bool input, int index, vki_tensor_info *out)
+vki_status vki_session_input(const vki_session *s, int index, vki_tensor_info *out)
 {
     if (!s || !out) return VKI_E_ARG;
     if (!s->plan) return VKI_E_STATE;
     const gr_graph *g = &s->plan->graph;
-    if (index < 0 || index >= (input ? g->n_inputs : g->n_outputs)) return VKI_E_ARG;
-    ses_describe(g, input ? g->inputs[index] : g->outputs[index], out);
+    if (index < 0 || index >= g->n_inputs) return VKI_E_ARG;
+    ses_describe(g, g->inputs[index], out);
     return VKI_OK;
 }
 
-vki_status vki_session_input(const vki_session *s, int index, vki_tensor_info *out)
+/* A shape that depends on values is unknown before they are. */
+static void forget_dims(const ses_plan *p, gr_id id, vki_tensor_info *out)
 {
-    return describe(s, true, index, out);
+    for (int d = 0; p->dims && p->dims[id] && d < out->rank; d++) out->dims[d] = -1;
 }
+
+static void describe_actual(const ses_plan *p, gr_id id, vki_tensor_info *out)
+{
+    const gr_tensor t = ses_actual(p, id);
+    ses_describe(&p->graph, id, out);
+    memcpy(out->dims, t.dims, sizeof out->dims);
+}
+
 vki_status vki_session_output(const vki_session *s, int index, vki_tensor_info *out)
 {
-    return describe(s, false, index, out);
+    if (!s || !out) return VKI_E_ARG;
+    if (!s->plan) return VKI_E_STATE;
+    const gr_graph *source = s->root->source;
+    if (index < 0 || index >= source->n_outputs) return VKI_E_ARG;
+    const gr_graph *g = &s->plan->graph;
+    if (s->last) {
+        const ses_result *r = &s->results[index];
+        describe_actual(r->stage->plan, r->stage->plan->graph.outputs[r->output], out);
+        return VKI_OK;
+    }
+    for (int i = 0; i < s->root->links.n_yields; i++) {
+        if (s->root->links.yields[i] != index) continue;
+        ses_describe(g, g->outputs[i], out);
+        forget_dims(s->plan, g->outputs[i], out);
+        return VKI_OK;
+    }
+    ses_describe(source, source->outputs[index], out);
+    for (int d = 0; d < out->rank; d++) out->symbol[d] = NULL;
+    return VKI_OK;
 }
 
 static vki_status check_bytes(const gr_tensor *t, size_t bytes, const void *data, vki_error *err)
@@ -281,11 +345,13 @@ vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
         if (!s->written[i])
             return vkb_fail(err, VKI_E_STATE, "input %d (%s) was never written since the plan was made", i,
                             g->tensors[g->inputs[i]].name);
-    double start = vkb_now_ms();
-    s->ran = false; /* a run that fails leaves nothing to read */
-    VKB_TRY(ses_run(s->plan, s->pool, timeout_ns, err));
-    if (s->first_run_ms < 0) s->first_run_ms = vkb_now_ms() - start;
-    s->ran = true;
+    ses_run_context r = {.s = s, .timeout_ns = timeout_ns, .start_ms = vkb_now_ms(), .err = err};
+    ses_stage *last;
+    let_go(s); /* a run that fails leaves nothing to read */
+    s->run++;
+    VKB_TRY(ses_chain_run(&r, s->root, NULL, s->results, &last));
+    for (ses_stage *stage = s->last = last; stage; stage = stage->parent) stage->busy++;
+    if (s->first_run_ms < 0) s->first_run_ms = vkb_now_ms() - r.start_ms;
     return VKI_OK;
 }
 
@@ -293,13 +359,32 @@ vki_status vki_session_read(vki_session *s, int index, void *data, size_t bytes,
 {
     if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_read: `session` is NULL");
     if (!s->plan) return no_plan(err);
-    const gr_graph *g = &s->plan->graph;
-    if (index < 0 || index >= g->n_outputs)
-        return vkb_fail(err, VKI_E_ARG, "there is no output %d; the model has %d", index, g->n_outputs);
-    if (!s->ran) return not_run(err);
-    VKB_TRY(check_bytes(&g->tensors[g->outputs[index]], bytes, data, err));
-    ses_read(s->plan, g->outputs[index], data);
+    int count = s->model->source.n_outputs;
+    if (index < 0 || index >= count)
+        return vkb_fail(err, VKI_E_ARG, "there is no output %d; the model has %d", index, count);
+    if (!s->last) return not_run(err);
+    const ses_result *r = &s->results[index];
+    const ses_plan *p = r->stage->plan;
+    gr_id id = p->graph.outputs[r->output];
+    const gr_tensor t = ses_actual(p, id);
+    VKB_TRY(check_bytes(&t, bytes, data, err));
+    ses_read(p, id, data);
     return VKI_OK;
+}
+
+typedef struct tensor_search {
+    const char *name;
+    const ses_plan *plan; /* the last one that has it, NULL: none */
+    gr_id id;
+} tensor_search;
+
+static void search_stage(void *user, ses_stage *stage)
+{
+    tensor_search *search = user;
+    gr_id id = stage->plan ? gr_find_tensor(&stage->plan->graph, search->name) : GR_NONE;
+    if (id == GR_NONE || !ses_readable(stage->plan, id)) return;
+    search->plan = stage->plan;
+    search->id = id;
 }
 
 vki_status vki_session_read_tensor(vki_session *s, const char *name, vki_tensor_info *info, void *data,
@@ -307,17 +392,18 @@ vki_status vki_session_read_tensor(vki_session *s, const char *name, vki_tensor_
 {
     if (!s || !name) return vkb_fail(err, VKI_E_ARG, "vki_session_read_tensor needs a session and a name");
     if (!s->plan) return no_plan(err);
-    const gr_graph *g = &s->plan->graph;
-    gr_id id = gr_find_tensor(g, name);
-    if (id == GR_NONE || !ses_readable(s->plan, id))
+    tensor_search found = {name, NULL, GR_NONE};
+    ses_stages_each(s, search_stage, &found);
+    if (!found.plan)
         return vkb_fail(err, VKI_E_ARG,
                         "the plan has no readable tensor named \"%s\" (fused away, or keep_intermediates "
                         "was not set)",
                         name);
-    if (info) ses_describe(g, id, info);
+    if (info) describe_actual(found.plan, found.id, info);
     if (!data) return VKI_OK;
-    if (!s->ran) return not_run(err);
-    VKB_TRY(check_bytes(&g->tensors[id], bytes, data, err));
-    ses_read(s->plan, id, data);
+    if (!s->last) return not_run(err);
+    const gr_tensor t = ses_actual(found.plan, found.id);
+    VKB_TRY(check_bytes(&t, bytes, data, err));
+    ses_read(found.plan, found.id, data);
     return VKI_OK;
 }

@@ -91,6 +91,8 @@ typedef struct ses_plan {
 
     /* host side: by tensor, its address or NULL; views share */
     void **host;
+    int64_t **dims; /* by tensor: of outputs whose shapes depend on values, those of the last run (the graph
+                       has the largest); else NULL. NULL: there are none */
     void *host_arena, *scratch;
     ses_step *steps; /* CPU nodes, in order */
     int n_steps;
@@ -106,8 +108,9 @@ typedef struct ses_plan {
     double *dispatch_us;
 } ses_plan;
 
-/* `shapes` has one entry an input. `model` and `options` must outlive the plan. On failure *out is NULL. */
-vki_status ses_plan_create(vki_model *model, const ses_options *options, const vki_shape *shapes, int count,
+/* Takes the graph over, whose shapes are all concrete, leaving it empty; start_ms: when planning began.
+ * `model` and `options` must outlive the plan. On failure *out is NULL. */
+vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, double start_ms,
                            ses_plan **out, vki_error *err);
 void ses_plan_destroy(ses_plan **plan);
 uint64_t
@@ -129,16 +132,30 @@ vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *
 /* VKI_E_UNSUPPORTED: a 64-bit integer that the device cannot hold. */
 vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_error *err);
 bool ses_readable(const ses_plan *p, gr_id tensor);
+gr_tensor ses_actual(const ses_plan *p,
+                     gr_id tensor); /* the tensor, in the shape that the last run gave it */
+const void *ses_host_data(const ses_plan *p, gr_id tensor); /* NULL: it has to be read from the device */
 void ses_read(const ses_plan *p, gr_id tensor, void *data);
+
+typedef struct ses_stage ses_stage; /* stage.h */
+typedef struct ses_result {         /* where an output of the network is */
+    ses_stage *stage;
+    int output; /* of the stage's graph */
+} ses_result;
 
 struct vki_session {
     vki_model *model;
     ses_options options;
     char *disable_passes; /* owned copy */
     vkb_pool *pool;
-    ses_plan *plan; /* NULL until all input shapes are known */
-    bool *written;  /* by input */
-    bool ran;
+    ses_plan *plan;     /* the root's; NULL until all input shapes are known */
+    ses_stage *root;    /* for the present shapes */
+    ses_stage *last;    /* the end of the last run, kept as it was left; NULL if there is nothing to read */
+    ses_stage **stages; /* all that are kept */
+    int n_stages, cap_stages;
+    uint64_t clock, run; /* count uses of stages, and runs */
+    ses_result *results; /* by output of the model, of the last run */
+    bool *written;       /* by input */
     double first_run_ms;
     vki_shape *shapes; /* by input: rank -1 until known; .input points into the model */
 };
