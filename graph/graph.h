@@ -44,9 +44,10 @@ typedef enum gr_act {
     GR_ACT_CLIP,  /* min(max(x, alpha), beta) */
     GR_ACT_SIGMOID,
     GR_ACT_TANH,
-    GR_ACT_HARDSIGMOID, /* max(0, min(1, alpha x + beta)) */
-    GR_ACT_HARDSWISH,   /* x max(0, min(1, x/6 + 1/2)) */
-    GR_ACT_SILU,        /* x sigmoid(x) */
+    GR_ACT_HARDSIGMOID,      /* max(0, min(1, alpha x + beta)) */
+    GR_ACT_HARDSWISH,        /* x max(0, min(1, x/6 + 1/2)) */
+    GR_ACT_SILU,             /* x sigmoid(x) */
+    GR_ACT_HARDSWISH_AFFINE, /* alpha hardswish(x) + beta */
     GR_ACT_COUNT
 } gr_act;
 typedef enum gr_residual { GR_RESIDUAL_NONE = 0, GR_RESIDUAL_BEFORE, GR_RESIDUAL_AFTER } gr_residual;

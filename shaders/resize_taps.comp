@@ -13,6 +13,8 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
 #include "lib/flat.glsl"
+#define EPILOGUE_SPEC 6
+#include "lib/epilogue.glsl"
 
 layout(constant_id = 3) const int TAPS_H = 1; /* 1, 2 or 4 */
 layout(constant_id = 4) const int TAPS_W = 1;
@@ -36,14 +38,16 @@ layout(set = 0, binding = 1, std430) readonly buffer TableH { Tap table_h[]; };
 layout(set = 0, binding = 2, std430) readonly buffer TableW { Tap table_w[]; };
 #if GROUPS
 BUFFER_OUT4(3, y);
+BUFFER_IN4(4, residual);
 #else
 BUFFER_OUT(3, y);
+BUFFER_IN(4, residual);
 #endif
 
 layout(push_constant) uniform Push
 {
     int units, in_h, in_w, out_h, out_w;
-    float outside;
+    float outside, alpha, beta;
 };
 
 void main()
@@ -66,8 +70,8 @@ void main()
         }
     }
 #if GROUPS
-    ST4(y, i, sum);
+    ST4(y, i, epilogue4(sum, residual, i, alpha, beta));
 #else
-    ST(y, i, sum);
+    ST(y, i, epilogue(sum, residual, i, alpha, beta));
 #endif
 }

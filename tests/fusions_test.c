@@ -398,6 +398,57 @@ static void residual_network(void **state)
     finish(&g, 8, 1e-5);
 }
 
+/* ---- fold_scale ---- */
+
+static void scale_after_hardswish(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = net_unary(&g, OP_HardSwish, net_conv(&g, input4(&g)));
+    x = net_binary(&g, OP_Mul, net_scalar(&g, 1.5f), x);
+    x = net_binary(&g, OP_Sub, x, net_scalar(&g, 0.25f));
+    gr_id pad = net_binary(&g, OP_Div, x, net_scalar(&g, -2));
+    net_output(&g, pad);
+    net_output(&g, net_unary(&g, OP_Exp, pad));
+    optimize(&g, NULL);
+    assert_int_equal(g.nodes[0].epilogue.act, GR_ACT_HARDSWISH_AFFINE);
+    assert_float_equal(g.nodes[0].epilogue.alpha, -0.75f, 0);
+    assert_float_equal(g.nodes[0].epilogue.beta, 0.125f, 0);
+    finish(&g, 2, ROUNDING);
+}
+
+static void scales_that_stay(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = input4(&g), y[4];
+    for (int i = 0; i < 4; i++) y[i] = net_unary(&g, i == 1 ? OP_Sigmoid : OP_HardSwish, net_conv(&g, x));
+    net_output(&g, y[0]); /* seen before it is scaled */
+    net_output(&g, net_binary(&g, OP_Mul, y[0], net_scalar(&g, 2)));
+    net_output(&g, net_binary(&g, OP_Mul, y[1], net_scalar(&g, 2)));
+    net_output(&g, net_binary(&g, OP_Mul, y[2], net_random(&g, DIMS(6, 1, 1))));
+    net_output(&g, net_binary(&g, OP_Sub, net_scalar(&g, 2), y[3]));
+    optimize(&g, NULL);
+    finish(&g, 8, ROUNDING);
+}
+
+/* x g + x, and a sum with what Resize makes */
+static void residuals_of_products_and_resizes(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = input4(&g), gate = net_unary(&g, OP_GlobalAveragePool, x);
+    gr_id y = net_binary(&g, OP_Add, net_binary(&g, OP_Mul, x, gate), x);
+    gr_id big =
+        net_node(&g, OP_Resize, IN(y, GR_NONE, GR_NONE, net_ints(&g, 4, (const int64_t[]){2, 4, 10, 12})));
+    net_output(&g,
+               net_unary(&g, OP_Relu, net_binary(&g, OP_Add, net_input(&g, "s", DIMS(2, 4, 10, 12)), big)));
+    optimize(&g, NULL);
+    assert_int_equal(net_find(&g, OP_Mul)->epilogue.residual, GR_RESIDUAL_BEFORE);
+    assert_int_equal(net_find(&g, OP_Resize)->epilogue.act, GR_ACT_RELU);
+    finish(&g, 3, ROUNDING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +469,9 @@ int main(void)
         cmocka_unit_test(residual_of_two_convolutions),
         cmocka_unit_test(sums_that_stay),
         cmocka_unit_test(residual_network),
+        cmocka_unit_test(scale_after_hardswish),
+        cmocka_unit_test(scales_that_stay),
+        cmocka_unit_test(residuals_of_products_and_resizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,8 +154,9 @@ static void reference(const cpu_call *c)
 
 static bool supports(const gr_graph *g, const gr_node *n, const char **why)
 {
-    *why = "integers have no activation";
-    return n->epilogue.act == GR_ACT_NONE || cpu_is_float(g->tensors[n->in[0]].dtype);
+    *why = "integers have no epilogue";
+    return (n->epilogue.act == GR_ACT_NONE && n->epilogue.residual == GR_RESIDUAL_NONE) ||
+           cpu_is_float(g->tensors[n->in[0]].dtype);
 }
 
 const cpu_op cpu_op_binary = {.supports = supports, .reference = reference, .kernels = cpu_binary_kernels};

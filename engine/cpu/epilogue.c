@@ -26,6 +26,8 @@ double cpu_act_f64(double x, gr_act act, double alpha, double beta)
         return x * cpu_act_f64(x, GR_ACT_HARDSIGMOID, 1.0 / 6, 0.5);
     case GR_ACT_SILU:
         return x / (1 + exp(-x));
+    case GR_ACT_HARDSWISH_AFFINE:
+        return alpha * cpu_act_f64(x, GR_ACT_HARDSWISH, 0, 0) + beta;
     case GR_ACT_NONE:
     case GR_ACT_COUNT:
         break;

@@ -7,6 +7,11 @@ V8_INLINE v8 clamp(v8 x, v8 low, v8 high) /* NaN stays */
     return v8_min(high, v8_max(low, x));
 }
 
+V8_INLINE v8 hardswish(v8 x)
+{
+    return v8_mul(x, clamp(v8_fma(x, v8_set1(1.0f / 6), v8_set1(0.5f)), v8_set1(0), v8_set1(1)));
+}
+
 V8_INLINE v8 activate(v8 x, gr_act act, v8 alpha, v8 beta)
 {
     const v8 zero = v8_set1(0), one = v8_set1(1);
@@ -24,9 +29,11 @@ V8_INLINE v8 activate(v8 x, gr_act act, v8 alpha, v8 beta)
     case GR_ACT_HARDSIGMOID:
         return clamp(v8_fma(alpha, x, beta), zero, one);
     case GR_ACT_HARDSWISH:
-        return v8_mul(x, clamp(v8_fma(x, v8_set1(1.0f / 6), v8_set1(0.5f)), zero, one));
+        return hardswish(x);
     case GR_ACT_SILU:
         return v8_silu(x);
+    case GR_ACT_HARDSWISH_AFFINE:
+        return v8_fma(alpha, hardswish(x), beta);
     case GR_ACT_NONE:
     case GR_ACT_COUNT:
         break;
@@ -71,6 +78,7 @@ static void epilogue(float *y, const float *x, const float *residual, int64_t n,
         CASE(GR_ACT_HARDSIGMOID);
         CASE(GR_ACT_HARDSWISH);
         CASE(GR_ACT_SILU);
+        CASE(GR_ACT_HARDSWISH_AFFINE);
         CASE(GR_ACT_NONE);
     case GR_ACT_COUNT:
         break;

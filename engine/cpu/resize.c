@@ -29,6 +29,8 @@ static void resize_reference(const cpu_call *c)
     resize_taps taps[GR_MAX_RANK];
     int64_t at[GR_MAX_RANK] = {0}, n = gr_elements(y);
     size_t element = vki_dtype_size(x->dtype);
+    cpu_sink sink = cpu_sink_of(c);
+    bool copies = a->mode == OP_RESIZE_NEAREST && !cpu_is_float(x->dtype);
     /* Inference has read the same constants, so this cannot fail. */
     if (n == 0 || op_resize_axes_of(c->g, c->n, axes)) return;
     for (int d = 0; d < x->rank; d++)
@@ -41,12 +43,12 @@ static void resize_reference(const cpu_call *c)
             first = first * x->dims[d] + taps[d].index[0];
         }
         if (outside)
-            cpu_store(c->out[0], y->dtype, i, (double)a->extrapolation_value);
-        else if (a->mode == OP_RESIZE_NEAREST) /* any type: the element itself */
+            cpu_put(&sink, i, (double)a->extrapolation_value);
+        else if (copies)
             memcpy((uint8_t *)c->out[0] + (size_t)i * element,
                    (const uint8_t *)c->in[0] + (size_t)first * element, element);
         else
-            cpu_store(c->out[0], y->dtype, i, sample(x, c->in[0], taps, 0, 0));
+            cpu_put(&sink, i, sample(x, c->in[0], taps, 0, 0));
         for (int d = x->rank - 1; d >= 0; d--) { /* next element; only axes that moved need new taps */
             bool wrapped = ++at[d] == y->dims[d];
             if (wrapped) at[d] = 0;
@@ -58,8 +60,10 @@ static void resize_reference(const cpu_call *c)
 
 static bool resize_supports(const gr_graph *g, const gr_node *n, const char **why)
 {
-    if (((const op_resize_attrs *)n->attrs)->mode == OP_RESIZE_NEAREST) return true;
-    *why = "linear and cubic resize take float types only";
+    const gr_epilogue *e = &n->epilogue;
+    bool plain = e->act == GR_ACT_NONE && e->residual == GR_RESIDUAL_NONE;
+    if (plain && ((const op_resize_attrs *)n->attrs)->mode == OP_RESIZE_NEAREST) return true;
+    *why = "linear and cubic resize, and an epilogue, take float types only";
     return cpu_is_float(g->tensors[n->in[0]].dtype);
 }
 

@@ -3,6 +3,7 @@
  * and blends within that row by a table. */
 #include <string.h>
 
+#include "cpu/fast.h"
 #include "cpu/kernels.h"
 #include "graph/ops/resize.h"
 
@@ -18,6 +19,7 @@ typedef struct rows_axis {
 } rows_axis;
 
 typedef struct rows_plan {
+    const cpu_micro *micro;
     int64_t planes;
     rows_axis h, w;
 } rows_plan;
@@ -70,6 +72,7 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     op_resize_axis h, w;
     rows_plan *plan = vkb_arena_alloc(p->arena, sizeof *plan);
     if (!plan) return vkb_nomem(err, sizeof *plan);
+    plan->micro = cpu_micro_get();
     if (!axes_of(p->g, p->n, &h, &w, &plan->planes))
         return vkb_fail_node(err, VKI_E_INTERNAL, p->n->name, "Resize", "the node does not fit the kernel");
     if (!make_axis(p, &h, &plan->h) || !make_axis(p, &w, &plan->w))
@@ -115,9 +118,13 @@ static void resize_range(void *arg, int64_t begin, int64_t end, int thread)
     const rows_axis *h = &plan->h, *w = &plan->w;
     size_t stride = (size_t)vkb_round_up((uint64_t)w->in * sizeof(float), 64);
     float *blend = (float *)((char *)c->scratch + (size_t)thread * stride);
+    const float *residual = cpu_residual(c);
     for (int64_t i = begin; i < end; i++) {
         const float *x = (const float *)c->in[0] + i / h->out * h->in * w->in;
-        sample_row((float *)c->out[0] + i * w->out, blend_rows(x, h, w->in, i % h->out, blend), w);
+        float *y = (float *)c->out[0] + i * w->out;
+        sample_row(y, blend_rows(x, h, w->in, i % h->out, blend), w);
+        if (cpu_has_epilogue(c->n))
+            plan->micro->epilogue(y, y, residual ? residual + i * w->out : NULL, w->out, &c->n->epilogue);
     }
 }
 

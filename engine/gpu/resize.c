@@ -3,6 +3,7 @@
  * axis, made by op_resize_taps as for the reference. They are shape dependent but small (8 to 32 bytes a row
  * or column). */
 #include "graph/ops/resize.h"
+#include "graph/ops/schema.h"
 
 #include <string.h>
 
@@ -107,7 +108,7 @@ static gpu_bind table(gpu_builder *b, const gr_node *n, const op_resize_axis *ax
                    .roi_end = axis->roi_end};
     gpu_pack_arg arg = {0};
     memcpy(arg.v, &k, sizeof k);
-    bool sizes = op_has_in(n, 3) && gr_elements(&b->g->tensors[n->in[3]]) != 0;
+    bool sizes = op_has_own(n, 3) && gr_elements(&b->g->tensors[n->in[3]]) != 0;
     uint64_t bytes = (uint64_t)(axis->out * tap_count(a, axis)) * sizeof(table_entry);
     return gpu_pack(b, n->in[sizes ? 3 : 2], pack_table, arg, bytes);
 }
@@ -122,7 +123,8 @@ static void emit(gpu_builder *b, const gr_node *n, gpu_layout layout)
     uint8_t access = c4 ? gpu_read_access(b, n, layout, NULL) : GPU_READ;
     gpu_dispatch *d =
         gpu_dispatch_begin(b, c4 ? GPU_SHADER_FOR(b, access, resize_taps_x4) : GPU_SHADER(b, resize_taps));
-    gpu_bind_add(d, gpu_in(b, n, 0, layout), access);
+    gpu_bind in = gpu_in(b, n, 0, layout);
+    gpu_bind_add(d, in, access);
     gpu_bind_add(d, table(b, n, &f.h), GPU_READ);
     gpu_bind_add(d, table(b, n, &f.w), GPU_READ);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
@@ -137,6 +139,7 @@ static void emit(gpu_builder *b, const gr_node *n, gpu_layout layout)
     gpu_push(d, f.h.out);
     gpu_push(d, f.w.out);
     gpu_push_f32(d, a->extrapolation_value);
+    gpu_epilogue_as(b, d, n, layout, in, access);
 }
 
 static void emit_c4(gpu_builder *b, const gr_node *n)

@@ -85,11 +85,11 @@ static const op_attr shift_attrs[] = {OP_ROW_ENUM(op_binary_attrs, direction, OP
                                   .flags = can,                                                              \
                                   .infer = __VA_ARGS__}
 
-BINARY(Add, "a + b, broadcast as in numpy", 2, OP_CAN_ACT, infer_arithmetic);
-BINARY(Sub, "a - b, broadcast as in numpy", 2, OP_CAN_ACT, infer_arithmetic);
-BINARY(Mul, "a b, broadcast as in numpy", 2, OP_CAN_ACT, infer_arithmetic);
-BINARY(Div, "a / b, broadcast as in numpy; integers round towards zero and give 0 for b = 0", 2, OP_CAN_ACT,
-       infer_arithmetic);
+BINARY(Add, "a + b, broadcast as in numpy", 2, OP_CAN_ACT | OP_CAN_RESIDUAL, infer_arithmetic);
+BINARY(Sub, "a - b, broadcast as in numpy", 2, OP_CAN_ACT | OP_CAN_RESIDUAL, infer_arithmetic);
+BINARY(Mul, "a b, broadcast as in numpy", 2, OP_CAN_ACT | OP_CAN_RESIDUAL, infer_arithmetic);
+BINARY(Div, "a / b, broadcast as in numpy; integers round towards zero and give 0 for b = 0", 2,
+       OP_CAN_ACT | OP_CAN_RESIDUAL, infer_arithmetic);
 BINARY(Pow, "a to the power of b, broadcast as in numpy", 2, 0, infer_pow);
 BINARY(Max, "Largest of any number of inputs, broadcast as in numpy", OP_MANY, 0, infer_variadic);
 BINARY(Min, "Smallest of any number of inputs, broadcast as in numpy", OP_MANY, 0, infer_variadic);

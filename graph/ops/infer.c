@@ -180,10 +180,12 @@ static vki_status infer(gr_graph *g, gr_node *n, uint64_t *wants, vki_error *err
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] != GR_NONE && !gr_is_concrete(&g->tensors[n->in[i]])) return OP_LATER;
     op_infer c = {.g = g, .n = n, .err = err};
-    bool residual = n->epilogue.residual != GR_RESIDUAL_NONE;
-    n->n_in -= residual; /* the operator knows nothing of its residual */
+    gr_residual residual = n->epilogue.residual;
+    n->n_in = op_own_inputs(n); /* the operator knows nothing of its residual */
+    n->epilogue.residual = GR_RESIDUAL_NONE;
     vki_status status = op_get(n->op)->infer(&c);
-    n->n_in += residual;
+    n->epilogue.residual = residual;
+    n->n_in += residual != GR_RESIDUAL_NONE;
     *wants = c.wants;
     return status == VKI_OK ? check_outputs(g, n, err) : status;
 }

@@ -16,7 +16,7 @@ enum { IN_X = 0, IN_ROI, IN_SCALES, IN_SIZES };
 /* Exporters write an empty tensor where an optional input is absent. */
 static bool given(const gr_graph *g, const gr_node *n, int i)
 {
-    return op_has_in(n, i) && gr_elements(&g->tensors[n->in[i]]) != 0;
+    return op_has_own(n, i) && gr_elements(&g->tensors[n->in[i]]) != 0;
 }
 
 static bool const_floats(const gr_graph *g, gr_id id, double *out, int count)
@@ -117,7 +117,7 @@ const char *op_resize_axes_of(const gr_graph *g, const gr_node *n, op_resize_axi
     if (wrong) return wrong;
     if (a->coordinate_transformation_mode == OP_COORD_TF_CROP_AND_RESIZE) {
         double roi[2 * GR_MAX_RANK];
-        if (!op_has_in(n, IN_ROI) || !const_floats(g, n->in[IN_ROI], roi, 2 * count))
+        if (!op_has_own(n, IN_ROI) || !const_floats(g, n->in[IN_ROI], roi, 2 * count))
             return "tf_crop_and_resize needs a constant roi with two floats for each dimension (or axis)";
         for (int i = 0; i < count; i++) {
             axes[list[i]].roi_start = roi[i];
@@ -287,6 +287,7 @@ const op_info op_info_Resize = {
     .max_in = 4,
     .min_out = 1,
     .max_out = 1,
+    .flags = OP_CAN_ACT | OP_CAN_RESIDUAL,
     .infer = infer_resize,
     .cost = cost_resize,
 };

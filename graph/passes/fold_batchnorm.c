@@ -186,7 +186,8 @@ static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
         return VKI_OK;
     gr_id x = gr_is_const(g, n->in[0]) ? n->in[1] : n->in[0];
     gr_node *maker = rw_maker(rw, x, OP_NONE);
-    if (n->n_out != 1 || !maker || !rw_plain(maker) || !rw_single(rw, x)) return VKI_OK;
+    if (n->n_out != 1 || n->epilogue.residual != GR_RESIDUAL_NONE) return VKI_OK;
+    if (!maker || !rw_plain(maker) || !rw_single(rw, x)) return VKI_OK;
     affine f = {.channels = channels_of(g, maker)};
     if (f.channels <= 0) return VKI_OK;
     f.scale = vkb_calloc(g->allocator, (size_t)f.channels, 2 * sizeof *f.scale);

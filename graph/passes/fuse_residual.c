@@ -52,7 +52,9 @@ static vki_status fuse(rewrite *rw, gr_node *add, gr_node *n, gr_id residual, vk
 
 static vki_status visit(rewrite *rw, gr_node *add, vki_error *err)
 {
-    if (add->op != OP_Add || add->in[0] == add->in[1] || !fits(rw->g, add)) return VKI_OK;
+    if (add->op != OP_Add || add->epilogue.residual != GR_RESIDUAL_NONE || add->in[0] == add->in[1] ||
+        !fits(rw->g, add))
+        return VKI_OK;
     gr_node *a = candidate(rw, add, 0), *b = candidate(rw, add, 1);
     if (!a && !b) return VKI_OK;
     int side = a && (!b || a > b) ? 0 : 1; /* rather the later one: then nothing has to wait */

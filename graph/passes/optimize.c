@@ -14,6 +14,7 @@ const gr_pass *const gr_passes[] = {
     &pass_fold_batchnorm,
     &pass_fold_pad,
     &pass_fuse_activation,
+    &pass_fold_scale,
     &pass_fuse_residual,
     &pass_views,
     NULL,

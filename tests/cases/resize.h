@@ -110,3 +110,8 @@ REJECT(Resize, "f32[1,2,4,6] - - {3,4}", "axes=2,2")
 REJECT(Resize, "f32[1,2,4,6] - - {3,4}", "axes=2,4")
 REJECT(Resize, "f32[1,2,4,6] - - {1,2,3,4}", "coordinate_transformation_mode=tf_crop_and_resize")
 REJECT(Resize, "f32[1,2,4,6] - - {1,2,3,4}", "mode=linear antialias=1")
+/* epilogues; the residual is the last of two, three or four inputs of its own */
+CASE(Resize, "f32[1,5,6,7] - const f32[2]@1.7:1.7", "mode=nearest axes=2,3 residual=before act=relu")
+CASE(Resize, "f32[1,5,6,7] - - {1,5,11,16}", "mode=linear residual=after act=silu")
+CASE(Resize, "f32[2,4,9,8] - const f32[2]@0.7:0.7", "mode=cubic axes=2,3 residual=before")
+CASE(Resize, "f32[1,8,5,7] - const f32[2]@2:2", "mode=linear axes=2,3 residual=before act=leaky ep_alpha=0.1")

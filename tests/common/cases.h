@@ -15,8 +15,8 @@
  * Attributes, separated by spaces: name=value, name=1,2,3 or name=NAME of an enumeration or an element type;
  * further outputs=2                  number of outputs (else the least the operator has)
  *   skip=101                         outputs that are absent, in binary, output 0 last
- *   act=relu|leaky|clip|sigmoid|tanh|hardsigmoid|hardswish|silu, ep_alpha=, ep_beta=     the epilogue's
- * activation residual=before|after      the epilogue's residual; its input is added */
+ *   act=relu|leaky|clip|sigmoid|tanh|hardsigmoid|hardswish|silu|hardswish_affine, ep_alpha=, ep_beta=     the
+ * epilogue's activation residual=before|after      the epilogue's residual; its input is added */
 #ifndef TESTS_COMMON_CASES_H
 #define TESTS_COMMON_CASES_H
 
