@@ -2,6 +2,10 @@
  * The GEMM tile on pairs of int16: the same walk as gemm_tmpl.h, with one multiply-add of pairs in the place
  * of the fused one. Elements of cpu_tile are only moved as four bytes here, never read as floats. */
 
+/* A multiply-add of pairs is two instructions and needs a register in between: half a panel's rows at a time
+ * keep all sums in 16 registers, and the multiplier stays the bound. */
+enum { W8_ROWS = 3 };
+
 V8_INLINE int32_t four_bytes(const float *p)
 {
     int32_t v;
@@ -49,8 +53,8 @@ V8_INLINE void pairs_part(const cpu_tile *t, int row, int rows, int col, int vec
 V8_INLINE void pairs_of(const cpu_tile *t, int rows, int vecs)
 {
     for (int v = 0; v < vecs; v += V8_TILE_VECS)
-        for (int r = 0; r < rows; r += V8_TILE_ROWS)
-            pairs_part(t, r, rows - r < V8_TILE_ROWS ? rows - r : V8_TILE_ROWS, 8 * v,
+        for (int r = 0; r < rows; r += W8_ROWS)
+            pairs_part(t, r, rows - r < W8_ROWS ? rows - r : W8_ROWS, 8 * v,
                        vecs - v < V8_TILE_VECS ? vecs - v : V8_TILE_VECS);
 }
 

@@ -27,9 +27,7 @@ static void channel_plane(const cpu_call *c, const op_window_nd *w, cpu_window_s
                                   .weights_type = cpu_in(c, q.b)->dtype,
                                   .x_zero = (double)cpu_zero_at(c, q.a_zero, 0),
                                   .weights_zero = (double)cpu_zero_at(c, q.b_zero, zero_at)};
-    const int64_t scale_at = op_spread_at(op_spread_of(g, c->n, q.b_scale, q.b, 0), 0, 0, s.channel);
-    const float multiplier = cpu_multiplier(
-        cpu_scale_at(c, q.a_scale, 0), cpu_scale_at(c, q.b_scale, scale_at), cpu_scale_at(c, q.y_scale, 0));
+    const float multiplier = op_requantizes(c->n->op) ? cpu_channel_multiplier(c, &q, s.channel) : 1;
     const int zero = cpu_zero_at(c, q.y_zero, 0);
     int low, high;
     cpu_integer_range(type, &low, &high);

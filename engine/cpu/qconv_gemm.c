@@ -15,13 +15,7 @@ typedef struct qconv_state {
     uint64_t pairs_at; /* in scratch, in bytes */
     uint64_t sums_at;
     op_quantized q;
-    op_spread b_scale, b_zero;
 } qconv_state;
-
-static bool constant(const gr_graph *g, const gr_node *n, int i)
-{
-    return !op_has_own(n, i) || gr_is_const(g, n->in[i]);
-}
 
 static bool window_of_pairs(const gr_graph *g, const gr_node *n, op_window *w)
 {
@@ -34,7 +28,7 @@ bool cpu_qconv_gemm_fits(const gr_graph *g, const gr_node *n)
 {
     const op_quantized q = op_quantized_of(n->op);
     op_window w;
-    return gr_is_const(g, n->in[q.b]) && constant(g, n, q.b_zero) && window_of_pairs(g, n, &w);
+    return cpu_weights_constant(g, n, &q) && window_of_pairs(g, n, &w);
 }
 
 /* W[out][in][taps] to panels of A, as cpu_conv_pack. */
@@ -42,21 +36,16 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
 {
     const qconv_state *s = state;
     const op_window *w = &s->conv.w;
-    const gr_tensor *weights = &g->tensors[n->in[s->q.b]];
-    const gr_tensor *zeros = op_has_own(n, s->q.b_zero) ? &g->tensors[n->in[s->q.b_zero]] : NULL;
-    const int64_t m = w->out_c / w->group, pairs = w->in_c / w->group, taps = w->kernel_h * w->kernel_w;
-    const uint8_t *src = weights->data;
+    const int64_t m = w->out_c / w->group, pairs = w->in_c / w->group, taps = op_window_taps(w);
     int32_t *out = dst;
     for (int64_t panel = 0; panel < w->group * cpu_panels(m); panel++) {
         const int64_t first = panel / cpu_panels(m) * m, p = panel % cpu_panels(m);
         for (int64_t k = 0; k < taps * pairs; k++) {
             const int64_t tap = k / pairs, c = k % pairs * 2;
             for (int64_t r = first + cpu_panel_row(m, p); r < first + cpu_panel_row(m, p + 1); r++) {
-                const int64_t at = op_spread_at(s->b_zero, 0, 0, r);
-                const cpu_bytes b = cpu_bytes_of(
-                    weights->dtype, zeros ? (int)cpu_load_i64(zeros->data, zeros->dtype, at) : 0);
-                const uint8_t *q = src + (r * s->channels + c) * taps + tap;
-                *out++ = cpu_pair(cpu_byte(*q, b), c + 1 < s->channels ? cpu_byte(q[taps], b) : 0);
+                const int64_t at = (r * s->channels + c) * taps + tap;
+                const int second = c + 1 < s->channels ? cpu_weight_at(g, n, &s->q, r, at + taps) : 0;
+                *out++ = cpu_pair(cpu_weight_at(g, n, &s->q, r, at), second);
             }
         }
     }
@@ -69,24 +58,22 @@ vki_status cpu_qconv_gemm_prepare(cpu_prep *p, vki_error *err)
     if (!s) return vkb_nomem(err, sizeof *s);
     if (!window_of_pairs(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     *s = (qconv_state){.q = op_quantized_of(p->n->op)};
-    s->b_scale = op_spread_of(p->g, p->n, s->q.b_scale, s->q.b, 0);
-    s->b_zero = op_spread_of(p->g, p->n, s->q.b_zero, s->q.b, 0);
     s->channels = p->g->tensors[p->n->in[s->q.b]].dims[1];
     cpu_conv_plan(&s->conv, &w, p->threads);
     s->conv.gemm.tile = s->conv.gemm.micro->gemm_i16;
     p->state = s;
     s->pairs_at = vkb_round_up(cpu_gemm_scratch(&s->conv.gemm, p->threads), 64);
-    const uint64_t pairs = (uint64_t)(w.batch * w.in_c) * (uint64_t)(w.in_h * w.in_w);
+    const uint64_t pairs = (uint64_t)(w.batch * w.in_c) * (uint64_t)(w.in_d * w.in_h * w.in_w);
     s->sums_at = s->pairs_at + vkb_round_up(pairs * sizeof(int32_t), 64);
     p->scratch_bytes = s->sums_at;
     if (op_requantizes(p->n->op))
-        p->scratch_bytes += (uint64_t)(w.batch * w.out_c * w.out_h * w.out_w) * sizeof(int32_t);
+        p->scratch_bytes += (uint64_t)(w.batch * w.out_c * w.out_d * w.out_h * w.out_w) * sizeof(int32_t);
     p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(int32_t);
     p->pack = pack;
-    p->pack_key = cpu_pack_key("qconv",
-                               (int64_t[]){w.out_c, s->channels, w.group, w.kernel_h, w.kernel_w,
-                                           p->g->tensors[p->n->in[s->q.b]].dtype},
-                               6);
+    p->pack_key = cpu_pack_key(
+        "qconv",
+        (int64_t[]){w.out_c, s->channels, w.group, op_window_taps(&w), p->g->tensors[p->n->in[s->q.b]].dtype},
+        5);
     return VKI_OK;
 }
 
@@ -96,7 +83,7 @@ static void widen(void *arg, int64_t begin, int64_t end, int thread)
     const cpu_call *c = arg;
     const qconv_state *s = c->state;
     const op_window *w = &s->conv.w;
-    const int64_t plane = w->in_h * w->in_w, pairs = w->in_c / w->group;
+    const int64_t plane = w->in_d * w->in_h * w->in_w, pairs = w->in_c / w->group;
     const cpu_bytes b = cpu_bytes_of(cpu_in(c, s->q.a)->dtype, cpu_zero_at(c, s->q.a_zero, 0));
     int32_t *out = (int32_t *)(void *)((char *)c->scratch + s->pairs_at);
     (void)thread;
@@ -114,15 +101,12 @@ static void narrow(void *arg, int64_t begin, int64_t end, int thread)
     const cpu_call *c = arg;
     const qconv_state *s = c->state;
     const op_window *w = &s->conv.w;
-    const int64_t plane = w->out_h * w->out_w;
+    const int64_t plane = w->out_d * w->out_h * w->out_w;
     const cpu_bytes b = cpu_bytes_of(cpu_out(c, 0)->dtype, cpu_zero_at(c, s->q.y_zero, 0));
     const int32_t *sums = (const int32_t *)(const void *)((const char *)c->scratch + s->sums_at);
     (void)thread;
     for (int64_t i = begin; i < end; i++) {
-        const int64_t at = op_spread_at(s->b_scale, 0, 0, i % w->out_c);
-        const float scale =
-            cpu_multiplier(cpu_scale_at(c, s->q.a_scale, 0), cpu_scale_at(c, s->q.b_scale, at),
-                           cpu_scale_at(c, s->q.y_scale, 0));
+        const float scale = cpu_channel_multiplier(c, &s->q, i % w->out_c);
         s->conv.gemm.micro->requantize((uint8_t *)c->out[0] + i * plane, sums + i * plane, plane, &scale, 0,
                                        b);
     }
@@ -141,10 +125,10 @@ void cpu_qconv_gemm_run(const cpu_call *c)
                                 .bias = s->q.bias >= 0 ? cpu_own_input(c, s->q.bias) : NULL,
                                 .y = sums};
     cpu_call call = *c;
-    vkb_parallel_for(c->pool, w->batch * w->in_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_h * w->in_w), widen,
-                     &call);
+    vkb_parallel_for(c->pool, w->batch * w->in_c,
+                     vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_d * w->in_h * w->in_w), widen, &call);
     cpu_conv_run(&args, scratch, c->pool);
     if (requantizes)
-        vkb_parallel_for(c->pool, w->batch * w->out_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->out_h * w->out_w),
-                         narrow, &call);
+        vkb_parallel_for(c->pool, w->batch * w->out_c,
+                         vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->out_d * w->out_h * w->out_w), narrow, &call);
 }

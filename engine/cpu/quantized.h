@@ -44,6 +44,31 @@ static inline int cpu_saturate(float v, int zero, int low, int high)
 
 /* ---- for the fast kernels ---- */
 
+/* Whether b and its zero points are constants, so that they can be packed. */
+static inline bool cpu_weights_constant(const gr_graph *g, const gr_node *n, const op_quantized *q)
+{
+    return gr_is_const(g, n->in[q->b]) && (!op_has_own(n, q->b_zero) || gr_is_const(g, n->in[q->b_zero]));
+}
+/* Weight i of output channel `channel`, less its zero point, when packing. */
+static inline int cpu_weight_at(const gr_graph *g, const gr_node *n, const op_quantized *q, int64_t channel,
+                                int64_t i)
+{
+    const gr_tensor *weights = &g->tensors[n->in[q->b]];
+    int zero = 0;
+    if (op_has_own(n, q->b_zero)) {
+        const gr_tensor *t = &g->tensors[n->in[q->b_zero]];
+        zero = (int)cpu_load_i64(t->data, t->dtype, gr_elements(t) == 1 ? 0 : channel);
+    }
+    return (int)cpu_load_i64(weights->data, weights->dtype, i) - zero;
+}
+/* What the sums of a convolution's output channel are multiplied by. */
+static inline float cpu_channel_multiplier(const cpu_call *c, const op_quantized *q, int64_t channel)
+{
+    const int64_t at = gr_elements(cpu_in(c, q->b_scale)) == 1 ? 0 : channel;
+    return cpu_multiplier(cpu_scale_at(c, q->a_scale, 0), cpu_scale_at(c, q->b_scale, at),
+                          cpu_scale_at(c, q->y_scale, 0));
+}
+
 static inline cpu_bytes cpu_bytes_of(vki_dtype dtype, int zero)
 {
     return dtype == VKI_I8 ? (cpu_bytes){0x80, zero + 128} : (cpu_bytes){0, zero};

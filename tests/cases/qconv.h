@@ -5,6 +5,7 @@ CASE(ConvInteger, "u8[2,5,9,11]@0:255 const u8[7,5,3,3]@0:255 u8[]@255:255 const
 CASE(ConvInteger, "i8[1,4,9,11]@-128:127 const u8[17,4,1,1]@0:255 i8[1]@-128:-128 const u8[17]@0:255", "")
 CASE(ConvInteger, "i8[1,6,17]@-128:127 const i8[4,3,3]@-128:127 i8[]@5:5 const i8[4]@-128:127", "group=2 pads=1,1 dilations=2")
 CASE(ConvInteger, "u8[1,2,3,4,5]@0:255 u8[2,2,2,2,2]@0:255 - u8[2]@0:255", "")
+CASE(ConvInteger, "u8[2,3,3,4,5]@0:255 const u8[2,3,2,2,2]@0:255 u8[]@7:7 const u8[2]@0:255", "pads=1,0,1,0,2,1")
 CASE(ConvInteger, "u8[1,3,1,1]@0:255 const u8[1,3,1,1]@0:255", "auto_pad=SAME_UPPER kernel_shape=1,1")
 CASE(ConvInteger, "u8[0,3,4,4] const u8[2,3,3,3]", "")
 #define QSCALES "f32[]@0.02:0.03 u8[]@120:130"
@@ -16,6 +17,9 @@ CASE(QLinearConv, "u8[1,9,11,10]@0:255 " QSCALES " const i8[9,1,3,3]@-128:127 co
 CASE(QLinearConv, "u8[1,12,6,5]@0:255 " QSCALES " const i8[24,1,3,3]@-128:127 const f32[24]@0.001:0.02 const i8[24]@0:0 f32[]@0.05:0.06 u8[]@128:128", "group=12 pads=1,1,1,1")
 CASE(QLinearConv, "u8[1,600,5,5]@0:255 " QSCALES " const i8[18,600,1,1]@-128:127 const f32[18]@0.001:0.02 const i8[18]@0:0 f32[]@0.5:0.6 u8[]@128:128", "")
 CASE(QLinearConv, "u8[1,2,9]@0:255 " QSCALES " i8[3,2,2]@-128:127 f32[3]@0.001:0.02 i8[3]@0:1 f32[]@0.05:0.06 u8[]@128:128 i32[3]", "strides=2")
+CASE(QLinearConv, "i8[2,3,41,70]@-128:127 f32[]@0.02:0.03 i8[]@-128:-128 const u8[6,1,5,5]@0:255 const f32[6]@0.001:0.02 const u8[6]@0:255 f32[]@0.05:0.06 i8[]@-128:127 const i32[6]@-900000:900000", "group=3 pads=2,1,2,3 strides=2,2 dilations=1,2")
+CASE(ConvInteger, "u8[1,4,9,9]@0:255 const u8[4,1,3,3]@0:255 u8[]@255:255", "group=4 pads=1,1,1,1")
+CASE(QLinearConv, "u8[1,4,3,5,6]@0:255 " QSCALES " const i8[4,1,3,3,3]@-128:127 const f32[4]@0.001:0.02 const i8[4]@0:0 f32[]@0.05:0.06 u8[]@128:128", "group=4 pads=1,1,1,1,1,1")
 #undef QSCALES
 
 REJECT(ConvInteger, "f32[1,3,7,5] u8[4,3,3,3]", "")
