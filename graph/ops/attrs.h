@@ -270,4 +270,14 @@ typedef struct op_grid_attrs { /* GridSample: X, grid; AffineGrid: theta, size (
     int64_t mode, padding_mode, align_corners;
 } op_grid_attrs;
 
+typedef struct op_nms_attrs { /* NonMaxSuppression: boxes, scores, most?, iou_threshold?, score_threshold? */
+    int64_t
+        center_point_box; /* boxes are [x centre, y centre, width, height], not two corners [y, x, y, x] */
+} op_nms_attrs;
+
+typedef struct op_unique_attrs {
+    int64_t axis; /* OP_FLATTENED: of the elements */
+    int64_t sorted;
+} op_unique_attrs;
+
 #endif
