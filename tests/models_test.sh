@@ -32,10 +32,10 @@ check() { # MODEL DATA
 
 cases=(classification/squeezenet1_fp16 classification/mnist_cntk_op8 detection/nanodet_m_320 detection/ultraface_slim_320
     textdet/ppocrv4_det segmentation/deeplab_v3_257 superres/super_resolution_10 superres/waifu2x_upconv7_art
-    audio/oww_embedding audio/dtln_1 audio/silero_v6_16k_static textrec/tesseract_eng_crnn landmark/yunet_n_320
-    gan/style_candy_256 gan/tbefn_180x320)
+    audio/oww_embedding audio/dtln_1 audio/silero_v6_16k_static audio/gtcrn_simple textrec/tesseract_eng_crnn
+    landmark/yunet_n_320 gan/style_candy_256 gan/tbefn_180x320)
 # these have nodes that only the CPU takes
-[ "$device" = vulkan ] || cases+=(audio/gtcrn_simple bytes/magika_v3_3 transformer/bert_tiny_synthetic_op13)
+[ "$device" = vulkan ] || cases+=(bytes/magika_v3_3 transformer/bert_tiny_synthetic_op13)
 for case in "${cases[@]}"; do check "$models/$case/model.onnx" "$models/$case"; done
 
 # The recognition network is not stored with its results: tools/dev fetches it for the demo.

@@ -205,6 +205,8 @@ gpu_dispatch *gpu_dispatch_begin(gpu_builder *b, enum gpu_shader shader);
 #define GPU_SHADER(b, name) ((b)->half ? SH_##name##_f16 : SH_##name##_f32)
 /* The variant that touches elements of `dtype`: of shaders that move words without looking at them. */
 #define GPU_SHADER_OF(b, dtype, name) ((b)->half && gpu_is_float(dtype) ? SH_##name##_f16 : SH_##name##_f32)
+/* The variant that computes with elements of `dtype`: of shaders that have one for integers. */
+#define GPU_SHADER_BY(b, dtype, name) (gpu_is_float(dtype) ? GPU_SHADER(b, name) : SH_##name##_i32)
 void gpu_dispatch_append(gpu_builder *b, const gpu_dispatch *d);   /* for builder.c: before the open one */
 void gpu_bind_add(gpu_dispatch *d, gpu_bind bind, uint8_t access); /* next binding */
 void gpu_spec(gpu_dispatch *d, uint32_t value);                    /* next specialization constant */

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gpu/gpu.h"
+#include "gpu/lines.h"
 
 /* From LONG_LINE on a workgroup's lanes have something to do. lavapipe ends loops after 65535 rounds in all
  * (Mesa 22.3, 2026), so one invocation takes no line beyond VERY_LONG. */
 enum { LANES = 64, LONG_LINE = 2 * LANES, VERY_LONG = 16384 };
 
-typedef struct lines {
-    int64_t count, size, inner; /* elements of a line are `inner` apart */
-} lines;
-
-static lines lines_of(const gpu_builder *b, const gr_node *n)
+static gpu_lines lines_of(const gpu_builder *b, const gr_node *n)
 {
-    const gr_tensor *x = &b->g->tensors[n->in[0]];
-    const op_axis_attrs *a = n->attrs;
-    int64_t axis = a->axis < 0 ? a->axis + x->rank : a->axis;
-    lines l = {.size = x->dims[axis], .inner = 1};
-    for (int64_t d = axis + 1; d < x->rank; d++) l.inner *= x->dims[d];
-    l.count = gr_elements(x) / l.size;
-    return l;
+    return gpu_lines_of(&b->g->tensors[n->in[0]], ((const op_axis_attrs *)n->attrs)->axis);
 }
 
 static bool fits_group(const gpu_builder *b, const gr_node *n, const char **why)
@@ -32,7 +22,7 @@ static bool fits_line(const gpu_builder *b, const gr_node *n, const char **why)
     return lines_of(b, n).size <= VERY_LONG;
 }
 
-static void finish(gpu_builder *b, gpu_dispatch *d, const gr_node *n, const lines *l)
+static void finish(gpu_builder *b, gpu_dispatch *d, const gr_node *n, const gpu_lines *l)
 {
     gpu_spec(d, n->op == OP_LogSoftmax);
     gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ);
@@ -44,7 +34,7 @@ static void finish(gpu_builder *b, gpu_dispatch *d, const gr_node *n, const line
 
 static void emit_group(gpu_builder *b, const gr_node *n)
 {
-    lines l = lines_of(b, n);
+    gpu_lines l = lines_of(b, n);
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, softmax_group));
     gpu_grid(b, d, vkb_min(l.count, b->limits->max_groups[0]) * LANES, 1, 1, LANES, 1, 1);
     gpu_spec(d, LANES);
@@ -53,7 +43,7 @@ static void emit_group(gpu_builder *b, const gr_node *n)
 
 static void emit_line(gpu_builder *b, const gr_node *n)
 {
-    lines l = lines_of(b, n);
+    gpu_lines l = lines_of(b, n);
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, softmax_line));
     gpu_grid_flat(b, d, l.count);
     finish(b, d, n, &l);

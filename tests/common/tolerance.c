@@ -276,6 +276,13 @@ static tolerance recurrent_tolerance(const case_graph *c, bool half)
         ADDS_UP * sum * (sqrt((double)(r.input + r.hidden)) + 16) + ADDS_UP / 2 * input * stored, 8};
 }
 
+/* An element is a sum of up to a line of terms, and no sum of magnitudes is larger than its last. */
+static tolerance cumsum_tolerance(const case_graph *c)
+{
+    double k = (double)gr_elements(&c->g.tensors[c->g.nodes[0].in[0]]);
+    return (tolerance){(sqrt(k) + 16) * largest_sum(c), 4};
+}
+
 static tolerance operator_tolerance(const case_graph *c, bool half)
 {
     op_kind op = c->g.nodes[0].op;
@@ -287,6 +294,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "softmax")) return softmax_tolerance(c);
     if (!strcmp(family, "reduce")) return reduce_tolerance(c, half);
     if (!strcmp(family, "recurrent")) return recurrent_tolerance(c, half);
+    if (!strcmp(family, "cumsum")) return cumsum_tolerance(c);
     if (!strcmp(family, "resize")) return resize_tolerance(c);
     if (!strcmp(family, "grid_sample")) return grid_tolerance(c);
     if (!strcmp(family, "pool") || op_get(op)->cost) return sum_tolerance(c, half);
