@@ -12,7 +12,8 @@
 #define BINARY_SPEC 5
 #include "lib/binary.glsl"
 
-layout(constant_id = 6) const int RANK = 6; /* dimensions in use, 1 to 6 */
+#define ROWS_SPEC 6
+#include "lib/rows.glsl"
 
 BUFFER_IN(0, a);
 BUFFER_IN(1, b);
@@ -22,17 +23,11 @@ BUFFER_OUT(3, y);
 layout(push_constant) uniform Push
 {
     int count;
-    int d0, d1, d2, d3, d4, d5; /* sizes, innermost first */
-    int a0, a1, a2, a3, a4, a5; /* strides, 0 where the operand repeats */
-    int b0, b1, b2, b3, b4, b5;
+    ROWS_SIZES;
+    ROWS_STRIDES(a);
+    ROWS_STRIDES(b);
     float alpha, beta;
 };
-
-#define STEP(k)                                     \
-    if (RANK > k) {                                 \
-        at += ivec2(a##k, b##k) * (rest % d##k);    \
-        rest /= d##k;                               \
-    }
 
 void main()
 {
@@ -40,12 +35,12 @@ void main()
     if (i >= uint(count)) return;
     int rest = int(i);
     ivec2 at = ivec2(0);
-    STEP(0)
-    STEP(1)
-    STEP(2)
-    STEP(3)
-    STEP(4)
-    STEP(5)
+    ROWS_STEP_2(0, a, b)
+    ROWS_STEP_2(1, a, b)
+    ROWS_STEP_2(2, a, b)
+    ROWS_STEP_2(3, a, b)
+    ROWS_STEP_2(4, a, b)
+    ROWS_STEP_2(5, a, b)
     float v = binary_apply(LD(a, at.x), LD(b, at.y));
     ST(y, i, epilogue(v, residual, i, alpha, beta));
 }

@@ -1,6 +1,6 @@
-//! variant f32
+//! variant f32 WORDS=1
 //! variant f16 STORE_F16=1
-//! variant x4_f32 GROUPS=1
+//! variant x4_f32 WORDS=1 GROUPS=1
 //! variant x4_f16 GROUPS=1 STORE_F16=1
 /* SPDX-License-Identifier: Apache-2.0
  * Pad in all its modes, one invocation an output element, in x4 a group of four that is never padded within. Dimensions
@@ -23,10 +23,16 @@ BUFFER_IN(0, x);
 BUFFER_OUT(1, y);
 #endif
 
+#ifdef WORDS
+#define FILL uint
+#else
+#define FILL float
+#endif
+
 layout(push_constant) uniform Push
 {
     int units, offset; /* of the first element that stays */
-    float value;
+    FILL value;
     int dims[6];   /* of the output */
     int begin[6];  /* elements added in front */
     int left[6];   /* elements of the input that stay */
@@ -63,12 +69,8 @@ void main()
         from += at * stride[d];
     }
 #if GROUPS
-    vec4 v = vec4(value);
-    if (inside) v = LD4(x, from);
-    ST4(y, i, v);
+    y[i] = inside ? x[from] : ELEM4(value);
 #else
-    float v = value;
-    if (inside) v = LD(x, from);
-    ST(y, i, v);
+    y[i] = inside ? x[from] : ELEM(value);
 #endif
 }

@@ -3,10 +3,11 @@
  * and the others can be read by sample, channel and position; else in rows. Max and Min of more than two
  * inputs collect in the output. */
 #include "gpu/binary.h"
+#include "gpu/broadcast.h"
+#include "gpu/cast.h"
 #include "gpu/texels.h"
+#include "gpu/words.h"
 #include "graph/ops/schema.h"
-
-enum { ROW_DIMS = 6 };
 
 /* The order is that of the cases in shaders/lib/binary.glsl. */
 static const op_kind functions[] = {OP_Add, OP_Sub, OP_Mul, OP_Div, OP_Pow, OP_Max, OP_Min, OP_PRelu};
@@ -27,64 +28,20 @@ typedef struct operand {
 
 /* ---- how an operand is read ---- */
 
-/* Size of `x` along dimension d of `y`, to which it is broadcast. */
-static int64_t size_at(const gr_tensor *x, const gr_tensor *y, int d)
-{
-    int own = d - (y->rank - x->rank);
-    return own < 0 ? 1 : x->dims[own];
-}
-
 /* Strides by sample, channel and position; false if only some of the spatial dimensions repeat. */
 static bool channel_strides(const gr_tensor *x, const gr_tensor *y, operand *o)
 {
     int64_t spatial = 1, own = 1;
     for (int d = 2; d < y->rank; d++) {
         spatial *= y->dims[d];
-        own *= size_at(x, y, d);
+        own *= gpu_size_at(x, y, d);
     }
     if (y->rank < 2 || (own != 1 && own != spatial)) return false;
     o->flat = false;
     o->position = own != 1;
-    o->channel = size_at(x, y, 1) == 1 ? 0 : own;
-    o->sample = size_at(x, y, 0) == 1 ? 0 : size_at(x, y, 1) * own;
+    o->channel = gpu_size_at(x, y, 1) == 1 ? 0 : own;
+    o->sample = gpu_size_at(x, y, 0) == 1 ? 0 : gpu_size_at(x, y, 1) * own;
     return true;
-}
-
-typedef struct row_plan { /* innermost dimension first */
-    int rank;
-    int64_t dims[GR_MAX_RANK], a[GR_MAX_RANK], b[GR_MAX_RANK];
-} row_plan;
-
-static void row_strides(const gr_tensor *x, const gr_tensor *y, int64_t strides[GR_MAX_RANK])
-{
-    int64_t stride = 1;
-    for (int d = y->rank - 1; d >= 0; d--) {
-        int64_t size = size_at(x, y, d);
-        strides[d] = size == 1 ? 0 : stride;
-        stride *= size;
-    }
-}
-
-/* Neighbouring dimensions that both operands walk as one become one. */
-static row_plan plan_rows(const gr_tensor *a, const gr_tensor *b, const gr_tensor *y)
-{
-    row_plan p = {.rank = 0};
-    int64_t sa[GR_MAX_RANK], sb[GR_MAX_RANK];
-    row_strides(a, y, sa);
-    row_strides(b, y, sb);
-    for (int d = y->rank - 1; d >= 0; d--) {
-        if (y->dims[d] == 1) continue;
-        int k = p.rank - 1;
-        if (k >= 0 && sa[d] == p.a[k] * p.dims[k] && sb[d] == p.b[k] * p.dims[k]) {
-            p.dims[k] *= y->dims[d];
-            continue;
-        }
-        p.dims[p.rank] = y->dims[d];
-        p.a[p.rank] = sa[d];
-        p.b[p.rank++] = sb[d];
-    }
-    if (p.rank == 0) p = (row_plan){.rank = 1, .dims = {1}};
-    return p;
 }
 
 static const gr_tensor *tensor_in(const gpu_builder *b, const gr_node *n, int i)
@@ -105,13 +62,13 @@ static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
     if (function_of(n->op) < 0) return false;
     for (int i = 0; i < inputs; i++) {
         const gr_tensor *x = tensor_in(b, n, i);
-        *why = "a constant that is no float";
-        if (!gpu_is_float(x->dtype)) return false;
+        *why = "integers and floats together";
+        if (!gpu_is_float(x->dtype) && (n->op != OP_Pow || i == 0)) return false;
         *why = "more than six dimensions that are broadcast differently";
         const gr_tensor *other = i == 0   ? tensor_in(b, n, inputs > 1 ? 1 : 0)
                                  : i == 1 ? tensor_in(b, n, 0)
                                           : y;
-        if (plan_rows(other, x, y).rank > ROW_DIMS) return false;
+        if (gpu_rows_of((const gr_tensor *[]){other, x}, 2, y).rank > GPU_ROW_DIMS) return false;
     }
     return true;
 }
@@ -147,7 +104,8 @@ static operand read_in(gpu_builder *b, const gr_node *n, int i, gpu_layout layou
                  .single = gr_elements(x) == 1};
     if (layout == GPU_ROW) o.flat = gr_same_shape(x, y);
     if (!o.flat && layout == GPU_C4) channel_strides(x, y, &o);
-    o.bind = gpu_in(b, n, i, o.flat ? layout : GPU_ROW);
+    bool exponent = !gpu_is_float(x->dtype);
+    o.bind = exponent ? gpu_in_as_float(b, n, i) : gpu_in(b, n, i, o.flat ? layout : GPU_ROW);
     return o;
 }
 
@@ -180,7 +138,7 @@ static void emit_vec4(gpu_builder *b, const gr_node *n, op_kind op, const operan
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
 }
 
-static void emit_row(gpu_builder *b, const gr_node *n, gpu_bind x, gpu_bind y, const row_plan *p)
+static void emit_row(gpu_builder *b, const gr_node *n, gpu_bind x, gpu_bind y, const gpu_rows *p)
 {
     int64_t count = gr_elements(tensor_out(b, n));
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, binary_row));
@@ -188,9 +146,7 @@ static void emit_row(gpu_builder *b, const gr_node *n, gpu_bind x, gpu_bind y, c
     gpu_bind_add(d, x, GPU_READ);
     gpu_bind_add(d, y, GPU_READ);
     gpu_push(d, count);
-    const int64_t *const lists[] = {p->dims, p->a, p->b};
-    for (int k = 0; k < 3; k++)
-        for (int i = 0; i < ROW_DIMS; i++) gpu_push(d, i < p->rank ? lists[k][i] : k == 0);
+    gpu_push_rows(d, p, 2);
     gpu_epilogue(b, d, n, GPU_ROW, x);
     gpu_spec(d, (uint32_t)function_of(n->op));
     gpu_spec(d, (uint32_t)p->rank);
@@ -210,7 +166,7 @@ static void emit(gpu_builder *b, const gr_node *n)
         if (vec4) {
             emit_vec4(b, n, n->op, &so_far, &next, layout);
         } else {
-            row_plan p = plan_rows(shape, tensor_in(b, n, i), y);
+            gpu_rows p = gpu_rows_of((const gr_tensor *[]){shape, tensor_in(b, n, i)}, 2, y);
             emit_row(b, n, so_far.bind, next.bind, &p);
         }
         so_far = (operand){.bind = gpu_out(b, n, 0, layout), .flat = true};
@@ -224,5 +180,9 @@ void gpu_emit_with_scalar(gpu_builder *b, const gr_node *n, op_kind op, gpu_bind
     emit_vec4(b, n, op, &whole, &one, layout);
 }
 
-static const gpu_kernel kernels[] = {{"binary_broadcast", fits, emit, GPU_FLOATS}, {0}};
+static const gpu_kernel kernels[] = {
+    {"binary_broadcast", fits, emit, GPU_ANY},
+    {"binary_words", gpu_words_fit, gpu_words_emit, GPU_INTEGERS},
+    {0},
+};
 const gpu_op gpu_op_binary = {kernels};

@@ -246,6 +246,8 @@ void gpu_from_device(void *host, const void *device, const gr_tensor *t, bool ha
 void gpu_ranges_find(gpu_builder *b);
 /* Whether the node's int64 and uint64 results fit if its inputs are on the device. */
 bool gpu_results_fit(const gpu_builder *b, const gr_node *n, const char **why);
+/* Whether sums over the reduced dimensions of a reduction of integers stay within int32. */
+bool gpu_sum_fits(const gpu_builder *b, const gr_node *n);
 /* Whether input i, if it is a constant of integers, can be read by a kernel. */
 bool gpu_const_fits(const gpu_builder *b, const gr_node *n, int i, const char **why);
 

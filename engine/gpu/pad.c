@@ -10,7 +10,8 @@ typedef struct pad_form {
     int rank; /* innermost first */
     int64_t dims[GR_MAX_RANK], begin[GR_MAX_RANK], left[GR_MAX_RANK], stride[GR_MAX_RANK];
     int64_t offset, units;
-    float value;
+    float value;  /* of floats */
+    int32_t word; /* of integers */
 } pad_form;
 
 /* Brings the node to the shader's form; `channels` 4: in slices. false if parameters are not constant. */
@@ -20,6 +21,8 @@ static bool form_of(const gr_graph *g, const gr_node *n, int channels, pad_form 
     int64_t begin[GR_MAX_RANK], end[GR_MAX_RANK], stride = 1;
     *f = (pad_form){.units = 1};
     if (!op_pad_amounts(g, n, begin, end, &f->value)) return false;
+    bool words = gpu_is_integer(x->dtype);
+    if (words && op_has_in(n, 2)) f->word = (int32_t)gpu_const_i64(&g->tensors[n->in[2]], 0);
     bool joinable = false; /* the dimension before is not padded */
     for (int d = x->rank - 1; d >= 0; d--) {
         int64_t in = d == 1 ? vkb_ceil_div(x->dims[d], channels) : x->dims[d];
@@ -65,7 +68,7 @@ static bool fits_row(const gpu_builder *b, const gr_node *n, const char **why)
     *why = "the amounts or the fill are not constant";
     if (!form_of(b->g, n, 1, &f)) return false;
     *why = "more than six dimensions are left after joining those that are not padded";
-    return f.rank <= PAD_RANK;
+    return f.rank <= PAD_RANK && gpu_const_fits(b, n, 2, why);
 }
 
 static bool fits_c4(const gpu_builder *b, const gr_node *n, const char **why)
@@ -89,7 +92,10 @@ static void emit(gpu_builder *b, const gr_node *n, gpu_layout layout)
     pad_form f;
     if (!form_of(b->g, n, layout == GPU_C4 ? 4 : 1, &f)) return;
     bool groups = layout == GPU_C4 || group_runs(&f);
-    gpu_dispatch *d = gpu_dispatch_begin(b, groups ? GPU_SHADER(b, pad_any_x4) : GPU_SHADER(b, pad_any));
+    vki_dtype dtype = b->g->tensors[n->in[0]].dtype;
+    bool words = gpu_is_integer(dtype);
+    gpu_dispatch *d = gpu_dispatch_begin(b, groups ? GPU_SHADER_OF(b, dtype, pad_any_x4)
+                                                   : GPU_SHADER_OF(b, dtype, pad_any));
     gpu_bind_add(d, gpu_in(b, n, 0, layout), GPU_READ);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
     gpu_grid_flat(b, d, f.units);
@@ -97,7 +103,10 @@ static void emit(gpu_builder *b, const gr_node *n, gpu_layout layout)
     gpu_spec(d, (uint32_t)((const op_pad_attrs *)n->attrs)->mode);
     gpu_push(d, f.units);
     gpu_push(d, f.offset);
-    gpu_push_f32(d, f.value);
+    if (words)
+        gpu_push(d, f.word);
+    else
+        gpu_push_f32(d, f.value);
     push_dims(d, f.dims, f.rank);
     push_dims(d, f.begin, f.rank);
     push_dims(d, f.left, f.rank);
@@ -116,7 +125,7 @@ static void emit_row(gpu_builder *b, const gr_node *n)
 
 static const gpu_kernel kernels[] = {
     {"pad_c4", fits_c4, emit_c4, GPU_FLOATS},
-    {"pad_row", fits_row, emit_row, GPU_FLOATS},
+    {"pad_row", fits_row, emit_row, GPU_ANY},
     {0},
 };
 const gpu_op gpu_op_pad = {kernels};

@@ -377,6 +377,13 @@ bool gpu_results_fit(const gpu_builder *b, const gr_node *n, const char **why)
     return true;
 }
 
+bool gpu_sum_fits(const gpu_builder *b, const gr_node *n)
+{
+    int64_t inputs = gr_elements(&b->g->tensors[n->in[0]]), outputs = gr_elements(&b->g->tensors[n->out[0]]);
+    gpu_range x = in(&(reading){b, n, true}, 0);
+    return outputs > 0 && within(sum_of(x, inputs / outputs), (gpu_range){INT32_MIN, INT32_MAX});
+}
+
 bool gpu_const_fits(const gpu_builder *b, const gr_node *n, int i, const char **why)
 {
     if (i >= n->n_in || !gr_is_const(b->g, n->in[i])) return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gpu/gpu.h"
+#include "gpu/words.h"
 
 /* Elements that make one output. From MANY on a workgroup's lanes have something to do. lavapipe ends loops
  * after 65535 rounds (Mesa 22.3, 2026), so an invocation takes no more than half of that. */
@@ -50,13 +50,22 @@ static bool split(const gpu_builder *b, const gr_node *n, reduction *r)
     return true;
 }
 
+static bool function_fits(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    if (gpu_is_float(b->g->tensors[n->in[0]].dtype)) return true;
+    *why = "no such function of integers on the GPU";
+    if (n->op == OP_ReduceL2 || n->op == OP_ReduceLogSum) return false;
+    *why = "the sum of its integers may leave 32 bits";
+    return n->op != OP_ReduceMean || gpu_sum_fits(b, n);
+}
+
 static bool fits_each(const gpu_builder *b, const gr_node *n, const char **why)
 {
     reduction r;
     *why = "the axes are not constant";
     if (!split(b, n, &r)) return false;
     *why = "too many elements for each output";
-    return r.reduced.count <= MOST_ROUNDS;
+    return r.reduced.count <= MOST_ROUNDS && function_fits(b, n, why);
 }
 
 static bool fits_group(const gpu_builder *b, const gr_node *n, const char **why)
@@ -65,7 +74,8 @@ static bool fits_group(const gpu_builder *b, const gr_node *n, const char **why)
     *why = "the axes are not constant";
     if (!split(b, n, &r)) return false;
     *why = "too few or too many elements for each output";
-    return r.reduced.count >= MANY && r.reduced.count <= (int64_t)MOST_ROUNDS * LANES;
+    return r.reduced.count >= MANY && r.reduced.count <= (int64_t)MOST_ROUNDS * LANES &&
+           function_fits(b, n, why);
 }
 
 /* Mean or maximum of whole channels that lie in slices already: what the global pools do. */
@@ -91,6 +101,7 @@ static void finish(gpu_builder *b, gpu_dispatch *d, const gr_node *n, const redu
     gpu_spec(d, function_of(n->op));
     gpu_spec(d, (uint32_t)r->kept.rank);
     gpu_spec(d, (uint32_t)r->reduced.rank);
+    gpu_spec(d, gpu_kind_of(b->g->tensors[n->in[0]].dtype)); /* of words */
     gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
     gpu_push(d, r->kept.count);
@@ -103,7 +114,8 @@ static void emit_each(gpu_builder *b, const gr_node *n)
 {
     reduction r;
     if (!split(b, n, &r)) return;
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, reduce_each));
+    bool words = gpu_is_integer(b->g->tensors[n->in[0]].dtype);
+    gpu_dispatch *d = gpu_dispatch_begin(b, words ? SH_reduce_each_words : GPU_SHADER(b, reduce_each));
     gpu_grid_flat(b, d, r.kept.count);
     finish(b, d, n, &r);
 }
@@ -112,7 +124,8 @@ static void emit_group(gpu_builder *b, const gr_node *n)
 {
     reduction r;
     if (!split(b, n, &r)) return;
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, reduce_group));
+    bool words = gpu_is_integer(b->g->tensors[n->in[0]].dtype);
+    gpu_dispatch *d = gpu_dispatch_begin(b, words ? SH_reduce_group_words : GPU_SHADER(b, reduce_group));
     gpu_grid(b, d, vkb_min(r.kept.count, b->limits->max_groups[0]) * LANES, 1, 1, LANES, 1, 1);
     gpu_spec(d, LANES);
     finish(b, d, n, &r);
@@ -136,8 +149,8 @@ static void emit_channels(gpu_builder *b, const gr_node *n)
 
 static const gpu_kernel kernels[] = {
     {"reduce_channels", fits_channels, emit_channels, GPU_FLOATS},
-    {"reduce_group", fits_group, emit_group, GPU_FLOATS},
-    {"reduce_each", fits_each, emit_each, GPU_FLOATS},
+    {"reduce_group", fits_group, emit_group, GPU_ANY},
+    {"reduce_each", fits_each, emit_each, GPU_ANY},
     {0},
 };
 const gpu_op gpu_op_reduce = {kernels};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/binary.h"
+#include "gpu/cast.h"
 #include "gpu/texels.h"
+#include "gpu/words.h"
 
 #include <float.h>
 
@@ -93,6 +95,8 @@ static void emit_limits(gpu_builder *b, const gr_node *n)
 static const gpu_kernel kernels[] = {
     {"unary_map", fits, emit, GPU_FLOATS},
     {"unary_limits", fits_limits, emit_limits, GPU_FLOATS},
+    {"unary_words", gpu_words_fit, gpu_words_emit, GPU_INTEGERS},
+    {"unary_test", gpu_tests_fit, gpu_tests_emit, GPU_FLOATS | OP_BIT(VKI_BOOL)},
     {0},
 };
 const gpu_op gpu_op_unary = {kernels};

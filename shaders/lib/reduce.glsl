@@ -8,6 +8,31 @@
 layout(constant_id = REDUCE_SPEC) const int FUNCTION = 0; /* index in `functions` of engine/gpu/reduce.c */
 layout(constant_id = REDUCE_SPEC + 1) const int KEPT = 4;
 layout(constant_id = REDUCE_SPEC + 2) const int REDUCED = 4;
+
+#ifdef INTEGERS
+layout(constant_id = REDUCE_SPEC + 3) const int KIND = 0; /* gpu_kind */
+const int UNSIGNED = 1;
+#define VALUE           int
+#define BUFFER_X        BUFFER_IN_I32(0, x)
+#define BUFFER_Y        BUFFER_OUT_I32(1, y)
+#define LOAD(i)         x[i]
+#define STORE(i, v)     y[i] = v
+#define LARGER(a, b)    (KIND == UNSIGNED ? int(max(uint(a), uint(b))) : max(a, b))
+#define SMALLER(a, b)   (KIND == UNSIGNED ? int(min(uint(a), uint(b))) : min(a, b))
+#define MAGNITUDE(v)    (KIND == UNSIGNED ? v : abs(v))
+#define END(acc)        (FUNCTION == MEAN ? acc / size : acc)
+#else
+#define VALUE           float
+#define BUFFER_X        BUFFER_IN(0, x)
+#define BUFFER_Y        BUFFER_OUT(1, y)
+#define LOAD(i)         LD(x, i)
+#define STORE(i, v)     ST(y, i, v)
+#define LARGER(a, b)    max(a, b)
+#define SMALLER(a, b)   min(a, b)
+#define MAGNITUDE(v)    abs(v)
+#define END(acc)        (FUNCTION == LOG_SUM ? log(acc) : FUNCTION == MEAN ? acc / float(size) : FUNCTION == L2 ? sqrt(acc) : acc)
+#endif
+
 const int SUM = 0, MEAN = 1, MAX = 2, MIN = 3, PROD = 4, L1 = 5, L2 = 6, SUM_SQUARE = 7, LOG_SUM = 8;
 
 layout(push_constant) uniform Push
@@ -46,30 +71,29 @@ int step_to(int rest) /* from there to its element `rest` */
 }
 
 /* From an element that counts, so that the extremes need no infinity. */
-float reduce_start(float first)
+VALUE reduce_start(VALUE first)
 {
-    return FUNCTION == MAX || FUNCTION == MIN ? first : FUNCTION == PROD ? 1.0 : 0.0;
+    return FUNCTION == MAX || FUNCTION == MIN ? first : VALUE(FUNCTION == PROD ? 1 : 0);
 }
 
-float reduce_merge(float a, float b)
+VALUE reduce_merge(VALUE a, VALUE b)
 {
     switch (FUNCTION) {
-    case MAX: return max(a, b);
-    case MIN: return min(a, b);
+    case MAX: return LARGER(a, b);
+    case MIN: return SMALLER(a, b);
     case PROD: return a * b;
     }
     return a + b;
 }
 
-float reduce_add(float acc, float v)
+VALUE reduce_add(VALUE acc, VALUE v)
 {
-    return reduce_merge(acc, FUNCTION == L1 ? abs(v) : FUNCTION == L2 || FUNCTION == SUM_SQUARE ? v * v : v);
+    return reduce_merge(acc, FUNCTION == L1 ? MAGNITUDE(v) : FUNCTION == L2 || FUNCTION == SUM_SQUARE ? v * v : v);
 }
 
-float reduce_end(float acc)
+VALUE reduce_end(VALUE acc)
 {
-    if (FUNCTION == LOG_SUM) return log(acc);
-    return FUNCTION == MEAN ? acc / float(size) : FUNCTION == L2 ? sqrt(acc) : acc;
+    return END(acc);
 }
 
 #endif

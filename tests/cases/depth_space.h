@@ -12,6 +12,7 @@ CASE(SpaceToDepth, "f32[1,3,32,32]", "blocksize=2")
 CASE(SpaceToDepth, "f32[1,1,4,4]", "blocksize=4")
 CASE(SpaceToDepth, "u16[2,3,2,4]", "blocksize=2")
 
+CASE(DepthToSpace, "u8[1,8,3,4]@0:255", "blocksize=2")
 REJECT(DepthToSpace, "f32[1,6,2,2]", "blocksize=2")
 REJECT(DepthToSpace, "f32[8,2,2]", "blocksize=2")
 REJECT(SpaceToDepth, "f32[1,3,5,4]", "blocksize=2")
