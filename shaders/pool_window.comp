@@ -3,7 +3,7 @@
 //! variant texel_f32 TEXELS=1
 //! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
- * Largest value or mean of a window. C4 in and out. Grid: x pixels, y slices, z batch.
+ * Largest value, mean or root of the powers of a window. C4 in and out. Grid: x pixels, y slices, z batch.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -12,7 +12,8 @@
 #include "lib/epilogue.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
-layout(constant_id = 5) const int AVERAGE = 0; /* 0: largest, 1: mean of what is inside, 2: mean with the padding */
+#define POOL_SPEC 5
+#include "lib/pool.glsl"
 layout(constant_id = 6) const int VOLUME = 0; /* three spatial dimensions */
 
 BUFFER_IN4(0, x4);
@@ -25,6 +26,7 @@ layout(push_constant) uniform Push
     int kernel_w, kernel_h, stride_w, stride_h, dilation_w, dilation_h, pad_left, pad_top;
     int padded_w, padded_h; /* where the padding at the end ends */
     int in_d, out_d, kernel_d, stride_d, dilation_d, pad_front, padded_d;
+    int exponent;
     float alpha, beta;
 };
 
@@ -43,8 +45,7 @@ void main()
     int z0 = oz * stride_d - pad_front, y0 = oy * stride_h - pad_top, x0 = (q - oy * out_w) * stride_w - pad_left;
     int base = (n * slices + slice) * in_h * in_w * (VOLUME != 0 ? in_d : 1);
 
-    float lowest = uintBitsToFloat(0xff800000u); /* -Inf */
-    vec4 acc = vec4(AVERAGE == 0 ? lowest : 0.0);
+    vec4 acc = pool_start();
     int count = 0, lines = kernel_h * (VOLUME != 0 ? kernel_d : 1);
     for (int tap = 0; tap < lines; tap++) {
         int kz = VOLUME != 0 ? tap / kernel_h : 0;
@@ -53,17 +54,15 @@ void main()
         for (int kx = 0; kx < kernel_w; kx++) {
             int ix = x0 + kx * dilation_w;
             if (uint(ix) >= uint(in_w)) continue;
-            vec4 v = LD4(x4, base + (iz * in_h + iy) * in_w + ix);
-            acc = AVERAGE == 0 ? max(acc, v) : acc + v;
+            acc = pool_add(acc, LD4(x4, base + (iz * in_h + iy) * in_w + ix), exponent);
             count++;
         }
     }
-    if (AVERAGE == 2) {
+    if (KIND == MEAN_PADDED) {
         count = count_before(y0, dilation_h, kernel_h, padded_h) * count_before(x0, dilation_w, kernel_w, padded_w);
         if (VOLUME != 0) count *= count_before(z0, dilation_d, kernel_d, padded_d);
     }
-    if (AVERAGE != 0) acc /= float(max(count, 1));
 
     int o = (n * slices + slice) * out_spatial + p;
-    ST4(y4, o, epilogue4(acc, residual4, o, alpha, beta));
+    ST4(y4, o, epilogue4(pool_end(acc, count, exponent), residual4, o, alpha, beta));
 }

@@ -68,7 +68,7 @@ uint64_t cpu_bands_floats(const cpu_bands *b)
 int64_t cpu_bands_grain(const cpu_bands *b)
 {
     enum { GRAIN_MACS = 50000, COPY_COST = 2 }; /* copying costs about as much as two taps */
-    int64_t macs = b->rows * b->w.out_w * (b->w.kernel_h * b->w.kernel_w + COPY_COST);
+    int64_t macs = b->rows * b->w.out_w * (b->w.kernel_h * b->w.kernel_w + COPY_COST) * b->w.kernel_d;
     return vkb_ceil_div(GRAIN_MACS, macs);
 }
 

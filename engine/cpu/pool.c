@@ -7,15 +7,24 @@
 
 typedef struct pool_result {
     double max, sum;
+    double power;  /* sum of |x|^p */
     int64_t at[3]; /* of the first largest element */
     int64_t count; /* elements inside the input */
     int64_t cells; /* positions inside the padded input */
 } pool_result;
 
+/* The exponent of LpPool and GlobalLpPool; 0 for the others. */
+static double exponent(const gr_node *n)
+{
+    bool lp = n->op == OP_LpPool || n->op == OP_GlobalLpPool;
+    return lp ? (double)((const op_pool_attrs *)n->attrs)->p : 0;
+}
+
 /* One window of the plane that starts at element `plane`. */
 static void pool_window(const cpu_call *c, const op_window_nd *w, int64_t plane, const int64_t out[3],
                         pool_result *r)
 {
+    const double power = exponent(c->n);
     vki_dtype type = cpu_in(c, 0)->dtype;
     *r = (pool_result){.max = -INFINITY};
     int64_t k[3], at[3];
@@ -32,6 +41,7 @@ static void pool_window(const cpu_call *c, const op_window_nd *w, int64_t plane,
                 if (!inside) continue;
                 double v = cpu_load(c->in[0], type, plane + (at[0] * w->in[1] + at[1]) * w->in[2] + at[2]);
                 r->sum += v;
+                r->power += power ? pow(fabs(v), power) : 0;
                 if (r->count++ == 0 || v > r->max) {
                     r->max = v;
                     for (int d = 0; d < 3; d++) r->at[d] = at[d];
@@ -46,10 +56,18 @@ static int64_t position(const op_window_nd *w, int64_t plane, const int64_t at[3
     return plane + (at[0] * w->in[1] + at[1]) * w->in[2] + at[2];
 }
 
+static double result_of(const gr_node *n, const pool_result *r)
+{
+    const op_pool_attrs *a = n->attrs;
+    if (n->op == OP_MaxPool) return r->max;
+    if (n->op == OP_LpPool) return pow(r->power, 1 / (double)a->p);
+    int64_t count = a->count_include_pad ? r->cells : r->count;
+    return count ? r->sum / (double)count : 0;
+}
+
 static void windows(const cpu_call *c, const op_window_nd *w)
 {
     const op_pool_attrs *a = c->n->attrs;
-    bool average = c->n->op == OP_AveragePool;
     int64_t *indices = cpu_out(c, 1) ? c->out[1] : NULL;
     cpu_sink sink = cpu_sink_of(c);
     int64_t size = w->in[0] * w->in[1] * w->in[2], i = 0, o[3];
@@ -59,8 +77,7 @@ static void windows(const cpu_call *c, const op_window_nd *w)
                 for (o[2] = 0; o[2] < w->out[2]; o[2]++, i++) {
                     pool_result r;
                     pool_window(c, w, plane, o, &r);
-                    int64_t n = a->count_include_pad ? r.cells : r.count;
-                    cpu_put(&sink, i, !average ? r.max : n ? r.sum / (double)n : 0);
+                    cpu_put(&sink, i, result_of(c->n, &r));
                     if (indices) indices[i] = position(w, plane, r.at, a->storage_order != 0);
                 }
 }
@@ -69,16 +86,18 @@ static void whole_channels(const cpu_call *c, const op_window_nd *w)
 {
     vki_dtype type = cpu_in(c, 0)->dtype;
     cpu_sink sink = cpu_sink_of(c);
+    const double power = exponent(c->n);
     int64_t size = 1;
     for (int d = 0; d < w->rank; d++) size *= w->in[d];
     for (int64_t plane = 0; plane < w->batch * w->in_c; plane++) {
         double sum = 0, max = -INFINITY;
         for (int64_t i = 0; i < size; i++) {
             double v = cpu_load(c->in[0], type, plane * size + i);
-            sum += v;
+            sum += power ? pow(fabs(v), power) : v;
             max = fmax(max, v);
         }
-        cpu_put(&sink, plane, c->n->op == OP_GlobalMaxPool ? max : sum / (double)size);
+        double mean = power ? pow(sum, 1 / power) : sum / (double)size;
+        cpu_put(&sink, plane, c->n->op == OP_GlobalMaxPool ? max : mean);
     }
 }
 
@@ -86,7 +105,7 @@ static void reference(const cpu_call *c)
 {
     op_window_nd w;
     if (op_window_resolve(c->g, c->n, &w, NULL) != VKI_OK) return; /* inference has accepted the node */
-    if (c->n->op == OP_GlobalMaxPool || c->n->op == OP_GlobalAveragePool) {
+    if (op_pool_is_global(c->n->op)) {
         whole_channels(c, &w);
         return;
     }

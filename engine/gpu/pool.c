@@ -7,24 +7,27 @@ enum {
     GLOBAL_MIN = 128,   /* positions; below, one invocation walks them all */
     MOST_ROUNDS = 32768 /* of the loops of an invocation: see docs/design.md */
 };
-enum { POOL_MAX = 0, POOL_MEAN_INSIDE, POOL_MEAN_PADDED }; /* AVERAGE in the shaders */
+enum { POOL_MAX = 0, POOL_MEAN_INSIDE, POOL_MEAN_PADDED, POOL_POWERS }; /* KIND in shaders/lib/pool.glsl */
 
-static bool is_global(const gr_node *n)
-{
-    return n->op == OP_GlobalMaxPool || n->op == OP_GlobalAveragePool;
-}
-
-static uint32_t mode_of(const gr_node *n)
+static uint32_t kind_of(const gr_node *n)
 {
     if (n->op == OP_MaxPool || n->op == OP_GlobalMaxPool) return POOL_MAX;
+    if (n->op == OP_LpPool || n->op == OP_GlobalLpPool) return POOL_POWERS;
     if (n->op == OP_GlobalAveragePool) return POOL_MEAN_INSIDE;
     return ((const op_pool_attrs *)n->attrs)->count_include_pad ? POOL_MEAN_PADDED : POOL_MEAN_INSIDE;
+}
+
+static int64_t exponent(const gr_node *n)
+{
+    return kind_of(n) == POOL_POWERS ? ((const op_pool_attrs *)n->attrs)->p : 0;
 }
 
 static bool fits_pool(const gr_node *n, const char **why)
 {
     *why = "the positions of the largest values are not computed on the GPU";
-    return n->n_out == 1 || n->out[1] == GR_NONE;
+    if (n->n_out > 1 && n->out[1] != GR_NONE) return false;
+    *why = "an exponent over 16";
+    return exponent(n) <= 16;
 }
 
 static bool fits_window(const gpu_builder *b, const gr_node *n, const char **why)
@@ -48,7 +51,7 @@ static bool fits_global(const gpu_builder *b, const gr_node *n, const char **why
                  w.out_d * w.out_h * w.out_w == 1 && w.dilation_d == 1 && w.dilation_h == 1 &&
                  w.dilation_w == 1 &&
                  !(w.pad_front | w.pad_top | w.pad_left | w.pad_back | w.pad_bottom | w.pad_right);
-    return (is_global(n) || whole) && op_window_taps(&w) >= GLOBAL_MIN;
+    return (op_pool_is_global(n->op) || whole) && op_window_taps(&w) >= GLOBAL_MIN;
 }
 
 static void emit_window(gpu_builder *b, const gr_node *n)
@@ -85,10 +88,11 @@ static void emit_window(gpu_builder *b, const gr_node *n)
                              w.stride_d,
                              w.dilation_d,
                              w.pad_front,
-                             w.in_d + w.pad_back};
+                             w.in_d + w.pad_back,
+                             exponent(n)};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
     gpu_epilogue_as(b, d, n, GPU_C4, in, access);
-    gpu_spec(d, mode_of(n));
+    gpu_spec(d, kind_of(n));
     gpu_spec(d, !op_window_is_flat(&w));
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
@@ -105,8 +109,9 @@ static void emit_global(gpu_builder *b, const gr_node *n)
     gpu_grid(b, d, GLOBAL_LANES, slices, w.batch, GLOBAL_LANES, 1, 1);
     gpu_push(d, op_window_taps(&w));
     gpu_push(d, slices);
+    gpu_push(d, exponent(n));
     gpu_epilogue_as(b, d, n, GPU_C4, in, access);
-    gpu_spec(d, mode_of(n));
+    gpu_spec(d, kind_of(n));
     gpu_spec(d, GLOBAL_LANES);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }

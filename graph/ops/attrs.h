@@ -21,7 +21,16 @@ typedef struct op_conv_attrs { /* Conv and ConvTranspose; inputs X [N,C,spatial.
 typedef struct op_pool_attrs {
     op_ints kernel_shape, strides, pads, dilations;
     int64_t auto_pad, ceil_mode, count_include_pad, storage_order;
+    int64_t p; /* LpPool, GlobalLpPool: the exponent */
 } op_pool_attrs;
+static inline bool op_pool_is_global(op_kind op)
+{
+    return op == OP_GlobalMaxPool || op == OP_GlobalAveragePool || op == OP_GlobalLpPool;
+}
+
+/* MaxUnpool: X, I, output_shape?; attributes of op_pool_attrs. The spatial shape that the indices count in,
+ * [batch, channels, these]; the output has it too unless output_shape is given. false if it does not fit. */
+bool op_unpool_shape(const gr_graph *g, const gr_node *n, int64_t spatial[GR_MAX_RANK - 2]);
 
 /* A window operator brought to three spatial dimensions (those it lacks come first, of size 1), all defaults
  * and auto_pad resolved. */
@@ -85,6 +94,11 @@ typedef struct op_norm_attrs { /* BatchNormalization: X scale B mean var; Instan
     float epsilon, momentum;
     int64_t axis, training_mode, spatial, stash_type;
 } op_norm_attrs;
+
+typedef struct op_lrn_attrs { /* x / (bias + alpha / size sum of x^2 over `size` channels)^beta */
+    float alpha, beta, bias;
+    int64_t size;
+} op_lrn_attrs;
 
 typedef struct op_axis_attrs { /* Softmax, LogSoftmax, Concat, Gather, Split, Flatten, Compress */
     int64_t axis, num_outputs;

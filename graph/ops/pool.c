@@ -9,6 +9,8 @@
 
 static const op_attr max_attrs[] = {POOL_ROWS, OP_ROW_INT(op_pool_attrs, storage_order, 0, 0, 1)};
 static const op_attr average_attrs[] = {POOL_ROWS, OP_ROW_INT(op_pool_attrs, count_include_pad, 0, 0, 1)};
+static const op_attr lp_attrs[] = {POOL_ROWS, OP_ROW_INT(op_pool_attrs, p, 2, 1, OP_INT_MAX)};
+static const op_attr global_lp_attrs[] = {OP_ROW_INT(op_pool_attrs, p, 2, 1, OP_INT_MAX)};
 
 static vki_status infer_pool(op_infer *c)
 {
@@ -21,50 +23,22 @@ static vki_status infer_pool(op_infer *c)
     return VKI_OK;
 }
 
-const op_info op_info_MaxPool = {
-    .name = "MaxPool",
-    .doc = "Largest value in a window over 1 to 3 spatial dimensions; optionally its position",
-    OP_ATTR_TABLE(max_attrs),
-    .attrs_size = sizeof(op_pool_attrs),
-    .min_in = 1,
-    .max_in = 1,
-    .min_out = 1,
-    .max_out = 2,
-    .flags = OP_CAN_ACT,
-    .infer = infer_pool,
-};
+#define POOL(op, text, ...)                                                                                  \
+    const op_info op_info_##op = {.name = #op,                                                               \
+                                  .doc = text,                                                               \
+                                  .min_in = 1,                                                               \
+                                  .max_in = 1,                                                               \
+                                  .min_out = 1,                                                              \
+                                  .flags = OP_CAN_ACT,                                                       \
+                                  .infer = infer_pool,                                                       \
+                                  __VA_ARGS__}
+#define POOL_ATTRS(table) OP_ATTR_TABLE(table), .attrs_size = sizeof(op_pool_attrs)
 
-const op_info op_info_AveragePool = {
-    .name = "AveragePool",
-    .doc = "Mean of a window over 1 to 3 spatial dimensions",
-    OP_ATTR_TABLE(average_attrs),
-    .attrs_size = sizeof(op_pool_attrs),
-    .min_in = 1,
-    .max_in = 1,
-    .min_out = 1,
-    .max_out = 1,
-    .flags = OP_CAN_ACT,
-    .infer = infer_pool,
-};
-
-const op_info op_info_GlobalMaxPool = {
-    .name = "GlobalMaxPool",
-    .doc = "Largest value of each channel",
-    .min_in = 1,
-    .max_in = 1,
-    .min_out = 1,
-    .max_out = 1,
-    .flags = OP_CAN_ACT,
-    .infer = infer_pool,
-};
-
-const op_info op_info_GlobalAveragePool = {
-    .name = "GlobalAveragePool",
-    .doc = "Mean of each channel",
-    .min_in = 1,
-    .max_in = 1,
-    .min_out = 1,
-    .max_out = 1,
-    .flags = OP_CAN_ACT,
-    .infer = infer_pool,
-};
+POOL(MaxPool, "Largest value in a window over 1 to 3 spatial dimensions; optionally its position",
+     POOL_ATTRS(max_attrs), .max_out = 2);
+POOL(AveragePool, "Mean of a window over 1 to 3 spatial dimensions", POOL_ATTRS(average_attrs), .max_out = 1);
+POOL(LpPool, "(sum of |x|^p)^(1/p) of a window over 1 to 3 spatial dimensions", POOL_ATTRS(lp_attrs),
+     .max_out = 1);
+POOL(GlobalMaxPool, "Largest value of each channel", .max_out = 1);
+POOL(GlobalAveragePool, "Mean of each channel", .max_out = 1);
+POOL(GlobalLpPool, "(sum of |x|^p)^(1/p) of each channel", POOL_ATTRS(global_lp_attrs), .max_out = 1);

@@ -14,12 +14,12 @@ typedef struct window_attrs { /* what convolutions and pools have in common */
 
 static bool is_global(const gr_node *n)
 {
-    return n->op == OP_GlobalMaxPool || n->op == OP_GlobalAveragePool;
+    return op_pool_is_global(n->op);
 }
 
 static bool is_pool(const gr_node *n)
 {
-    return is_global(n) || n->op == OP_MaxPool || n->op == OP_AveragePool;
+    return is_global(n) || n->op == OP_MaxPool || n->op == OP_AveragePool || n->op == OP_LpPool;
 }
 
 static window_attrs common_attrs(const gr_node *n)

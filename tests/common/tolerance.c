@@ -283,11 +283,26 @@ static tolerance cumsum_tolerance(const case_graph *c)
     return (tolerance){(sqrt(k) + 16) * largest_sum(c), 4};
 }
 
+/* A sum of positive terms, whose root halves its relative error at least. */
+static tolerance powers_tolerance(const case_graph *c)
+{
+    const op_pool_attrs *a = c->g.nodes[0].attrs;
+    return (tolerance){0, sqrt(terms(c)) + 2 * (double)a->p + 32};
+}
+
+static tolerance lrn_tolerance(const case_graph *c)
+{
+    const op_lrn_attrs *a = c->g.nodes[0].attrs;
+    return (tolerance){0, (16 + 4 * sqrt((double)a->size)) * (1 + fabs((double)a->beta))};
+}
+
 static tolerance operator_tolerance(const case_graph *c, bool half)
 {
     op_kind op = c->g.nodes[0].op;
     const char *family = op_family(op);
     if (op == OP_MaxPool || op == OP_GlobalMaxPool) return (tolerance){0, 0};
+    if (op == OP_LpPool || op == OP_GlobalLpPool) return powers_tolerance(c);
+    if (op == OP_LRN) return lrn_tolerance(c);
     if (!strcmp(family, "unary")) return unary_tolerance(c);
     if (!strcmp(family, "binary")) return binary_tolerance(c);
     if (!strcmp(family, "norm")) return norm_tolerance(c, half);

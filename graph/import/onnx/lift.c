@@ -34,6 +34,7 @@ static const struct {
     {"Concat", 1, 3, lift_concat},
     {"Upsample", 1, 6, lift_upsample_1},
     {"LpPool", 1, 1, lift_lp_pool},
+    {"GlobalLpPool", 1, 1, lift_lp_pool},
     /* attributes that became inputs */
     {"Slice", 1, 9, lift_slice},
     {"Pad", 1, 10, lift_pad},
@@ -97,9 +98,7 @@ static const struct {
     {"SoftmaxCrossEntropyLoss", 12, 21, lift_softmax_loss},
     {"Einsum", 12, 21, lift_einsum},
     {"Hardmax", 1, 21, lift_hardmax},
-    {"LRN", 1, 21, lift_lrn},
     {"LpNormalization", 1, 21, lift_lp_normalization},
-    {"GlobalLpPool", 1, 21, lift_global_lp_pool},
     {"MeanVarianceNormalization", 9, 21, lift_mean_variance},
     {"GroupNormalization", 18, 21, lift_group_norm},
     {"CenterCropPad", 18, 21, lift_center_crop_pad},

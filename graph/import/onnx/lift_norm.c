@@ -1,51 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Normalizations that the graph composes of other operators. None needs to know the input's rank, but for
- * GlobalLpPool. */
+ * Normalizations that the graph composes of other operators. None needs to know the input's rank. */
 #include "graph/import/onnx/onnx_internal.h"
 
 static gr_id scalar(onnx_node *n, const char *suffix, float value)
 {
     return onnx_const_floats(n, suffix, 0, &value, 1);
-}
-
-/* Mean of `size` neighbours along dimension 2 of [N][1][C][S]; beyond the ends there are zeros. */
-static gr_id mean_of_neighbours(onnx_node *n, gr_id x, int64_t size)
-{
-    gr_graph *g = n->c->g;
-    gr_id y =
-        onnx_helper(n, OP_AveragePool, "mean", 1, &x, (onnx_set[]){{"count_include_pad", 1}, {NULL, 0}});
-    if (y == GR_NONE) return GR_NONE;
-    gr_node *node = &g->nodes[g->n_nodes - 1];
-    op_pool_attrs *a = node->attrs;
-    a->kernel_shape = (op_ints){2, {size, 1}};
-    a->pads = (op_ints){4, {(size - 1) / 2, 0, size / 2, 0}};
-    bool known;
-    gr_infer_node(g, node, &known, NULL);
-    return y;
-}
-
-/* x / (bias + alpha/size sum of x^2 over `size` channels around)^beta */
-vki_status lift_lrn(onnx_node *n)
-{
-    float alpha = 1e-4f, beta = 0.75f, bias = 1;
-    int64_t size = 0;
-    VKB_TRY(onnx_require_inputs(n, 1));
-    VKB_TRY(onnx_attr_float(n, "alpha", &alpha));
-    VKB_TRY(onnx_attr_float(n, "beta", &beta));
-    VKB_TRY(onnx_attr_float(n, "bias", &bias));
-    VKB_TRY(onnx_attr_int(n, "size", &size));
-    if (size < 1 || size > INT32_MAX) return onnx_fail(n, "the attribute 'size' is missing or invalid");
-    gr_id x = n->in[0], shape = onnx_unary(n, OP_Shape, "shape", x);
-    gr_id square = onnx_binary(n, OP_Mul, "square", x, x);
-    gr_id image =
-        onnx_binary(n, OP_Unsqueeze, "image", square, onnx_const_ints(n, "axis", (int64_t[]){1}, 1));
-    gr_id four = onnx_const_ints(n, "dims", (int64_t[]){0, 0, 0, -1}, 4);
-    gr_id mean = mean_of_neighbours(n, onnx_binary(n, OP_Reshape, "flat", image, four), size);
-    mean = onnx_binary(n, OP_Reshape, "back", mean, shape);
-    gr_id scaled = onnx_binary(n, OP_Mul, "scaled", mean, scalar(n, "alpha", alpha));
-    gr_id sum = onnx_binary(n, OP_Add, "sum", scaled, scalar(n, "bias", bias));
-    return onnx_finish(n, OP_Div, 2,
-                       (gr_id[]){x, onnx_binary(n, OP_Pow, "power", sum, scalar(n, "beta", beta))});
 }
 
 /* OP_NONE if it refuses the node. */
@@ -72,18 +31,6 @@ vki_status lift_lp_normalization(onnx_node *n) /* x / its norm along one axis */
     if (op == OP_NONE) return VKI_OK;
     gr_id norm = onnx_binary(n, op, "norm", n->in[0], onnx_const_ints(n, "axis", &axis, 1));
     return onnx_finish(n, OP_Div, 2, (gr_id[]){n->in[0], norm});
-}
-
-vki_status lift_global_lp_pool(onnx_node *n) /* the norm of each channel */
-{
-    op_kind op;
-    VKB_TRY(norm_operator(n, &op));
-    if (op == OP_NONE) return VKI_OK;
-    int rank = n->c->g->tensors[n->in[0]].rank;
-    if (rank < 3) return onnx_refuse(n, "an input whose number of dimensions is not known");
-    int64_t axes[GR_MAX_RANK];
-    for (int d = 2; d < rank; d++) axes[d - 2] = d;
-    return onnx_finish(n, op, 2, (gr_id[]){n->in[0], onnx_const_ints(n, "axes", axes, rank - 2)});
 }
 
 /* (x - mean) / (deviation + 1e-9) */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+CASE(LRN, "f32[1,1,1,1]", "size=1")
+CASE(LRN, "f32[1,5,3,3]", "size=3")
+CASE(LRN, "f32[2,17,7,5]@-30:30", "size=5 alpha=0.01 beta=0.75 bias=1")
+CASE(LRN, "f32[1,64,19,17]@-3:3", "size=5 alpha=0.5 bias=2")
+CASE(LRN, "f32[1,6,4,4]@-3:3", "size=4 alpha=0.3 beta=0.5")
+CASE(LRN, "f32[1,7,4,5]@-3:3", "size=2 alpha=0.3 beta=1 bias=0.5")
+CASE(LRN, "f32[1,9,4,5]@-3:3", "size=40 alpha=0.3 beta=1.3")
+CASE(LRN, "f32[3,6]@-3:3", "size=3 alpha=1")
+CASE(LRN, "f32[2,6,11]@-3:3", "size=3 alpha=1")
+CASE(LRN, "f32[1,3,4,5,6]@-3:3", "size=3 alpha=1")
+CASE(LRN, "f32[0,3,4]", "size=3")
+CASE(LRN, "f64[1,6,3]@-3:3", "size=3 alpha=1")
+CASE(LRN, "f16[1,6,3]@-3:3", "size=3 alpha=1")
+
+REJECT(LRN, "f32[4]", "size=1")
+REJECT(LRN, "f32[1,4]", "size=0")
+REJECT(LRN, "i32[1,4]", "size=1")
