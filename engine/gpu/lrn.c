@@ -33,5 +33,5 @@ static void emit(gpu_builder *b, const gr_node *n)
     gpu_push_f32(d, a->bias);
 }
 
-static const gpu_kernel kernels[] = {{"lrn_channels", fits, emit}, {0}};
+static const gpu_kernel kernels[] = {{"lrn_channels", fits, emit, GPU_FLOATS}, {0}};
 const gpu_op gpu_op_lrn = {kernels};
