@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The micro-kernels: what the fast kernels of the CPU are made of. One table an instruction set; the C table
  * is the specification, and tests/cpu_kernels_test.c compares every entry of the others with it. The bodies
- * stand once, in *_tmpl.h, over a vector of eight floats (vec_c.h, vec_avx2.h). All data is fp32 where
- * nothing else is said. No entry reads or writes beyond what its arguments span. */
+ * stand once, in *_tmpl.h, over a vector of eight floats (vec_c.h, vec_avx2.h, vec_neon.h). All data is fp32
+ * where nothing else is said. No entry reads or writes beyond what its arguments span. */
 #ifndef CPU_MICRO_H
 #define CPU_MICRO_H
 
@@ -117,6 +117,8 @@ typedef struct cpu_micro {
 extern const cpu_micro cpu_micro_c;
 #if defined(__x86_64__)
 extern const cpu_micro cpu_micro_avx2;
+#elif defined(__aarch64__)
+extern const cpu_micro cpu_micro_neon;
 #endif
 const cpu_micro *cpu_micro_get(void); /* the best this CPU can run; thread safe, constant */
 

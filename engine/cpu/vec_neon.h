@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The vector of eight floats on 64-bit ARM: two registers of four. vec_c.h says what each operation means. Only
+ * *_neon.c may include this. */
+#ifndef CPU_VEC_NEON_H
+#define CPU_VEC_NEON_H
+
+#include <arm_neon.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define V8_INLINE static inline __attribute__((always_inline, unused))
+
+enum { V8_TILE_ROWS = 6, V8_TILE_VECS = 2 }; /* 24 of 32 registers hold sums */
+
+typedef struct v8 {
+    float32x4_t lo, hi;
+} v8;
+
+#define V8_OF(expression_lo, expression_hi)                                                                  \
+    return (v8)                                                                                              \
+    {                                                                                                        \
+        expression_lo, expression_hi                                                                         \
+    }
+
+V8_INLINE v8 v8_load(const float *p)
+{
+    V8_OF(vld1q_f32(p), vld1q_f32(p + 4));
+}
+V8_INLINE void v8_store(float *p, v8 a)
+{
+    vst1q_f32(p, a.lo);
+    vst1q_f32(p + 4, a.hi);
+}
+V8_INLINE v8 v8_load_n(const float *p, int n)
+{
+    float f[8] = {0};
+    memcpy(f, p, (size_t)n * sizeof *p);
+    return v8_load(f);
+}
+V8_INLINE void v8_store_n(float *p, v8 a, int n)
+{
+    float f[8];
+    v8_store(f, a);
+    memcpy(p, f, (size_t)n * sizeof *p);
+}
+V8_INLINE v8 v8_set1(float x)
+{
+    V8_OF(vdupq_n_f32(x), vdupq_n_f32(x));
+}
+V8_INLINE v8 v8_add(v8 a, v8 b)
+{
+    V8_OF(vaddq_f32(a.lo, b.lo), vaddq_f32(a.hi, b.hi));
+}
+V8_INLINE v8 v8_sub(v8 a, v8 b)
+{
+    V8_OF(vsubq_f32(a.lo, b.lo), vsubq_f32(a.hi, b.hi));
+}
+V8_INLINE v8 v8_mul(v8 a, v8 b)
+{
+    V8_OF(vmulq_f32(a.lo, b.lo), vmulq_f32(a.hi, b.hi));
+}
+V8_INLINE v8 v8_div(v8 a, v8 b)
+{
+    V8_OF(vdivq_f32(a.lo, b.lo), vdivq_f32(a.hi, b.hi));
+}
+V8_INLINE v8 v8_fma(v8 a, v8 b, v8 c)
+{
+    V8_OF(vfmaq_f32(c.lo, a.lo, b.lo), vfmaq_f32(c.hi, a.hi, b.hi));
+}
+V8_INLINE v8 v8_max(v8 a, v8 b) /* not vmaxq: that is NaN if either is */
+{
+    V8_OF(vbslq_f32(vcgtq_f32(a.lo, b.lo), a.lo, b.lo), vbslq_f32(vcgtq_f32(a.hi, b.hi), a.hi, b.hi));
+}
+V8_INLINE v8 v8_min(v8 a, v8 b)
+{
+    V8_OF(vbslq_f32(vcltq_f32(a.lo, b.lo), a.lo, b.lo), vbslq_f32(vcltq_f32(a.hi, b.hi), a.hi, b.hi));
+}
+V8_INLINE v8 v8_sqrt(v8 a)
+{
+    V8_OF(vsqrtq_f32(a.lo), vsqrtq_f32(a.hi));
+}
+V8_INLINE v8 v8_abs(v8 a)
+{
+    V8_OF(vabsq_f32(a.lo), vabsq_f32(a.hi));
+}
+V8_INLINE v8 v8_neg(v8 a)
+{
+    V8_OF(vnegq_f32(a.lo), vnegq_f32(a.hi));
+}
+V8_INLINE v8 v8_floor(v8 a)
+{
+    V8_OF(vrndmq_f32(a.lo), vrndmq_f32(a.hi));
+}
+V8_INLINE v8 v8_ceil(v8 a)
+{
+    V8_OF(vrndpq_f32(a.lo), vrndpq_f32(a.hi));
+}
+V8_INLINE v8 v8_round(v8 a)
+{
+    V8_OF(vrndnq_f32(a.lo), vrndnq_f32(a.hi));
+}
+V8_INLINE v8 v8_copysign(v8 a, v8 sign)
+{
+    const uint32x4_t bit = vdupq_n_u32(0x80000000u);
+    V8_OF(vbslq_f32(bit, sign.lo, a.lo), vbslq_f32(bit, sign.hi, a.hi));
+}
+V8_INLINE v8 v8_select_lt(v8 a, v8 b, v8 yes, v8 no)
+{
+    V8_OF(vbslq_f32(vcltq_f32(a.lo, b.lo), yes.lo, no.lo), vbslq_f32(vcltq_f32(a.hi, b.hi), yes.hi, no.hi));
+}
+V8_INLINE v8 v8_if_nan(v8 a, v8 no)
+{
+    V8_OF(vbslq_f32(vceqq_f32(a.lo, a.lo), no.lo, a.lo), vbslq_f32(vceqq_f32(a.hi, a.hi), no.hi, a.hi));
+}
+V8_INLINE v8 v8_round_small(v8 a)
+{
+    return v8_round(a);
+}
+V8_INLINE float32x4_t v4_pow2(float32x4_t n)
+{
+    int32x4_t bits = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
+    return vreinterpretq_f32_s32(vshlq_n_s32(bits, 23));
+}
+V8_INLINE v8 v8_pow2(v8 n)
+{
+    V8_OF(v4_pow2(n.lo), v4_pow2(n.hi));
+}
+V8_INLINE float v8_sum(v8 a) /* in the order of vec_c.h */
+{
+    float32x4_t q = vaddq_f32(a.lo, a.hi);
+    float32x2_t d = vadd_f32(vget_low_f32(q), vget_high_f32(q));
+    return vget_lane_f32(d, 0) + vget_lane_f32(d, 1);
+}
+V8_INLINE float v8_hmax(v8 a)
+{
+    float32x4_t q = vbslq_f32(vcgtq_f32(a.lo, a.hi), a.lo, a.hi);
+    float f[4];
+    vst1q_f32(f, q);
+    float left = f[0] > f[1] ? f[0] : f[1], right = f[2] > f[3] ? f[2] : f[3];
+    return left > right ? left : right;
+}
+
+/* Eight neighbours are two loads; neighbours two apart (stride 2) are two de-interleaving loads. NEON has no
+ * gather: other lanes go one by one. */
+V8_INLINE void v8_gather_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
+                              const int32_t *offset, const int32_t *mask)
+{
+    bool all = true, one = true, two = true;
+    for (int j = 0; j < 8; j++) {
+        all = all && mask[j];
+        one = one && offset[j] == offset[0] + j;
+        two = two && offset[j] == offset[0] + 2 * j;
+    }
+    if (all && one) {
+        for (int64_t i = 0; i < count; i++) v8_store(y + i * y_step, v8_load(x + i * x_step + offset[0]));
+        return;
+    }
+    if (all && two) {
+        for (int64_t i = 0; i < count; i++) {
+            const float *p = x + i * x_step + offset[0]; /* nothing beyond p[14] is read */
+            float32x4_t last = vld1q_f32(p + 11);
+            v8 pairs = {vld2q_f32(p).val[0], vuzp2q_f32(vld1q_f32(p + 7), last)};
+            v8_store(y + i * y_step, pairs);
+        }
+        return;
+    }
+    for (int64_t i = 0; i < count; i++, y += y_step, x += x_step)
+        for (int j = 0; j < 8; j++) y[j] = mask[j] ? x[offset[j]] : 0;
+}
+
+#undef V8_OF
+#endif
