@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "cpu/vec_neon.h"
+#include "cpu/vec_i16_neon.h"
 
 #define CPU_MICRO_TABLE cpu_micro_neon
 #define CPU_MICRO_ISA   "neon"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The vector of eight floats on 64-bit ARM: two registers of four. vec_c.h says what each operation means. Only
+ * The vector of eight floats on 64-bit ARM: two registers of four. vec_c.h says what each operation means.
+ * Only
  * *_neon.c may include this. */
 #ifndef CPU_VEC_NEON_H
 #define CPU_VEC_NEON_H
