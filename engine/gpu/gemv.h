@@ -35,7 +35,7 @@ typedef struct gpu_gemv {
 void gpu_emit_gemv(gpu_builder *b, const gr_node *n, const gpu_gemv *g);
 
 typedef struct gpu_linear { /* Y[rows][n] = A[rows][k] B + c: all dense, none of it the node's epilogue */
-    gpu_matrix matrix;      /* all of it fits one binding; k_padded == k */
+    gpu_matrix matrix;      /* constant or not; all of it fits one binding; k_padded == k */
     int64_t rows;
     gpu_bind a, c, y; /* c: one value a column */
 } gpu_linear;

@@ -273,9 +273,11 @@ bool gpu_linear_fits(const gpu_builder *b, int64_t rows, int64_t columns, int64_
 void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
 {
     const int64_t columns = l->matrix.n, k = l->matrix.k;
-    product p = {1, l->rows, columns, k, k, 1, l->matrix.row, l->matrix.col, {1, 1, 1}, {0}, {0}, true};
+    bool packed = gr_is_const(b->g, l->matrix.tensor);
+    product p = {1, l->rows, columns, k, k, 1, l->matrix.row, l->matrix.col, {1, 1, 1}, {0}, {0}, packed};
     operands o = {.a = l->a, .c = l->c, .y = l->y, .has_c = true, .c_col = 1, .scale = 1, .scale_c = 1};
-    o.b = gpu_pack_matrix(b, &l->matrix, 0, columns);
+    o.b = packed ? gpu_pack_matrix(b, &l->matrix, 0, columns)
+                 : (gpu_bind){.index = gpu_tensor_buf(b, l->matrix.tensor, GPU_ROW)};
     o.access = gpu_read_access(b, n, GPU_ROW, &o.b);
     write_tile(b, n, &p, choose_tile(b->limits, &p), &(span){0, columns, 0, 1}, &o);
 }

@@ -44,11 +44,6 @@ static bool layer_of(const gpu_builder *b, const gr_node *n, layer *l)
     return true;
 }
 
-static bool constant(const gpu_builder *b, const gr_node *n, int i)
-{
-    return !op_has_in(n, i) || (gr_is_const(b->g, n->in[i]) && gpu_is_float(b->g->tensors[n->in[i]].dtype));
-}
-
 /* Absent, or constant and every sequence as long as all. */
 static bool full_lengths(const gpu_builder *b, const gr_node *n, int64_t steps)
 {
@@ -79,8 +74,6 @@ static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
     *why = "shapes that do not fit";
     if (!layer_of(b, n, &l)) return false;
     const op_recurrent *r = &l.r;
-    *why = "weights, biases or peepholes that are not constant";
-    if (!constant(b, n, W) || !constant(b, n, R) || !constant(b, n, B) || !constant(b, n, P)) return false;
     *why = "sequence_lens other than the full length";
     if (!full_lengths(b, n, r->steps)) return false;
     *why = "the activations Elu and Softplus, which the shader lacks";
@@ -149,14 +142,36 @@ static void pack_zeros(void *dst, const gr_tensor *source, const gpu_pack_arg *a
 
 /* ---- dispatches ---- */
 
-static gpu_pack_arg pack_arg(const gpu_builder *b, int64_t v0, int64_t v1, int64_t v2)
-{
-    return (gpu_pack_arg){.half = b->half, .v = {(int32_t)v0, (int32_t)v1, (int32_t)v2}};
-}
-
 static int64_t apart(const layer *l) /* first row whose bias the reset gate multiplies */
 {
     return l->cell == GRU_LINEAR ? 2 * l->r.hidden : l->rows;
+}
+
+/* FORM in shaders/pack_recurrent.comp, for weights that are computed at run time. */
+enum { FORM_R = 0, FORM_BIAS, FORM_APART, FORM_ZEROS };
+static const gpu_pack_fn pack_constant[] = {pack_r, pack_bias, pack_apart, pack_zeros};
+
+/* Input i in a form of `count` elements. */
+static gpu_bind pack_form(gpu_builder *b, const gr_node *n, const layer *l, int i, int form, int64_t count)
+{
+    const op_recurrent *r = &l->r;
+    int64_t first = form == FORM_ZEROS ? count : r->directions;
+    uint64_t bytes = vkb_round_up((uint64_t)count * (b->half ? 2 : 4), 16);
+    gpu_pack_arg arg = {
+        .half = b->half,
+        .v = {(int32_t)first, (int32_t)l->rows, (int32_t)(form == FORM_R ? r->hidden : apart(l))}};
+    if (gr_is_const(b->g, n->in[i])) return gpu_pack(b, n->in[i], pack_constant[form], arg, bytes);
+    gpu_bind packed = gpu_scratch(b, bytes), source = gpu_in(b, n, i, GPU_ROW);
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, pack_recurrent));
+    gpu_bind_add(d, source, GPU_READ);
+    gpu_bind_add(d, packed, GPU_WRITE);
+    gpu_grid_flat(b, d, count);
+    gpu_spec(d, (uint32_t)form);
+    gpu_push(d, count);
+    gpu_push(d, l->rows);
+    gpu_push(d, r->hidden);
+    gpu_push(d, apart(l));
+    return packed;
 }
 
 /* W x + Wb + Rb of every step, sequence and direction */
@@ -164,13 +179,11 @@ static gpu_bind project(gpu_builder *b, const gr_node *n, const layer *l)
 {
     const op_recurrent *r = &l->r;
     const int64_t columns = r->directions * l->rows;
-    const uint64_t bytes = vkb_round_up((uint64_t)columns * (b->half ? 2 : 4), 16);
     gpu_linear linear = {.matrix = {n->in[W], r->input, columns, 1, r->input, r->input},
                          .rows = r->steps * r->batch,
                          .a = gpu_in(b, n, X, GPU_ROW)};
-    linear.c = op_has_in(n, B)
-                   ? gpu_pack(b, n->in[B], pack_bias, pack_arg(b, r->directions, l->rows, apart(l)), bytes)
-                   : gpu_pack(b, n->in[W], pack_zeros, pack_arg(b, columns, 0, 0), bytes);
+    linear.c = op_has_in(n, B) ? pack_form(b, n, l, B, FORM_BIAS, columns)
+                               : pack_form(b, n, l, W, FORM_ZEROS, columns);
     linear.y = gpu_scratch(b, (uint64_t)l->x_bytes);
     gpu_emit_linear(b, n, &linear);
     return linear.y;
@@ -190,14 +203,12 @@ static bool has_out(const gr_node *n, int i)
 static states bind_states(gpu_builder *b, const gr_node *n, const layer *l)
 {
     const op_recurrent *r = &l->r;
-    const uint64_t element = b->half ? 2 : 4;
     states s = {.x = project(b, n, l)};
-    s.r = gpu_pack(b, n->in[R], pack_r, pack_arg(b, r->directions, l->rows, r->hidden), (uint64_t)l->r_bytes);
+    s.r = pack_form(b, n, l, R, FORM_R, r->directions * l->h4 * l->rows * 4);
     s.extra = s.start_h = s.start_c = s.y = s.x; /* not read, not written */
     if (l->cell == LSTM && op_has_in(n, P)) s.extra = gpu_in(b, n, P, GPU_ROW);
     if (l->cell == GRU_LINEAR && op_has_in(n, B))
-        s.extra = gpu_pack(b, n->in[B], pack_apart, pack_arg(b, r->directions, l->rows, apart(l)),
-                           vkb_round_up((uint64_t)(r->directions * r->hidden) * element, 16));
+        s.extra = pack_form(b, n, l, B, FORM_APART, r->directions * r->hidden);
     if (op_has_in(n, INITIAL_H)) s.start_h = gpu_in(b, n, INITIAL_H, GPU_ROW);
     if (op_has_in(n, INITIAL_C)) s.start_c = gpu_in(b, n, INITIAL_C, GPU_ROW);
     if (has_out(n, 0)) s.y = gpu_out(b, n, 0, GPU_ROW);

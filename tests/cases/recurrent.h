@@ -33,7 +33,16 @@ CASE(LSTM, "f32[300,1,3] const f32[1,12,3] const f32[1,12,3]@-0.5:0.5", "outputs
 CASE(LSTM, "f32[2,1,8] f32[1,20,8] f32[1,20,5] f32[1,40]", "outputs=3")
 CASE(LSTM, "f64[2,1,8] f64[1,20,8] f64[1,20,5] f64[1,40]", "")
 CASE(LSTM, "f32[0,2,8] f32[1,20,8] f32[1,20,5] f32[1,40] - f32[1,2,5] f32[1,2,5]", "outputs=3")
-CASE(LSTM, "f32[2,1,0] f32[1,20,0] f32[1,20,5] f32[1,40]", "outputs=3")
+CASE(LSTM, "f32[2,1,0] f32[1,20,0] f32[1,20,5] f32[1,40]", "outputs=3")/* weights computed at run time */
+CASE(LSTM, "f32[3,2,8] f32[2,20,8] f32[2,20,5] f32[2,40] - f32[2,2,5] f32[2,2,5] f32[2,15]",
+     "outputs=3 direction=bidirectional")
+CASE(LSTM, "f32[3,2,5] f32[1,16,5] const f32[1,16,4] const f32[1,32]", "")
+CASE(GRU, "f32[4,3,6] f32[2,15,6] f32[2,15,5] f32[2,30] - f32[2,3,5]",
+     "outputs=2 direction=bidirectional linear_before_reset=1")
+CASE(GRU, "f32[4,3,7] const f32[1,12,7] f32[1,12,4]", "")
+CASE(RNN, "f32[4,2,7] f32[1,5,7] f32[1,5,5]@-0.3:0.3", "outputs=2 direction=reverse")
+CASE(RNN, "f32[4,2,7] const f32[1,5,7] const f32[1,5,5]@-0.3:0.3 f32[1,10]", "outputs=2")
+
 REJECT(LSTM, "f32[2,8] f32[1,20,8] f32[1,20,5]", "")
 REJECT(LSTM, "f32[2,1,8] f32[1,20,7] f32[1,20,5]", "")
 REJECT(LSTM, "f32[2,1,8] f32[1,20,8] f32[1,15,5]", "")
