@@ -22,9 +22,9 @@ static int64_t exponent(const gr_node *n)
     return kind_of(n) == POOL_POWERS ? ((const op_pool_attrs *)n->attrs)->p : 0;
 }
 
-static bool fits_pool(const gr_node *n, const char **why)
+static bool fits_slices(const gr_node *n, const char **why)
 {
-    *why = "the positions of the largest values are not computed on the GPU";
+    *why = "the positions of the largest values are computed in rows";
     if (n->n_out > 1 && n->out[1] != GR_NONE) return false;
     *why = "an exponent over 16";
     return exponent(n) <= 16;
@@ -33,7 +33,7 @@ static bool fits_pool(const gr_node *n, const char **why)
 static bool fits_window(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    if (!fits_pool(n, why)) return false;
+    if (!fits_slices(n, why)) return false;
     *why = "more than three spatial dimensions";
     if (!op_window_of(b->g, n, &w)) return false;
     *why = "a window of more positions than a shader's loops may have rounds";
@@ -43,7 +43,7 @@ static bool fits_window(const gpu_builder *b, const gr_node *n, const char **why
 static bool fits_global(const gpu_builder *b, const gr_node *n, const char **why)
 {
     op_window w;
-    if (!fits_pool(n, why)) return false;
+    if (!fits_slices(n, why)) return false;
     *why = "too many positions for a shader's loops";
     if (!op_window_of(b->g, n, &w) || op_window_taps(&w) > (int64_t)MOST_ROUNDS * GLOBAL_LANES) return false;
     *why = "the window is not the whole input, or so small that one invocation walks it";
@@ -116,9 +116,47 @@ static void emit_global(gpu_builder *b, const gr_node *n)
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
 
+/* ---- MaxPool in rows: with positions, and of integers ---- */
+
+static bool fits_positions(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    op_window w;
+    *why = "not the largest of a window";
+    if (n->op != OP_MaxPool) return false;
+    *why = "more than three spatial dimensions";
+    if (!op_window_of(b->g, n, &w)) return false;
+    *why = "a window of more positions than a shader's loops may have rounds";
+    return op_window_taps(&w) <= MOST_ROUNDS;
+}
+
+static void emit_positions(gpu_builder *b, const gr_node *n)
+{
+    op_window w;
+    if (!op_window_of(b->g, n, &w)) return;
+    const bool floats = gpu_is_float(b->g->tensors[n->in[0]].dtype),
+               wanted = n->n_out > 1 && n->out[1] != GR_NONE;
+    const int64_t count = gr_elements(&b->g->tensors[n->out[0]]);
+    gpu_bind in = gpu_in(b, n, 0, GPU_ROW), out = gpu_out(b, n, 0, GPU_ROW);
+    gpu_dispatch *d = gpu_dispatch_begin(b, floats ? GPU_SHADER(b, pool_positions) : SH_pool_positions_i32);
+    gpu_bind_add(d, in, GPU_READ);
+    gpu_grid_flat(b, d, count);
+    const int64_t words[] = {
+        count,        w.in_w,     w.in_h,     w.in_d,       w.out_w,
+        w.out_h,      w.out_d,    w.kernel_w, w.kernel_h,   w.kernel_d,
+        w.stride_w,   w.stride_h, w.stride_d, w.dilation_w, w.dilation_h,
+        w.dilation_d, w.pad_left, w.pad_top,  w.pad_front,  ((const op_pool_attrs *)n->attrs)->storage_order};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    gpu_epilogue(b, d, n, GPU_ROW, in);
+    gpu_spec(d, wanted);
+    gpu_bind_add(d, out, GPU_WRITE);
+    gpu_bind_add(d, wanted ? gpu_out(b, n, 1, GPU_ROW) : out, GPU_WRITE);
+}
+
 static const gpu_kernel kernels[] = {
     {"pool_global", fits_global, emit_global, GPU_FLOATS},
     {"pool_window", fits_window, emit_window, GPU_FLOATS},
+    {"pool_positions", fits_positions, emit_positions,
+     GPU_FLOATS | OP_BIT(VKI_I8) | OP_BIT(VKI_U8) | OP_BIT(VKI_I64)},
     {0},
 };
 const gpu_op gpu_op_pool = {kernels};
