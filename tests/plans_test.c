@@ -153,6 +153,20 @@ static void both_places_in_turn(void **state)
     try_everywhere(&g);
 }
 
+/* The device would compute in fp32: 1 + 1e-12 is 1 there. */
+static void float64_stays_on_the_cpu(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(1, 8)), wide = cast(&g, x, VKI_F64);
+    gr_id small = gr_add_const(&g, NULL, VKI_F64, DIMS(1), (const double[]){1e-12}, true);
+    gr_id sum = net_binary(&g, OP_Add, wide, small);
+    net_output(&g, cast(&g, net_binary(&g, OP_Sub, sum, wide), VKI_F32));
+    net_output(&g, sum);
+    try_everywhere(&g);
+}
+
 static void constants_and_inputs_are_outputs(void **state)
 {
     (void)state;
@@ -297,6 +311,7 @@ int main(void)
     if (!have_vulkan) print_message("no Vulkan device: the Vulkan half of these tests is skipped\n");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_places_in_turn),
+        cmocka_unit_test(float64_stays_on_the_cpu),
         cmocka_unit_test(constants_and_inputs_are_outputs),
         cmocka_unit_test(no_nodes_at_all),
         cmocka_unit_test(a_plan_needs_no_device),

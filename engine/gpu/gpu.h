@@ -224,8 +224,8 @@ void gpu_grid_flat(gpu_builder *b, gpu_dispatch *d, int64_t count);
 void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout layout, gpu_bind dummy);
 
 /* ---- layout.c: sizes of a tensor in a layout; float constants packed into a layout ---- */
-bool gpu_is_float(vki_dtype dtype); /* float32, float16 and float64: on the device all are fp32, or fp16 where
-                                       the plan stores half */
+bool gpu_is_float(vki_dtype dtype); /* float32 and float16, on the device fp32, or fp16 where the plan stores
+                                       half; and constants of float64 */
 bool gpu_is_integer(vki_dtype dtype); /* integers and bool: words on the device */
 uint64_t gpu_element_bytes(vki_dtype dtype, bool half);
 uint64_t gpu_layout_bytes(const gr_tensor *t, gpu_layout layout, bool half); /* exact; shape is concrete */

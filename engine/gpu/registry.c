@@ -20,6 +20,8 @@ static bool tensor_fits(const gpu_builder *b, const gr_tensor *t, const char **w
 {
     if (!gr_is_concrete(t) || gr_elements(t) <= 0) {
         *why = "an empty tensor";
+    } else if (t->dtype == VKI_F64) {
+        *why = "float64: the device computes in fp32, which holds neither its digits nor its range";
     } else {
         bool slices = t->rank >= 2 && gpu_is_float(t->dtype);
         uint64_t bytes = gpu_layout_bytes(t, slices ? GPU_C4 : GPU_ROW, b->half);

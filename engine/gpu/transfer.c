@@ -7,11 +7,7 @@
 
 static void floats_to_device(void *device, const void *host, vki_dtype dtype, size_t n, bool half)
 {
-    if (dtype == VKI_F64) {
-        const double *from = host;
-        for (size_t i = 0; i < n && half; i++) ((uint16_t *)device)[i] = vkb_f32_to_f16((float)from[i]);
-        for (size_t i = 0; i < n && !half; i++) ((float *)device)[i] = (float)from[i];
-    } else if (half == (dtype == VKI_F16)) {
+    if (half == (dtype == VKI_F16)) {
         memcpy(device, host, n * (half ? 2 : 4));
     } else if (half) {
         vkb_f32_to_f16_n(device, host, n);
@@ -22,11 +18,7 @@ static void floats_to_device(void *device, const void *host, vki_dtype dtype, si
 
 static void floats_from_device(void *host, const void *device, vki_dtype dtype, size_t n, bool half)
 {
-    if (dtype == VKI_F64) {
-        double *to = host;
-        for (size_t i = 0; i < n && half; i++) to[i] = vkb_f16_to_f32(((const uint16_t *)device)[i]);
-        for (size_t i = 0; i < n && !half; i++) to[i] = ((const float *)device)[i];
-    } else if (half == (dtype == VKI_F16)) {
+    if (half == (dtype == VKI_F16)) {
         memcpy(host, device, n * (half ? 2 : 4));
     } else if (half) {
         vkb_f16_to_f32_n(host, device, n);
