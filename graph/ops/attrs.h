@@ -294,4 +294,13 @@ typedef struct op_unique_attrs {
     int64_t sorted;
 } op_unique_attrs;
 
+typedef enum op_roi_mode { OP_ROI_AVERAGE = 0, OP_ROI_MAX } op_roi_mode;
+typedef struct op_roi_attrs { /* RoiAlign: X, rois [n, 4], batch numbers [n]; MaxRoiPool: X, rois [n, 5] */
+    int64_t mode, coordinate_transformation_mode; /* the latter: 0 half_pixel, 1 output_half_pixel */
+    int64_t output_height, output_width;
+    int64_t sampling_ratio; /* samples of a bin along each axis; 0: as many as it has elements */
+    op_ints pooled_shape;   /* MaxRoiPool */
+    float spatial_scale;
+} op_roi_attrs;
+
 #endif

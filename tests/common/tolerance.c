@@ -244,14 +244,18 @@ static tolerance reduce_tolerance(const case_graph *c, bool half)
 }
 
 /* Interpolation: a coordinate of size n is off by n u, and the output by that times the slope. */
-static tolerance resize_tolerance(const case_graph *c)
+static tolerance slope_tolerance(const case_graph *c)
 {
-    const op_resize_attrs *a = c->g.nodes[0].attrs;
     const gr_tensor *t = &c->g.tensors[c->g.nodes[0].in[0]];
     double size = 1;
     for (int d = 0; d < t->rank; d++) size = fmax(size, (double)t->dims[d]);
-    if (a->mode == OP_RESIZE_NEAREST) return (tolerance){0, 0};
     return (tolerance){(16 + 8 * size) * range_of(c, 0).abs, 4};
+}
+
+static tolerance resize_tolerance(const case_graph *c)
+{
+    const op_resize_attrs *a = c->g.nodes[0].attrs;
+    return a->mode == OP_RESIZE_NEAREST ? (tolerance){0, 0} : slope_tolerance(c);
 }
 
 /* Places are computed alike everywhere, so that only weights and sums are rounded. */
@@ -312,6 +316,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "cumsum")) return cumsum_tolerance(c);
     if (!strcmp(family, "resize")) return resize_tolerance(c);
     if (!strcmp(family, "grid_sample")) return grid_tolerance(c);
+    if (op == OP_RoiAlign) return slope_tolerance(c);
     if (!strcmp(family, "pool") || op_get(op)->cost) return sum_tolerance(c, half);
     return (tolerance){0, 0}; /* moves elements */
 }

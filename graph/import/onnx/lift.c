@@ -73,6 +73,7 @@ static const struct {
     {"BlackmanWindow", 17, 21, lift_window},
     {"MelWeightMatrix", 17, 21, lift_window},
     {"DFT", 17, 19, lift_dft},
+    {"RoiAlign", 10, 15, lift_roi_align},
     {"GridSample", 16, 19, lift_grid_sample},
     {"Dropout", 1, 21, lift_dropout},
     /* sequences and optionals */

@@ -35,6 +35,12 @@ vki_status lift_grid_sample(onnx_node *n) /* modes of opset 16 to 19 */
     return onnx_refuse(n, "mode = '%s'", mode);
 }
 
+vki_status lift_roi_align(onnx_node *n) /* before opset 16 without a choice */
+{
+    onnx_set_attr(n, "coordinate_transformation_mode", 1);
+    return VKI_OK;
+}
+
 /* Pad with (target - size) elements, half of them in front; removing where that is negative. */
 vki_status lift_center_crop_pad(onnx_node *n)
 {

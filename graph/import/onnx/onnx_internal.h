@@ -235,6 +235,7 @@ vki_status lift_group_norm(onnx_node *n);
 vki_status lift_window(onnx_node *n);
 vki_status lift_dft(onnx_node *n);
 vki_status lift_grid_sample(onnx_node *n);
+vki_status lift_roi_align(onnx_node *n);
 vki_status lift_center_crop_pad(onnx_node *n);
 bool lift_takes_lists(const char *type); /* sequences and optionals among its inputs */
 vki_status lift_sequence(onnx_node *n);
