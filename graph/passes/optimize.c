@@ -44,7 +44,7 @@ static vki_status check_names(const char *list, vki_error *err)
     for (const char *p = list; p && *p;) {
         size_t length = strcspn(p, ",");
         bool known = length == 0;
-        char names[256] = "";
+        char names[512] = "";
         for (int i = 0; gr_passes[i]; i++) {
             known =
                 known || (strlen(gr_passes[i]->name) == length && !strncmp(gr_passes[i]->name, p, length));
