@@ -73,7 +73,7 @@ static void generate(text *t)
         "those of ONNX's\n"
         "newest opset; the importer lifts older forms, and writes rarer operators as several of these. "
         "Kernels are listed by\n"
-        "family: a kernel may refuse a node's types or form (logic and integers run on the CPU, for "
+        "family: a kernel may refuse a node's types or form (zero-size tensors run on the CPU, for "
         "example). Such a node runs\n"
         "on the CPU and the report says why; with GPU_ONLY it is an error.\n\n"
         "| operator | meaning | attributes | CPU kernels, best first | GPU kernels, best first | epilogue |\n"

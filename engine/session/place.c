@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where each node runs: on the device if a kernel fits, else on the CPU with the reason. A view runs where
- * its input lives, so that it never causes a transfer. */
+ * its input lives, so that it never causes a transfer. With placement AUTO arithmetic on integers that needs
+ * nothing from the device and gives nothing to it (shapes, indices) stays on the host, whatever kernels there
+ * are. */
 #include "session/session.h"
 
 #include <stdio.h>
@@ -29,42 +31,112 @@ static vki_status cpu_place(const ses_plan *p, const gr_node *n, vki_error *err)
                          "node %s (%s) cannot run on the CPU: %s", n->name, op_get(n->op)->name, why);
 }
 
+/* ---- integers that the host keeps ---- */
+
+/* Touches integers and bool only; constants (parameters, mostly) do not count. */
+static bool only_words(const gr_graph *g, const gr_node *n)
+{
+    bool any = false;
+    for (int i = 0; i < n->n_in + n->n_out; i++) {
+        gr_id id = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
+        if (id == GR_NONE || gr_is_const(g, id)) continue;
+        if (!gpu_is_integer(g->tensors[id].dtype)) return false;
+        any = true;
+    }
+    return any;
+}
+
+typedef enum source { HOST = 1, INPUT = 2, DEVICE = 4 } source; /* where the value of a tensor comes from */
+
+static unsigned sources_of(const gr_graph *g, const gr_node *n, const uint8_t *source_of)
+{
+    unsigned all = 0;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] != GR_NONE && !gr_is_const(g, n->in[i])) all |= source_of[n->in[i]];
+    return all;
+}
+
+static void to_host(ses_place *place, const char *reason)
+{
+    place->gpu = false;
+    place->kernel = NULL;
+    place->reason = reason;
+}
+
+/* First what is made of the host's values alone; then, from the end on, what could be and nothing on the
+ * device reads. `source_of`, by tensor, is cleared memory. */
+static void keep_words_on_host(ses_plan *p, uint8_t *source_of)
+{
+    const gr_graph *g = &p->graph;
+    for (int i = 0; i < g->n_inputs; i++) source_of[g->inputs[i]] = INPUT;
+    for (gr_id i = 0; i < g->n_nodes; i++) {
+        const gr_node *n = &g->nodes[i];
+        ses_place *place = &p->places[i];
+        unsigned from = sources_of(g, n, source_of);
+        bool words = only_words(g, n);
+        if (place->gpu && words && from == HOST) to_host(place, "integers that the host makes");
+        uint8_t made = !place->gpu ? HOST : words && !(from & DEVICE) ? INPUT : DEVICE;
+        for (int o = 0; o < n->n_out; o++)
+            if (n->out[o] != GR_NONE) source_of[n->out[o]] = made;
+    }
+    enum { READ = 8 }; /* on the device */
+    for (gr_id i = g->n_nodes - 1; i >= 0; i--) {
+        const gr_node *n = &g->nodes[i];
+        ses_place *place = &p->places[i];
+        unsigned out = 0;
+        for (int o = 0; o < n->n_out; o++)
+            if (n->out[o] != GR_NONE) out |= source_of[n->out[o]];
+        if (place->gpu && !(out & (DEVICE | READ))) to_host(place, "integers that only the host reads");
+        for (int k = 0; place->gpu && k < n->n_in; k++)
+            if (n->in[k] != GR_NONE) source_of[n->in[k]] |= READ;
+    }
+}
+
 /* Marks, by tensor, what is produced on the device; graph inputs count as on the device for views. */
-static void place_view(ses_plan *p, const gr_node *n, ses_place *place, const bool *on_device)
+static void place_view(ses_plan *p, const gr_node *n, ses_place *place, const uint8_t *on_device)
 {
     gr_id in = n->in[0];
     place->gpu = place->gpu && in != GR_NONE && !gr_is_const(&p->graph, in) && on_device[in];
     if (!place->gpu) place->reason = "a view of host memory";
 }
 
-static vki_status place_all(ses_plan *p, const gpu_builder *b, bool *on_device, vki_error *err)
+static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
+{
+    for (gr_id i = 0; i < p->graph.n_nodes; i++) {
+        const gr_node *n = &p->graph.nodes[i];
+        ses_place *place = &p->places[i];
+        const char *why = "no GPU kernel";
+        place->kernel = gpu_choose(b, n, &why);
+        place->gpu = place->kernel != NULL;
+        place->reason = place->gpu ? "first candidate that fits" : why;
+        if (!place->gpu) refuse(r, &p->graph, n, why);
+    }
+}
+
+static vki_status place_all(ses_plan *p, const gpu_builder *b, uint8_t *marks, vki_error *err)
 {
     gr_graph *g = &p->graph;
     refusals r = {"", 0};
-    bool gpu = b != NULL;
-    for (int i = 0; i < g->n_inputs; i++) on_device[g->inputs[i]] = gpu;
     for (gr_id i = 0; i < g->n_nodes; i++) {
-        gr_node *n = &g->nodes[i];
-        ses_place *place = &p->places[i];
-        place->view = ses_plan_is_view(p, i);
-        place->reason =
+        p->places[i].view = ses_plan_is_view(p, i);
+        p->places[i].reason =
             p->model->context->limits ? "placement is CPU_ONLY" : "the context has no Vulkan device";
-        if (gpu) {
-            const char *why = "no GPU kernel";
-            place->kernel = gpu_choose(b, n, &why);
-            place->gpu = place->kernel != NULL;
-            place->reason = place->gpu ? "first candidate that fits" : why;
-            if (!place->gpu) refuse(&r, g, n, why);
-        }
-        if (place->view) place_view(p, n, place, on_device);
-        if (!place->gpu) VKB_TRY(cpu_place(p, n, err));
-        for (int o = 0; o < n->n_out; o++)
-            if (n->out[o] != GR_NONE) on_device[n->out[o]] = place->gpu;
     }
+    if (b) choose_kernels(p, b, &r);
     if (r.count && p->options->placement == VKI_PLACE_GPU_ONLY)
         return vkb_fail(err, VKI_E_UNSUPPORTED,
                         "%d node%s cannot run on the GPU, and placement is GPU_ONLY:%s", r.count,
                         r.count == 1 ? "" : "s", r.text);
+    if (b && p->options->placement != VKI_PLACE_GPU_ONLY) keep_words_on_host(p, marks);
+    for (gr_id i = 0; i < g->n_tensors; i++) marks[i] = b && g->tensors[i].flags & GR_INPUT;
+    for (gr_id i = 0; i < g->n_nodes; i++) {
+        gr_node *n = &g->nodes[i];
+        ses_place *place = &p->places[i];
+        if (place->view) place_view(p, n, place, marks);
+        if (!place->gpu) VKB_TRY(cpu_place(p, n, err));
+        for (int o = 0; o < n->n_out; o++)
+            if (n->out[o] != GR_NONE) marks[n->out[o]] = place->gpu;
+    }
     return VKI_OK;
 }
 
@@ -87,22 +159,22 @@ vki_status ses_place_nodes(ses_plan *p, vki_error *err)
 {
     const vki_allocator *a = p->allocator;
     p->places = vkb_calloc(a, (size_t)p->graph.n_nodes, sizeof *p->places);
-    bool *on_device = vkb_calloc(a, (size_t)p->graph.n_tensors, sizeof *on_device);
+    uint8_t *marks = vkb_calloc(a, (size_t)p->graph.n_tensors, sizeof *marks);
     vki_status status =
-        p->places && on_device ? VKI_OK : vkb_nomem(err, (uint64_t)p->graph.n_nodes * sizeof *p->places);
+        p->places && marks ? VKI_OK : vkb_nomem(err, (uint64_t)p->graph.n_nodes * sizeof *p->places);
     bool cpu_only = p->options->placement == VKI_PLACE_CPU_ONLY;
     const gpu_limits *limits = cpu_only ? NULL : p->model->context->limits;
     if (status == VKI_OK && limits) {
         gpu_builder b;
         gpu_program none = {0};
         status = gpu_builder_init(&b, &p->graph, limits, p->options->half, &none, err);
-        if (status == VKI_OK) status = place_all(p, &b, on_device, err);
+        if (status == VKI_OK) status = place_all(p, &b, marks, err);
         gpu_builder_free(&b);
         gpu_program_free(&none, a);
     } else if (status == VKI_OK) {
-        status = place_all(p, NULL, on_device, err);
+        status = place_all(p, NULL, marks, err);
     }
     if (status == VKI_OK) status = cut(p, err);
-    vkb_free(a, on_device);
+    vkb_free(a, marks);
     return status;
 }
