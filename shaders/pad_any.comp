@@ -15,13 +15,18 @@ layout(constant_id = 3) const int RANK = 1;
 layout(constant_id = 4) const int MODE = 0; /* op_pad_mode */
 const int CONSTANT = 0, REFLECT = 1, EDGE = 2;
 
+layout(constant_id = 5) const int COMPUTED = 0; /* 1: the fill is in the buffer; 0: that is a dummy */
+
 #if GROUPS
+#define ELEMENT(v) ELEM4(v)
 BUFFER_IN4(0, x);
 BUFFER_OUT4(1, y);
 #else
+#define ELEMENT(v) ELEM(v)
 BUFFER_IN(0, x);
 BUFFER_OUT(1, y);
 #endif
+BUFFER_IN(2, fill);
 
 #ifdef WORDS
 #define FILL uint
@@ -68,9 +73,10 @@ void main()
         }
         from += at * stride[d];
     }
-#if GROUPS
-    y[i] = inside ? x[from] : ELEM4(value);
-#else
-    y[i] = inside ? x[from] : ELEM(value);
-#endif
+    if (inside)
+        y[i] = x[from];
+    else if (COMPUTED != 0)
+        y[i] = ELEMENT(FILL(fill[0]));
+    else
+        y[i] = ELEMENT(value);
 }

@@ -10,7 +10,7 @@
 #include "graph/ops/schema.h"
 
 /* The order is that of the cases in shaders/lib/binary.glsl. */
-static const op_kind functions[] = {OP_Add, OP_Sub, OP_Mul, OP_Div, OP_Pow, OP_Max, OP_Min, OP_PRelu};
+static const op_kind functions[] = {OP_Add, OP_Sub, OP_Mul, OP_Div, OP_Pow, OP_Max, OP_Min, OP_PRelu, OP_Mod};
 
 static int function_of(op_kind op)
 {

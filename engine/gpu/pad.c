@@ -14,15 +14,20 @@ typedef struct pad_form {
     int32_t word; /* of integers */
 } pad_form;
 
-/* Brings the node to the shader's form; `channels` 4: in slices. false if parameters are not constant. */
+static bool computed_fill(const gr_graph *g, const gr_node *n)
+{
+    return op_has_in(n, 2) && !gr_is_const(g, n->in[2]);
+}
+
+/* Brings the node to the shader's form; `channels` 4: in slices. false if the amounts are not constant. */
 static bool form_of(const gr_graph *g, const gr_node *n, int channels, pad_form *f)
 {
     const gr_tensor *x = &g->tensors[n->in[0]], *y = &g->tensors[n->out[0]];
     int64_t begin[GR_MAX_RANK], end[GR_MAX_RANK], stride = 1;
     *f = (pad_form){.units = 1};
-    if (!op_pad_amounts(g, n, begin, end, &f->value)) return false;
-    bool words = gpu_is_integer(x->dtype);
-    if (words && op_has_in(n, 2)) f->word = (int32_t)gpu_const_i64(&g->tensors[n->in[2]], 0);
+    bool words = gpu_is_integer(x->dtype), computed = computed_fill(g, n);
+    if (!op_pad_amounts(g, n, begin, end, computed ? NULL : &f->value)) return false;
+    if (words && op_has_in(n, 2) && !computed) f->word = (int32_t)gpu_const_i64(&g->tensors[n->in[2]], 0);
     bool joinable = false; /* the dimension before is not padded */
     for (int d = x->rank - 1; d >= 0; d--) {
         int64_t in = d == 1 ? vkb_ceil_div(x->dims[d], channels) : x->dims[d];
@@ -65,7 +70,7 @@ static bool group_runs(pad_form *f)
 static bool fits_row(const gpu_builder *b, const gr_node *n, const char **why)
 {
     pad_form f;
-    *why = "the amounts or the fill are not constant";
+    *why = "the amounts are not constant";
     if (!form_of(b->g, n, 1, &f)) return false;
     *why = "more than six dimensions are left after joining those that are not padded";
     return f.rank <= PAD_RANK && gpu_const_fits(b, n, 2, why);
@@ -78,8 +83,8 @@ static bool fits_c4(const gpu_builder *b, const gr_node *n, const char **why)
     if (!gpu_prefers_c4(b, n)) return false;
     *why = "the channels are padded";
     if (!form_of(b->g, n, 4, &f) || f.rank > PAD_RANK) return false;
-    *why = "an infinite fill would reach unused lanes";
-    return isfinite(f.value) || b->g->tensors[n->in[0]].dims[1] % 4 == 0;
+    *why = "a fill that may be infinite would reach unused lanes";
+    return (isfinite(f.value) && !computed_fill(b->g, n)) || b->g->tensors[n->in[0]].dims[1] % 4 == 0;
 }
 
 static void push_dims(gpu_dispatch *d, const int64_t *values, int rank)
@@ -96,11 +101,15 @@ static void emit(gpu_builder *b, const gr_node *n, gpu_layout layout)
     bool words = gpu_is_integer(dtype);
     gpu_dispatch *d = gpu_dispatch_begin(b, groups ? GPU_SHADER_OF(b, dtype, pad_any_x4)
                                                    : GPU_SHADER_OF(b, dtype, pad_any));
-    gpu_bind_add(d, gpu_in(b, n, 0, layout), GPU_READ);
+    gpu_bind in = gpu_in(b, n, 0, layout);
+    bool computed = computed_fill(b->g, n);
+    gpu_bind_add(d, in, GPU_READ);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
+    gpu_bind_add(d, computed ? gpu_in(b, n, 2, GPU_ROW) : in, GPU_READ);
     gpu_grid_flat(b, d, f.units);
     gpu_spec(d, (uint32_t)f.rank);
     gpu_spec(d, (uint32_t)((const op_pad_attrs *)n->attrs)->mode);
+    gpu_spec(d, computed);
     gpu_push(d, f.units);
     gpu_push(d, f.offset);
     if (words)
