@@ -10,9 +10,9 @@
 #include "lib/types.glsl"
 #include "lib/flat.glsl"
 
-#define SCATTER_SPEC 3
+#define WORDS_SPEC 3
 #include "lib/scatter.glsl"
-layout(constant_id = 5) const int ONE = 0; /* 1: one or none */
+layout(constant_id = 6) const int ONE = 0; /* 1: one or none */
 
 BUFFER_IN(0, x);
 BUFFER_IN_I32(1, list);

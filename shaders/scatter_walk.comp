@@ -11,7 +11,7 @@
 #include "lib/types.glsl"
 #include "lib/flat.glsl"
 
-#define SCATTER_SPEC 3
+#define WORDS_SPEC 3
 #include "lib/scatter.glsl"
 
 BUFFER_IN(0, x);
@@ -19,7 +19,7 @@ BUFFER_IN_I32(1, indices);
 BUFFER_IN(2, updates);
 BUFFER_OUT(3, y);
 
-#define PICKS_SPEC 5
+#define PICKS_SPEC 6
 #define PICKS_MORE int first, count, step, limits[8];
 #include "lib/picks.glsl"
 

@@ -5,6 +5,7 @@
  * reduction scatter_walk  every element looks at all updates that could mean it */
 #include "gpu/lines.h"
 #include "gpu/picks.h"
+#include "gpu/words.h"
 
 #include <string.h>
 
@@ -23,13 +24,8 @@ static vki_dtype dtype_of(const gpu_builder *b, const gr_node *n)
 
 static bool fits_any(const gpu_builder *b, const gr_node *n, const char **why)
 {
-    op_scatter_reduction r = reduction_of(n);
-    vki_dtype t = dtype_of(b, n);
     *why = "no updates";
     if (gr_elements(&b->g->tensors[n->in[UPDATES]]) == 0) return false;
-    *why = "sums and products of integers that are narrower than the device's words";
-    if ((r == OP_SCATTER_ADD || r == OP_SCATTER_MUL) && !gpu_is_float(t) && vki_dtype_size(t) < 4)
-        return false;
     for (int i = 0; i < 3; i++)
         if (!gpu_const_fits(b, n, i, why)) return false;
     return true;
@@ -37,8 +33,9 @@ static bool fits_any(const gpu_builder *b, const gr_node *n, const char **why)
 
 static void add_reduction(const gpu_builder *b, gpu_dispatch *d, const gr_node *n)
 {
+    gpu_spec(d, gpu_kind_of(dtype_of(b, n)));
+    gpu_spec(d, gpu_bits_of(dtype_of(b, n)));
     gpu_spec(d, (uint32_t)reduction_of(n));
-    gpu_spec(d, dtype_of(b, n) == VKI_U32 ? UINT32_C(1) << 31 : 0);
 }
 
 /* ---- ScatterND by a list ---- */

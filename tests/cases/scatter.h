@@ -28,6 +28,10 @@ CASE(ScatterND, "f32[64,33] const i64[5,7,1]@-64:63 f32[5,7,33]", "reduction=add
 CASE(ScatterND, "i32[64,33] const i64[200,1]@-64:63 i32[200,33]", "reduction=min")
 CASE(ScatterND, "u32[3,3] i64[20,2]@0:2 u32[20]@0:4000000000", "reduction=min")
 CASE(ScatterND, "const f32[8,3] const i64[5,1]@0:7 f32[5,3]", "")
+CASE(ScatterElements, "i8[2,3,4]@-128:127 i64[2,3,9]@0:3 i8[2,3,9]@-128:127", "axis=2 reduction=mul")
+CASE(ScatterND, "u16[6,5]@0:65535 i64[9,1]@-6:5 u16[9,5]@0:65535", "reduction=add")
+CASE(ScatterND, "i16[6,5]@-32768:32767 const i64[9,1]@-6:5 i16[9,5]@-32768:32767", "reduction=mul")
+CASE(ScatterND, "u32[6,5]@0:4294967295 i64[9,1]@-6:5 u32[9,5]@0:4294967295", "reduction=mul")
 
 REJECT(ScatterElements, "f32[3,5] i64[2,5] f32[2,4]", "")
 REJECT(ScatterElements, "f32[3,5] i64[2,5]@0:2 f64[2,5]", "")
