@@ -44,11 +44,14 @@ static gr_id find(random_graph *r, unsigned types, int low_rank, int high_rank, 
 {
     gr_id found[RG_TENSORS];
     int n = 0;
+    const gr_id focus = r->focus;
+    r->focus = GR_NONE;
     for (gr_id i = 0; i < r->g.n_tensors; i++) {
         const gr_tensor *t = &r->g.tensors[i];
         if (r->usable[i] && types >> t->dtype & 1u && t->rank >= low_rank && t->rank <= high_rank &&
             (!exact || r->error[i] == 0))
             found[n++] = i;
+        if (n && i == focus && found[n - 1] == i) return i;
     }
     if (n == 0) return GR_NONE;
     /* Newer ones more often, so that graphs become deep. */
@@ -276,12 +279,14 @@ static void first_inputs(random_graph *r)
     }
 }
 
-static rg_generator draw(random_graph *r)
+static rg_generator draw(random_graph *r, gr_id last)
 {
     const rg_generator *const lists[] = {rg_math, rg_layers, rg_moves};
-    const rg_generator *list = lists[rg_pick(r, 0, 2)];
+    const bool follows = last != GR_NONE && rg_chance(r, 50);
+    const rg_generator *list = follows ? rg_followers : lists[rg_pick(r, 0, 2)];
     int n = 0;
     while (list[n]) n++;
+    r->focus = follows ? last : GR_NONE;
     return list[rg_pick(r, 0, n - 1)];
 }
 
@@ -335,14 +340,16 @@ void random_graph_make(random_graph *r, uint64_t seed, int nodes)
     memset(r, 0, sizeof *r);
     gr_init(&r->g, &vkb_libc_allocator);
     r->seed = r->random = seed;
+    gr_id last = r->focus = GR_NONE;
     first_inputs(r);
     for (int attempt = 0; attempt < ATTEMPTS && r->nodes < nodes && r->g.n_tensors < RG_TENSORS - 32;
          attempt++) {
-        gr_node *n = draw(r)(r);
+        gr_node *n = draw(r, last)(r);
         if (!n) continue;
         n->dead = !compute(r, n);
         if (n->dead) continue;
         r->nodes++;
+        last = n->out[0];
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i] != GR_NONE) r->usable[n->out[i]] = true;
     }

@@ -20,6 +20,7 @@ typedef struct random_graph {
     double error[RG_TENSORS]; /* the most by which an element may be off; 0: exact */
     bool usable[RG_TENSORS];  /* may be read by further nodes */
     int nodes;                /* kept */
+    gr_id focus;              /* what the next node reads if it can; GR_NONE: anything */
 } random_graph;
 
 /* A graph of `nodes` nodes, compacted; the same seed gives the same graph. data[] and error[] follow the
@@ -44,8 +45,12 @@ gr_id rg_scalar(random_graph *r, vki_dtype type, double value);
 /* A node with new output tensors; its attributes are the defaults. */
 gr_node *rg_node(random_graph *r, op_kind op, int n_in, const gr_id *in, int n_out);
 
+gr_node *rg_unary(random_graph *r);
+gr_node *rg_binary(random_graph *r);
+
 /* Adds a node and what it needs. NULL: there is nothing that it could work on. */
 typedef gr_node *(*rg_generator)(random_graph *r);
 extern const rg_generator rg_math[], rg_layers[], rg_moves[]; /* ended by NULL */
+extern const rg_generator rg_followers[]; /* what networks put behind a layer: fusions live there */
 
 #endif

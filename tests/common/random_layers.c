@@ -231,3 +231,48 @@ static gr_node *quantized_conv(random_graph *r)
 const rg_generator rg_layers[] = {conv,       conv,      conv,           conv,       deconv,
                                   pool,       pool,      resize,         batch_norm, instance_norm,
                                   layer_norm, recurrent, quantized_conv, NULL};
+
+static gr_node *activation(random_graph *r)
+{
+    static const op_kind ops[] = {OP_Relu,        OP_LeakyRelu, OP_Sigmoid, OP_Tanh,
+                                  OP_HardSigmoid, OP_HardSwish, OP_Silu};
+    const gr_id x = rg_any(r, F32, 1, GR_MAX_RANK);
+    return x == GR_NONE ? NULL : rg_node(r, ops[rg_pick(r, 0, (int)VKB_COUNT(ops) - 1)], 1, &x, 1);
+}
+
+static gr_node *relu6(random_graph *r)
+{
+    const gr_id x = rg_any(r, F32, 1, GR_MAX_RANK);
+    if (x == GR_NONE) return NULL;
+    return rg_node(r, OP_Clip, 3, (gr_id[]){x, rg_scalar(r, VKI_F32, 0), rg_scalar(r, VKI_F32, 6)}, 1);
+}
+
+/* y + something of its shape, either way round. */
+static gr_node *residual(random_graph *r)
+{
+    const gr_id y = rg_any(r, F32, 1, GR_MAX_RANK);
+    if (y == GR_NONE) return NULL;
+    const gr_tensor t = *rg_tensor(r, y);
+    gr_id other = rg_any(r, F32, t.rank, t.rank);
+    if (!gr_same_shape(rg_tensor(r, other), &t)) other = rg_input(r, VKI_F32, t.rank, t.dims, -1, 1);
+    const bool swap = rg_chance(r, 50);
+    return rg_node(r, OP_Add, 2, (gr_id[]){swap ? other : y, swap ? y : other}, 1);
+}
+
+/* A factor or a summand a channel. */
+static gr_node *channel_arithmetic(random_graph *r)
+{
+    const gr_id x = rg_any(r, F32, 2, 5);
+    if (x == GR_NONE) return NULL;
+    const gr_tensor *t = rg_tensor(r, x);
+    int64_t dims[5];
+    const int rank = rg_chance(r, 50) ? t->rank : t->rank - 1;
+    for (int d = 0; d < rank; d++) dims[d] = d == rank - t->rank + 1 ? t->dims[1] : 1;
+    static const op_kind ops[] = {OP_Mul, OP_Add, OP_Sub};
+    const gr_id c = rg_const(r, VKI_F32, rank, dims, 0.5, 1.5);
+    return rg_node(r, ops[rg_pick(r, 0, 2)], 2, (gr_id[]){x, c}, 1);
+}
+
+const rg_generator rg_followers[] = {activation,         activation, relu6,      residual, residual,
+                                     channel_arithmetic, batch_norm, batch_norm, pool,     rg_unary,
+                                     rg_binary,          conv,       NULL};

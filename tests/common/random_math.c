@@ -26,7 +26,7 @@ static double largest(const random_graph *r, gr_id id)
 
 /* ---- unary ---- */
 
-static gr_node *unary(random_graph *r)
+gr_node *rg_unary(random_graph *r)
 {
     static const op_kind ops[] = {
         OP_Relu,  OP_LeakyRelu, OP_Sigmoid, OP_Tanh, OP_HardSigmoid, OP_HardSwish, OP_Silu, OP_Elu,
@@ -96,7 +96,7 @@ static gr_id partner(random_graph *r, gr_id x, double low, double high)
     return rg_operand(r, rg_tensor(r, x)->dtype, rank, dims, low, high);
 }
 
-static gr_node *binary(random_graph *r)
+gr_node *rg_binary(random_graph *r)
 {
     static const op_kind ops[] = {OP_Add, OP_Add, OP_Sub, OP_Mul, OP_Mul, OP_Max, OP_Min, OP_Div, OP_Pow};
     const op_kind op = ops[rg_pick(r, 0, (int)VKB_COUNT(ops) - 1)];
@@ -322,16 +322,16 @@ static gr_node *quantized_product(random_graph *r)
     return rg_node(r, OP_QLinearMatMul, 8, in, 1);
 }
 
-const rg_generator rg_math[] = {unary,
-                                unary,
-                                unary,
+const rg_generator rg_math[] = {rg_unary,
+                                rg_unary,
+                                rg_unary,
                                 positive_unary,
                                 jumping_unary,
                                 integer_unary,
                                 clip,
-                                binary,
-                                binary,
-                                binary,
+                                rg_binary,
+                                rg_binary,
+                                rg_binary,
                                 prelu,
                                 integer_binary,
                                 compare,

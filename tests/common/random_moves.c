@@ -132,7 +132,7 @@ static gr_node *split(random_graph *r)
 
 static gr_node *repeat(random_graph *r)
 {
-    const gr_id x = rg_any(r, MOVED, 1, GR_MAX_RANK - 1);
+    const gr_id x = rg_any(r, MOVED, 1, 4);
     if (x == GR_NONE) return NULL;
     const gr_tensor t = *rg_tensor(r, x);
     int64_t v[GR_MAX_RANK];
