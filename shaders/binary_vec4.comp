@@ -66,7 +66,8 @@ void main()
         ivec4 k = addresses(i, b_sample, b_channel, b_position);
         b = vec4(LD(b1, k.x), LD(b1, k.y), LD(b1, k.z), LD(b1, k.w));
     }
-    vec4 y = vec4(binary_apply(a.x, b.x), binary_apply(a.y, b.y), binary_apply(a.z, b.z), binary_apply(a.w, b.w));
+    vec4 y;
+    for (int k = 0; k < 4; k++) y[k] = binary_apply(a[k], b[k]); /* smaller than written out */
     y = epilogue4(y, residual4, i, alpha, beta);
     if (mask != 0) y = c4_mask(y, i / spatial % slices, channels);
     ST4(y4, i, y);

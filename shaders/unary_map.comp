@@ -77,7 +77,8 @@ void main()
     uint i = flat_index();
     if (i >= uint(count)) return;
     vec4 x = LD4(x4, i);
-    vec4 y = vec4(apply(x.x), apply(x.y), apply(x.z), apply(x.w));
+    vec4 y;
+    for (int k = 0; k < 4; k++) y[k] = apply(x[k]); /* written out: four copies of it all, and three times the module */
     if (channels > 0) y = c4_mask(y, int(i) / spatial % slices, channels);
     ST4(y4, i, y);
 }

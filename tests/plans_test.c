@@ -132,7 +132,8 @@ static gr_id reshape(gr_graph *g, gr_id x, int rank, const int64_t *dims)
     return net_node(g, OP_Reshape, IN(x, net_ints(g, rank, dims)));
 }
 
-/* 64-bit integers that could be large are the CPU's: three times there and back, with views on both sides of each crossing. */
+/* 64-bit integers that could be large are the CPU's: three times there and back, with views on both sides of
+ * each crossing. */
 static void both_places_in_turn(void **state)
 {
     (void)state;
