@@ -66,7 +66,7 @@ void find_taps(int axis, float g)
     precise float v = ALIGN == 1 ? scaled : (scaled - 1.0) * 0.5;
     v = v > -1073741824.0 ? min(v, 1073741824.0) : -1073741824.0; /* NaN lies far outside */
     if (MODE == NEAREST) v = roundEven(v);
-    if ((v < low || v > high) && PADDING == BORDER) v = clamp(v, 0.0, float(n - 1));
+    if (PADDING == BORDER && MODE != CUBIC) v = clamp(v, 0.0, float(n - 1));
     if ((v < low || v > high) && PADDING == REFLECTION) v = reflect_at(v, low, high);
     float whole = floor(v), first = MODE == CUBIC ? whole - 1.0 : whole, t = v - whole;
     for (int i = 0; i < TAPS; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where ONNX's text is silent (a place that is clamped or reflected as a whole first, and then its neighbours
- * one by one), this does as ONNX's reference implementation and ONNX Runtime do. Places are computed in the
+ * Where ONNX's text is silent this does as PyTorch and ONNX Runtime do: with border padding a place is moved
+ * to the border first, but for cubic sampling only its neighbours are, one by one. Places are computed in the
  * grid's precision, for elsewhere ties of `nearest` would fall to other sides. */
 #include <math.h>
 #include <string.h>
@@ -65,7 +65,8 @@ static void axis_at(const op_grid_attrs *a, float v, grid_axis *axis)
     op_grid_padding padding = (op_grid_padding)a->padding_mode;
     float low = a->align_corners ? 0 : -0.5f, high = (float)axis->size - (a->align_corners ? 1 : 0.5f);
     if (a->mode == OP_GRID_NEAREST) v = rintf(v);
-    if ((v < low || v > high) && padding == OP_GRID_BORDER) v = fminf(fmaxf(v, 0), (float)(axis->size - 1));
+    if (padding == OP_GRID_BORDER && a->mode != OP_GRID_CUBIC)
+        v = fminf(fmaxf(v, 0), (float)(axis->size - 1));
     if ((v < low || v > high) && padding == OP_GRID_REFLECTION) v = reflect(v, low, high);
     float whole = floorf(v), first = a->mode == OP_GRID_CUBIC ? whole - 1 : whole;
     double t = (double)(v - whole);
