@@ -5,7 +5,7 @@
 //! variant x4_texel_f32 GROUPS=1 TEXELS=1
 //! variant x4_texel_f16 GROUPS=1 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
- * Resize of two spatial dimensions: each output is a weighted sum of TAPS_H x TAPS_W inputs, whose positions and weights
+ * Resize of two dimensions: each output is a weighted sum of TAPS_H x TAPS_W inputs, whose positions and weights
  * come from two tables (graph/ops/resize.h makes them, so all modes are here). One invocation an output element, in x4
  * the four channels of a slice.
  */
@@ -16,8 +16,8 @@
 #define EPILOGUE_SPEC 6
 #include "lib/epilogue.glsl"
 
-layout(constant_id = 3) const int TAPS_H = 1; /* 1, 2 or 4 */
-layout(constant_id = 4) const int TAPS_W = 1;
+layout(constant_id = 3) const int TAPS_H = 1; /* elements that count; at least 1 */
+layout(constant_id = 4) const int TAPS_W = 1; /* 0: columns stay as they are, without a table */
 layout(constant_id = 5) const int CROP = 0; /* 1: rows and columns without a source show `outside` */
 
 struct Tap {
@@ -55,12 +55,15 @@ void main()
     uint i = flat_index();
     if (i >= uint(units)) return;
     uint row = i / uint(out_w), plane = row / uint(out_h);
-    int ow = int(i - row * uint(out_w)) * TAPS_W, oh = int(row - plane * uint(out_h)) * TAPS_H;
+    int column = int(i - row * uint(out_w)), ow = column * TAPS_W, oh = int(row - plane * uint(out_h)) * TAPS_H;
     VALUE sum = VALUE(0.0);
-    if (CROP == 1 && (table_h[oh].at < 0 || table_w[ow].at < 0)) {
+    if (CROP == 1 && (table_h[oh].at < 0 || (TAPS_W > 0 && table_w[ow].at < 0))) {
         sum = VALUE(outside);
     } else if (TAPS_H == 1 && TAPS_W == 1) {
         sum = LOAD((int(plane) * in_h + table_h[oh].at) * in_w + table_w[ow].at);
+    } else if (TAPS_W == 0) {
+        for (int h = 0; h < TAPS_H; h++)
+            sum += table_h[oh + h].weight * LOAD((int(plane) * in_h + table_h[oh + h].at) * in_w + column);
     } else {
         for (int h = 0; h < TAPS_H; h++) {
             int base = (int(plane) * in_h + table_h[oh + h].at) * in_w;

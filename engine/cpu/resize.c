@@ -5,19 +5,17 @@
 #include "cpu/ref.h"
 #include "graph/ops/resize.h"
 
-typedef struct resize_taps { /* of one axis, for the output element being made */
-    int count;               /* 0: outside of the region of interest */
-    int64_t index[OP_RESIZE_TAPS];
-    double weight[OP_RESIZE_TAPS];
-} resize_taps;
-
 /* The weighted sum over the axes from d on; `offset` is the place in the input so far. */
-static double sample(const gr_tensor *x, const void *data, const resize_taps *taps, int d, int64_t offset)
+static double sample(const gr_tensor *x, const void *data, const op_resize_place *places, int d,
+                     int64_t offset)
 {
     if (d == x->rank) return cpu_load(data, x->dtype, offset);
     double sum = 0;
-    for (int k = 0; k < taps[d].count; k++)
-        sum += taps[d].weight[k] * sample(x, data, taps, d + 1, offset * x->dims[d] + taps[d].index[k]);
+    for (int tap = 0; tap < places[d].count; tap++) {
+        int64_t index;
+        double weight = op_resize_tap(&places[d], tap, &index);
+        sum += weight * sample(x, data, places, d + 1, offset * x->dims[d] + index);
+    }
     return sum;
 }
 
@@ -26,21 +24,21 @@ static void resize_reference(const cpu_call *c)
     const gr_tensor *x = cpu_in(c, 0), *y = cpu_out(c, 0);
     const op_resize_attrs *a = c->n->attrs;
     op_resize_axis axes[GR_MAX_RANK];
-    resize_taps taps[GR_MAX_RANK];
+    op_resize_place places[GR_MAX_RANK];
+    bool inside[GR_MAX_RANK];
     int64_t at[GR_MAX_RANK] = {0}, n = gr_elements(y);
     size_t element = vki_dtype_size(x->dtype);
     cpu_sink sink = cpu_sink_of(c);
     bool copies = a->mode == OP_RESIZE_NEAREST && !cpu_is_float(x->dtype);
     /* Inference has read the same constants, so this cannot fail. */
     if (n == 0 || op_resize_axes_of(c->g, c->n, axes)) return;
-    for (int d = 0; d < x->rank; d++)
-        taps[d].count = op_resize_taps(a, &axes[d], 0, taps[d].index, taps[d].weight);
+    for (int d = 0; d < x->rank; d++) inside[d] = op_resize_at(a, &axes[d], 0, &places[d]);
     for (int64_t i = 0; i < n; i++) {
         bool outside = false;
         int64_t first = 0;
         for (int d = 0; d < x->rank; d++) {
-            outside = outside || taps[d].count == 0;
-            first = first * x->dims[d] + taps[d].index[0];
+            outside = outside || !inside[d];
+            first = first * x->dims[d] + places[d].first; /* `nearest`: the only one */
         }
         if (outside)
             cpu_put(&sink, i, (double)a->extrapolation_value);
@@ -48,11 +46,11 @@ static void resize_reference(const cpu_call *c)
             memcpy((uint8_t *)c->out[0] + (size_t)i * element,
                    (const uint8_t *)c->in[0] + (size_t)first * element, element);
         else
-            cpu_put(&sink, i, sample(x, c->in[0], taps, 0, 0));
-        for (int d = x->rank - 1; d >= 0; d--) { /* next element; only axes that moved need new taps */
+            cpu_put(&sink, i, sample(x, c->in[0], places, 0, 0));
+        for (int d = x->rank - 1; d >= 0; d--) { /* next element; only axes that moved need new places */
             bool wrapped = ++at[d] == y->dims[d];
             if (wrapped) at[d] = 0;
-            taps[d].count = op_resize_taps(a, &axes[d], at[d], taps[d].index, taps[d].weight);
+            inside[d] = op_resize_at(a, &axes[d], at[d], &places[d]);
             if (!wrapped) break;
         }
     }

@@ -54,15 +54,18 @@ static bool fits(const gr_graph *g, const gr_node *n)
 static bool make_axis(cpu_prep *p, const op_resize_axis *axis, rows_axis *out)
 {
     const op_resize_attrs *a = p->n->attrs;
-    int64_t index[OP_RESIZE_TAPS];
-    double weight[OP_RESIZE_TAPS];
-    int taps = op_resize_taps(a, axis, 0, index, weight);
+    int taps = op_resize_count(a, axis);
     rows_tap *table = vkb_arena_alloc(p->arena, (size_t)axis->out * (size_t)taps * sizeof *table);
     if (!table) return false;
     *out = (rows_axis){axis->in, axis->out, taps, table};
     for (int64_t x = 0; x < axis->out; x++) {
-        op_resize_taps(a, axis, x, index, weight);
-        for (int i = 0; i < taps; i++) *table++ = (rows_tap){(int32_t)index[i], (float)weight[i]};
+        op_resize_place place;
+        op_resize_at(a, axis, x, &place);
+        for (int i = 0; i < taps; i++) {
+            int64_t index;
+            double weight = op_resize_tap(&place, i, &index);
+            *table++ = (rows_tap){(int32_t)index, (float)weight};
+        }
     }
     return true;
 }
@@ -76,7 +79,7 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     if (!axes_of(p->g, p->n, &h, &w, &plan->planes))
         return vkb_fail_node(err, VKI_E_INTERNAL, p->n->name, "Resize", "the node does not fit the kernel");
     if (!make_axis(p, &h, &plan->h) || !make_axis(p, &w, &plan->w))
-        return vkb_nomem(err, (uint64_t)(h.out + w.out) * OP_RESIZE_TAPS * sizeof(rows_tap));
+        return vkb_nomem(err, (uint64_t)(h.out + w.out) * sizeof(rows_tap));
     p->state = plan;
     p->scratch_bytes = (uint64_t)p->threads * vkb_round_up((uint64_t)w.in * sizeof(float), 64);
     return VKI_OK;
@@ -104,10 +107,16 @@ static void sample_row(float *y, const float *row, const rows_axis *w)
     } else if (w->taps == 2) {
         for (int64_t i = 0; i < w->out; i++, tap += 2)
             y[i] = tap[0].weight * row[tap[0].at] + tap[1].weight * row[tap[1].at];
-    } else {
+    } else if (w->taps == 4) {
         for (int64_t i = 0; i < w->out; i++, tap += 4)
             y[i] = tap[0].weight * row[tap[0].at] + tap[1].weight * row[tap[1].at] +
                    tap[2].weight * row[tap[2].at] + tap[3].weight * row[tap[3].at];
+    } else {
+        for (int64_t i = 0; i < w->out; i++, tap += w->taps) {
+            float sum = 0;
+            for (int k = 0; k < w->taps; k++) sum += tap[k].weight * row[tap[k].at];
+            y[i] = sum;
+        }
     }
 }
 

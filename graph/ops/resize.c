@@ -180,49 +180,69 @@ static double nearest(const op_resize_attrs *a, double p)
     return floor(p);
 }
 
-/* Weights of the elements at floor(p) - 1 ... floor(p) + 2 for the fraction t. Keys, "Cubic Convolution
- * Interpolation for Digital Image Processing", 1981; c is his a. */
-static void cubic_weights(double t, double c, double weight[4])
+/* The weight of an element at a distance. Cubic: Keys, "Cubic Convolution Interpolation for Digital Image
+ * Processing", 1981; c is his a. */
+static double filter(const op_resize_attrs *a, double distance)
 {
-    double u = 1 + t, v = 1 - t, w = 2 - t;
-    weight[0] = ((c * u - 5 * c) * u + 8 * c) * u - 4 * c;
-    weight[1] = ((c + 2) * t - (c + 3)) * t * t + 1;
-    weight[2] = ((c + 2) * v - (c + 3)) * v * v + 1;
-    weight[3] = ((c * w - 5 * c) * w + 8 * c) * w - 4 * c;
+    double d = fabs(distance), c = (double)a->cubic_coeff_a;
+    if (a->mode != OP_RESIZE_CUBIC) return fmax(1 - d, 0);
+    if (d <= 1) return ((c + 2) * d - (c + 3)) * d * d + 1;
+    return d < 2 ? ((c * d - 5 * c) * d + 8 * c) * d - 4 * c : 0;
 }
 
-int op_resize_taps(const op_resize_attrs *attrs, const op_resize_axis *axis, int64_t x,
-                   int64_t index[OP_RESIZE_TAPS], double weight[OP_RESIZE_TAPS])
+/* With antialias the filter is as many times wider as the axis shrinks. */
+static double stretch_of(const op_resize_attrs *a, const op_resize_axis *axis)
 {
-    index[0] = x;
-    weight[0] = 1;
-    if (axis->same) return 1;
+    return a->antialias ? fmin(axis->step_den / axis->step_num, 1) : 1;
+}
+
+/* The first element that counts, from the one below the position: 0 or less. */
+static int64_t reach(const op_resize_attrs *a, double stretch)
+{
+    return (int64_t)floor((a->mode == OP_RESIZE_CUBIC ? -2 : -1) / stretch) + 1;
+}
+
+int op_resize_count(const op_resize_attrs *attrs, const op_resize_axis *axis)
+{
+    if (axis->same || attrs->mode == OP_RESIZE_NEAREST) return 1;
+    return (int)(2 - 2 * reach(attrs, stretch_of(attrs, axis)));
+}
+
+static double tap_weight(const op_resize_place *p, int tap)
+{
+    int64_t at = p->first + tap;
+    if (p->attrs->exclude_outside && (at < 0 || at >= p->in)) return 0;
+    return filter(p->attrs, ((double)at - p->position) * p->stretch);
+}
+
+bool op_resize_at(const op_resize_attrs *attrs, const op_resize_axis *axis, int64_t x, op_resize_place *place)
+{
+    *place = (op_resize_place){attrs, axis->in, x, op_resize_count(attrs, axis), (double)x, 1, 1};
+    if (axis->same) return true;
     double last = (double)(axis->in - 1), p = source_position(attrs, axis, x);
-    if (attrs->coordinate_transformation_mode == OP_COORD_TF_CROP_AND_RESIZE && (p < 0 || p > last)) return 0;
-    p = fmin(fmax(p, -4), last + 4); /* all beyond is the edge again; keeps the integers below in range */
+    if (attrs->coordinate_transformation_mode == OP_COORD_TF_CROP_AND_RESIZE && (p < 0 || p > last))
+        return false;
     if (attrs->mode == OP_RESIZE_NEAREST) {
-        index[0] = (int64_t)fmin(fmax(nearest(attrs, p), 0), last);
-        return 1;
+        place->first = (int64_t)fmin(fmax(nearest(attrs, p), 0), last);
+        return true;
     }
-    double whole = floor(p), sum = 0;
-    int taps = attrs->mode == OP_RESIZE_CUBIC ? 4 : 2;
-    int64_t first = (int64_t)whole - (taps == 4 ? 1 : 0);
-    if (taps == 4) {
-        cubic_weights(p - whole, (double)attrs->cubic_coeff_a, weight);
-    } else {
-        weight[0] = 1 - (p - whole);
-        weight[1] = p - whole;
-    }
-    for (int i = 0; i < taps; i++) {
-        int64_t at = first + i;
-        index[i] = vkb_min(vkb_max(at, 0), axis->in - 1);
-        if (attrs->exclude_outside && at != index[i]) weight[i] = 0;
-        sum += weight[i];
-    }
-    /* Without anything inside (sum 0) the edge is all there is to take. */
-    for (int i = 0; attrs->exclude_outside && i < taps; i++)
-        weight[i] = sum != 0 ? weight[i] / sum : 1.0 / taps;
-    return taps;
+    /* All beyond is the edge again; this keeps integers in range. */
+    p = fmin(fmax(p, -(double)place->count), last + (double)place->count);
+    place->stretch = stretch_of(attrs, axis);
+    place->position = p;
+    place->first = (int64_t)floor(p) + reach(attrs, place->stretch);
+    if (!attrs->exclude_outside && place->stretch == 1) return true; /* the weights' sum is 1 */
+    place->divisor = 0;
+    for (int tap = 0; tap < place->count; tap++) place->divisor += tap_weight(place, tap);
+    return true;
+}
+
+double op_resize_tap(const op_resize_place *place, int tap, int64_t *index)
+{
+    *index = vkb_min(vkb_max(place->first + tap, 0), place->in - 1);
+    if (place->count == 1) return 1;
+    /* Without anything inside the edge is all there is to take. */
+    return place->divisor != 0 ? tap_weight(place, tap) / place->divisor : 1.0 / place->count;
 }
 
 static vki_status infer_resize(op_infer *c)
@@ -238,14 +258,7 @@ static vki_status infer_resize(op_infer *c)
     const char *wrong = op_resize_axes_of(c->g, c->n, axes);
     if (wrong) return op_fail(c, VKI_E_SHAPE, "%s", wrong);
     int64_t dims[GR_MAX_RANK] = {0};
-    for (int d = 0; d < x->rank; d++) {
-        dims[d] = axes[d].out;
-        if (a->antialias && a->mode != OP_RESIZE_NEAREST && axes[d].step_num > axes[d].step_den)
-            return op_fail(c, VKI_E_UNSUPPORTED,
-                           "antialias is not supported where a dimension shrinks (dimension %d: %lld to "
-                           "%lld); export the model with antialias=0 or resize before the network",
-                           d, (long long)axes[d].in, (long long)axes[d].out);
-    }
+    for (int d = 0; d < x->rank; d++) dims[d] = axes[d].out;
     return op_out(c, 0, x->dtype, x->rank, dims);
 }
 
@@ -257,8 +270,7 @@ static void cost_resize(const gr_graph *g, const gr_node *n, op_cost *cost)
     int64_t elements = gr_elements(y);
     if (elements <= 0 || op_resize_axes_of(g, n, axes) || a->mode == OP_RESIZE_NEAREST) return;
     uint64_t taps = 1;
-    for (int d = 0; d < y->rank; d++)
-        if (!axes[d].same) taps *= a->mode == OP_RESIZE_CUBIC ? 4 : 2;
+    for (int d = 0; d < y->rank; d++) taps *= (uint64_t)op_resize_count(a, &axes[d]);
     cost->macs += (uint64_t)elements * taps;
 }
 
@@ -280,7 +292,7 @@ static const op_attr resize_attrs[] = {
 const op_info op_info_Resize = {
     .name = "Resize",
     .doc = "Samples the input on another grid (nearest, linear or cubic; scales or sizes, which must be "
-           "constant)",
+           "constant); smoothed where it shrinks if asked for",
     OP_ATTR_TABLE(resize_attrs),
     .attrs_size = sizeof(op_resize_attrs),
     .min_in = 1,

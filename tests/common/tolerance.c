@@ -252,10 +252,14 @@ static tolerance slope_tolerance(const case_graph *c)
     return (tolerance){(16 + 8 * size) * range_of(c, 0).abs, 4};
 }
 
-static tolerance resize_tolerance(const case_graph *c)
+/* With fp16 storage what lies between the axes may be rounded. */
+static tolerance resize_tolerance(const case_graph *c, bool half)
 {
     const op_resize_attrs *a = c->g.nodes[0].attrs;
-    return a->mode == OP_RESIZE_NEAREST ? (tolerance){0, 0} : slope_tolerance(c);
+    if (a->mode == OP_RESIZE_NEAREST) return (tolerance){0, 0};
+    tolerance t = slope_tolerance(c);
+    if (half) t.absolute += 3 * HALF_UNIT / UNIT * range_of(c, 0).abs;
+    return t;
 }
 
 /* Places are computed alike everywhere, so that only weights and sums are rounded. */
@@ -314,7 +318,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "reduce")) return reduce_tolerance(c, half);
     if (!strcmp(family, "recurrent")) return recurrent_tolerance(c, half);
     if (!strcmp(family, "cumsum")) return cumsum_tolerance(c);
-    if (!strcmp(family, "resize")) return resize_tolerance(c);
+    if (!strcmp(family, "resize")) return resize_tolerance(c, half);
     if (!strcmp(family, "grid_sample")) return grid_tolerance(c);
     if (op == OP_RoiAlign) return slope_tolerance(c);
     if (!strcmp(family, "pool") || op_get(op)->cost) return sum_tolerance(c, half);
