@@ -8,7 +8,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
-#include "lib/math.glsl"
+#include "lib/elementary.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const int LANES = 128;
@@ -30,6 +30,7 @@ BUFFER_IN4(1, r4);       /* [D][H4][ROWS], four columns each, zero beyond HIDDEN
 BUFFER_IN(2, extra);     /* LSTM: peepholes [D][i o f][HIDDEN]; GRU_LINEAR: R's bias of the last gate [D][HIDDEN] */
 BUFFER_IN(3, start_h);
 BUFFER_IN(4, start_c);
+BUFFER_IN_I32(4, lengths); /* with LENGTHS, when start_c follows start_h in one buffer */
 BUFFER_OUT(5, y);
 BUFFER_OUT(6, end_h);
 BUFFER_OUT(7, end_c);
@@ -41,15 +42,21 @@ layout(push_constant) uniform Push
     int x_step, x_batch;
     int y_step, y_direction, y_batch; /* strides */
     int h_direction, h_batch;         /* of the states */
+    int states;                       /* elements of start_h */
     int flags;
     float clip;
     float f_alpha, f_beta, g_alpha, g_beta, h_alpha, h_beta;
 };
-const int START_H = 1, START_C = 2, EXTRA = 4, WRITE_Y = 8, FORGET_BY_INPUT = 16;
+const int START_H = 1, START_C = 2, EXTRA = 4, WRITE_Y = 8, FORGET_BY_INPUT = 16, LENGTHS = 32;
 
 shared float h[STATES];
 shared float c[CELLS];
 shared float sums[ROWS];
+
+float elu(float x, float alpha)
+{
+    return x < 0.0 ? alpha * accurate_expm1(x) : x;
+}
 
 vec4 activate(int kind, vec4 v, float alpha, float beta)
 {
@@ -60,6 +67,8 @@ vec4 activate(int kind, vec4 v, float alpha, float beta)
     case 5: return mix(v, vec4(0.0), lessThan(v, vec4(alpha)));
     case 6: return alpha * math_tanh(beta * v);
     case 7: return clamp(alpha * v + beta, 0.0, 1.0);
+    case 8: return vec4(elu(v.x, alpha), elu(v.y, alpha), elu(v.z, alpha), elu(v.w, alpha));
+    case 10: return vec4(softplus(v.x), softplus(v.y), softplus(v.z), softplus(v.w));
     default: return v / (1.0 + abs(v));
     }
 }
@@ -114,19 +123,27 @@ float unit(int direction, int x_at, int j)
     return gate_f(vec4(sums[j + HIDDEN] + p.y * v)).x * activate(ACT_H, vec4(v), h_alpha, h_beta).x;
 }
 
+float start_cell(int i)
+{
+    if ((flags & LENGTHS) != 0) return LD(start_h, states + i);
+    return LD(start_c, i);
+}
+
 void main()
 {
     int lane = int(gl_LocalInvocationID.x), batch = int(gl_WorkGroupID.x);
     int direction = first_direction + int(gl_WorkGroupID.y);
     bool backwards = direction == 1 || reverse != 0;
     int state = direction * h_direction + batch * h_batch, r = direction * H4 * ROWS;
+    int own = (flags & LENGTHS) != 0 ? clamp(lengths[batch], 0, steps) : steps; /* none starts, and ends, with zeros */
     for (int j = lane; j < STATES; j += LANES) {
-        h[j] = j < HIDDEN && (flags & START_H) != 0 ? LD(start_h, state + j) : 0.0;
-        if (CELL == LSTM && j < HIDDEN) c[j] = (flags & START_C) != 0 ? LD(start_c, state + j) : 0.0;
+        h[j] = j < HIDDEN && own > 0 && (flags & START_H) != 0 ? LD(start_h, state + j) : 0.0;
+        if (CELL == LSTM && j < HIDDEN) c[j] = own > 0 && (flags & START_C) != 0 ? start_cell(state + j) : 0.0;
     }
     barrier();
-    for (int i = first; i < first + count; i++) {
-        int t = backwards ? steps - 1 - i : i;
+    int end = min(first + count, own);
+    for (int i = first; i < end; i++) {
+        int t = backwards ? own - 1 - i : i;
         int x_at = t * x_step + batch * x_batch + direction * ROWS;
         int y_at = t * y_step + direction * y_direction + batch * y_batch;
         product_rows(r, x_at, direction, 0, CELL == GRU ? 2 * HIDDEN : ROWS, 0);
@@ -141,6 +158,11 @@ void main()
             if ((flags & WRITE_Y) != 0) ST(y, y_at + j, v);
         }
         barrier();
+    }
+    if ((flags & WRITE_Y) != 0) {
+        for (int t = max(first, own); t < first + count; t++)
+            for (int j = lane; j < HIDDEN; j += LANES)
+                ST(y, t * y_step + direction * y_direction + batch * y_batch + j, 0.0);
     }
     for (int j = lane; j < HIDDEN; j += LANES) {
         ST(end_h, state + j, h[j]);

@@ -2,13 +2,21 @@
  * LSTM, GRU and RNN: the products of all inputs as one matrix product, then all steps of all sequences in one
  * dispatch, a workgroup a sequence and direction. */
 #include "gpu/gemv.h"
+#include "gpu/strided.h"
 #include "graph/ops/schema.h"
 
 #include <float.h>
 
 enum { X = 0, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, P };
-enum { RNN = 0, GRU, GRU_LINEAR, LSTM };                                         /* CELL in the shader */
-enum { START_H = 1, START_C = 2, EXTRA = 4, WRITE_Y = 8, FORGET_BY_INPUT = 16 }; /* flags in the shader */
+enum { RNN = 0, GRU, GRU_LINEAR, LSTM }; /* CELL in the shader */
+enum {
+    START_H = 1,
+    START_C = 2,
+    EXTRA = 4,
+    WRITE_Y = 8,
+    FORGET_BY_INPUT = 16,
+    BY_LENGTHS = 32
+}; /* flags in the shader */
 
 /* Rounds of all loops of an invocation in one dispatch; longer sequences are cut. A dispatch stays within
  * some tens of milliseconds, far from where operating systems reset the device, and lavapipe (Mesa 22.3,
@@ -61,23 +69,12 @@ static uint64_t shared_bytes(const layer *l)
     return (uint64_t)(states + cells + l->rows) * sizeof(float);
 }
 
-static bool has_act(const op_recurrent *r, op_rnn_act kind)
-{
-    bool found = false;
-    for (int i = 0; i < r->directions * 3; i++) found = found || r->act[i / 3][i % 3].kind == kind;
-    return found;
-}
-
 static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
 {
     layer l;
     *why = "shapes that do not fit";
     if (!layer_of(b, n, &l)) return false;
     const op_recurrent *r = &l.r;
-    *why = "sequence_lens other than the full length";
-    if (!full_lengths(b, n, r->steps)) return false;
-    *why = "the activations Elu and Softplus, which the shader lacks";
-    if (has_act(r, OP_RNN_ELU) || has_act(r, OP_RNN_SOFTPLUS)) return false;
     *why = "an empty input";
     if (r->steps < 1 || r->batch < 1 || r->input < 1) return false;
     *why = "a hidden state that this device's workgroups cannot hold or finish in time";
@@ -189,7 +186,8 @@ static gpu_bind project(gpu_builder *b, const gr_node *n, const layer *l)
     return linear.y;
 }
 
-/* What the steps bind besides: peepholes or the bias apart, initial and final states. */
+/* What the steps bind besides: peepholes or the bias apart, initial and final states. With sequences of
+ * different lengths start_c is the lengths, and LSTM's start_h is both states. */
 typedef struct states {
     gpu_bind x, r, extra, start_h, start_c, y, end_h, end_c;
     int flags;
@@ -198,6 +196,20 @@ typedef struct states {
 static bool has_out(const gr_node *n, int i)
 {
     return i < n->n_out && n->out[i] != GR_NONE;
+}
+
+/* Appends the cells' state to the hidden one, where the lengths need the cells' binding. */
+static void join_starts(gpu_builder *b, const layer *l, states *s, gpu_bind h, gpu_bind c, gpu_bind lengths)
+{
+    int64_t count = l->r.batch * l->r.directions * l->r.hidden;
+    gpu_bind both = gpu_scratch(b, (uint64_t)count * (b->half ? 4 : 8));
+    op_strided copy = {
+        .rank = 1, .dims = {count}, .src = {1}, .dst = {1}, .dst_offset = count, .elements = count};
+    if (s->flags & START_C) gpu_copy_strided(b, &copy, c, both);
+    copy.dst_offset = 0;
+    if (s->flags & START_H) gpu_copy_strided(b, &copy, h, both);
+    s->start_h = both;
+    s->start_c = lengths;
 }
 
 static states bind_states(gpu_builder *b, const gr_node *n, const layer *l)
@@ -218,7 +230,9 @@ static states bind_states(gpu_builder *b, const gr_node *n, const layer *l)
                                 : s.end_h;
     s.flags = (op_has_in(n, INITIAL_H) ? START_H : 0) | (op_has_in(n, INITIAL_C) ? START_C : 0) |
               (op_has_in(n, l->cell == LSTM ? P : B) ? EXTRA : 0) | (has_out(n, 0) ? WRITE_Y : 0) |
-              (l->cell == LSTM && l->a->input_forget ? FORGET_BY_INPUT : 0);
+              (l->cell == LSTM && l->a->input_forget ? FORGET_BY_INPUT : 0) |
+              (full_lengths(b, n, r->steps) ? 0 : BY_LENGTHS);
+    if (s.flags & BY_LENGTHS) join_starts(b, l, &s, s.start_h, s.start_c, gpu_in(b, n, LENGTHS, GPU_ROW));
     return s;
 }
 
@@ -239,6 +253,7 @@ static void push_steps(gpu_dispatch *d, const layer *l, const states *s, int64_t
                              r->y_batch,
                              r->h_direction,
                              r->h_batch,
+                             r->batch * r->directions * r->hidden,
                              s->flags};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
     gpu_push_f32(d, l->a->clip > 0 ? l->a->clip : FLT_MAX);
@@ -298,11 +313,15 @@ static void emit(gpu_builder *b, const gr_node *n)
     for (int64_t first = 0; first < r->steps && !b->failed; first += part) {
         for (int64_t direction = 0; direction < r->directions; direction += together)
             emit_steps(b, &l, &s, first, vkb_min(part, r->steps - first), direction, together);
-        s.start_h = s.end_h;
-        s.start_c = s.end_c;
         s.flags |= START_H | START_C;
+        if (s.flags & BY_LENGTHS) {
+            join_starts(b, &l, &s, s.end_h, s.end_c, s.start_c);
+        } else {
+            s.start_h = s.end_h;
+            s.start_c = s.end_c;
+        }
     }
 }
 
-static const gpu_kernel kernels[] = {{"recurrent_steps", fits, emit, GPU_FLOATS}, {0}};
+static const gpu_kernel kernels[] = {{"recurrent_steps", fits, emit, GPU_FLOATS | OP_BIT(VKI_I32)}, {0}};
 const gpu_op gpu_op_recurrent = {kernels};

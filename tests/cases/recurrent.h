@@ -33,7 +33,15 @@ CASE(LSTM, "f32[300,1,3] const f32[1,12,3] const f32[1,12,3]@-0.5:0.5", "outputs
 CASE(LSTM, "f32[2,1,8] f32[1,20,8] f32[1,20,5] f32[1,40]", "outputs=3")
 CASE(LSTM, "f64[2,1,8] f64[1,20,8] f64[1,20,5] f64[1,40]", "")
 CASE(LSTM, "f32[0,2,8] f32[1,20,8] f32[1,20,5] f32[1,40] - f32[1,2,5] f32[1,2,5]", "outputs=3")
-CASE(LSTM, "f32[2,1,0] f32[1,20,0] f32[1,20,5] f32[1,40]", "outputs=3")/* weights computed at run time */
+CASE(LSTM, "f32[2,1,0] f32[1,20,0] f32[1,20,5] f32[1,40]", "outputs=3")/* sequences of different lengths */
+CASE(LSTM, "f32[7,5,6] const f32[1,20,6] const f32[1,20,5] const f32[1,40] i32[5]@-3:12 f32[1,5,5]", "outputs=3 direction=reverse")
+CASE(LSTM, "f32[7,5,6] const f32[1,20,6] const f32[1,20,5] const f32[1,40] const i32[5]@0:7 - f32[1,5,5]", "outputs=3")
+CASE(LSTM, "f32[3,7,6] const f32[2,20,6] const f32[2,20,5] const f32[2,40] i32[3]@0:7 f32[3,2,5] f32[3,2,5]",
+     "outputs=3 layout=1 direction=bidirectional")
+CASE(LSTM, "f32[9000,2,1] const f32[1,4,1] const f32[1,4,1]@-0.5:0.5 - i32[2]@4000:9000", "outputs=3 direction=reverse")
+CASE(GRU, "f32[9000,2,1] const f32[1,3,1] const f32[1,3,1]@-0.5:0.5 - i32[2]@100:9000 f32[1,2,1]", "outputs=2")
+CASE(RNN, "f32[6,4,6] const f32[2,5,6] const f32[2,5,5] - i32[4]@0:6", "outputs=2 skip=1 direction=bidirectional")
+/* weights computed at run time */
 CASE(LSTM, "f32[3,2,8] f32[2,20,8] f32[2,20,5] f32[2,40] - f32[2,2,5] f32[2,2,5] f32[2,15]",
      "outputs=3 direction=bidirectional")
 CASE(LSTM, "f32[3,2,5] f32[1,16,5] const f32[1,16,4] const f32[1,32]", "")
@@ -102,6 +110,7 @@ CASE(RNN, "f32[4,2,5] const f32[1,4,5] const f32[1,4,4]@-0.3:0.3", "activations=
 CASE(RNN, "f32[4,2,5] const f32[1,4,5] const f32[1,4,4]@-0.3:0.3", "activations=Elu activation_alpha=0.5")
 CASE(RNN, "f32[4,2,5] const f32[1,4,5] const f32[1,4,4]@-0.3:0.3", "activations=Softsign")
 CASE(RNN, "f32[4,2,5] const f32[1,4,5] const f32[1,4,4]@-0.3:0.3", "activations=Softplus")
+CASE(LSTM, "f32[4,2,5] const f32[1,16,5] const f32[1,16,4]@-0.3:0.3", "activations=Sigmoid,Elu,Softplus activation_alpha=0.5")
 CASE(RNN, "f32[4,2,5] const f32[1,4,5] const f32[1,4,4]@-0.3:0.3", "activations=Sigmoid")
 CASE(RNN, "f32[6,4,6] const f32[2,5,6] const f32[2,5,5] const f32[2,10] const i32[4]@0:6 f32[2,4,5]",
      "outputs=2 direction=bidirectional")
