@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Gemm and MatMul on row-major tensors. */
 #include "gpu/gemv.h"
+#include "gpu/matmul_words.h"
 #include "gpu/texels.h"
 #include "graph/ops/schema.h"
 
@@ -285,6 +286,7 @@ void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
 static const gpu_kernel kernels[] = {
     {"matmul_gemv", fits_gemv, emit_gemv, GPU_FLOATS},
     {"matmul_tile", fits_tile, emit_tile, GPU_FLOATS},
+    {"matmul_words", gpu_matmul_words_fit, gpu_matmul_words_emit, GPU_INTEGERS},
     {0},
 };
 const gpu_op gpu_op_matmul = {kernels};

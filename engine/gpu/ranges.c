@@ -187,6 +187,7 @@ static gpu_range binary(const reading *r)
     case OP_Add:
         return small(a) && small(b) ? (gpu_range){a.low + b.low, a.high + b.high} : unknown;
     case OP_Sub:
+        if (r->n->in[0] == r->n->in[1]) return (gpu_range){0, 0};
         return small(a) && small(b) ? (gpu_range){a.low - b.high, a.high - b.low} : unknown;
     case OP_Mul:
         return multiply(a, b);
@@ -241,6 +242,13 @@ static gpu_range reduction(const reading *r)
     default:
         return unknown;
     }
+}
+
+static gpu_range product(const reading *r)
+{
+    op_matmul_dims d;
+    if (!op_matmul_of(r->b->g, r->n, &d)) return unknown;
+    return sum_of(multiply(in(r, 0), in(r, 1)), d.k);
 }
 
 static gpu_range scatter(const reading *r)
@@ -300,6 +308,8 @@ static gpu_range result_of(const reading *r, int output)
     case OP_Max:
     case OP_Min:
         return extremes(r);
+    case OP_MatMul:
+        return product(r);
     case OP_CumSum:
         return sum_of(in(r, 0), gr_elements(&r->b->g->tensors[r->n->in[0]]));
     case OP_ScatterElements:
