@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/ops/op.h"
+#include "graph/ops/attrs.h"
 
 static vki_status bad_tensor(const gr_tensor *t, int index, const char *what, vki_error *err)
 {
@@ -103,6 +103,7 @@ static vki_status check_node(const gr_graph *g, const gr_node *n, uint8_t *made,
         output = true;
     }
     if (!output) return bad_node(n, "the node has no output", err);
+    VKB_TRY(op_check_bodies(g, n, err));
     return check_epilogue(g, n, err);
 }
 
@@ -121,11 +122,20 @@ static vki_status check_all(const gr_graph *g, uint8_t *seen, vki_error *err)
     return VKI_OK;
 }
 
-vki_status gr_check(const gr_graph *g, vki_error *err)
+static vki_status check_graph(const gr_graph *g, int depth, vki_error *err)
 {
+    if (depth > GR_MAX_DEPTH)
+        return vkb_fail(err, VKI_E_FORMAT, "graphs within graphs, more than %d deep", GR_MAX_DEPTH);
+    for (int i = 0; i < g->n_bodies; i++)
+        if (g->bodies[i].own) VKB_TRY(check_graph(g->bodies[i].graph, depth + 1, err));
     uint8_t *seen = vkb_calloc(g->allocator, (size_t)g->n_tensors, 1);
     if (!seen) return vkb_nomem(err, (uint64_t)g->n_tensors);
     vki_status status = check_all(g, seen, err);
     vkb_free(g->allocator, seen);
     return status;
+}
+
+vki_status gr_check(const gr_graph *g, vki_error *err)
+{
+    return check_graph(g, 0, err);
 }

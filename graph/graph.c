@@ -23,6 +23,12 @@ void gr_free(gr_graph *g)
     vkb_free(a, g->outputs);
     vkb_free(a, g->symbols);
     vkb_free(a, g->meta);
+    for (int i = 0; i < g->n_bodies; i++) {
+        if (!g->bodies[i].own) continue;
+        gr_free(g->bodies[i].graph); /* at most GR_MAX_DEPTH deep */
+        vkb_free(a, g->bodies[i].graph);
+    }
+    vkb_free(a, g->bodies);
     vkb_free(a, g->name_slots);
     vkb_arena_free(&g->arena);
     gr_init(g, a);
@@ -228,6 +234,29 @@ const char *gr_get_meta(const gr_graph *g, const char *key)
     return NULL;
 }
 
+/* ---- bodies ---- */
+
+int gr_new_body(gr_graph *g)
+{
+    gr_graph *body = vkb_alloc(g->allocator, sizeof *body);
+    if (!body || !VKB_GROW(g->allocator, g->bodies, g->cap_bodies, g->n_bodies + 1)) {
+        vkb_free(g->allocator, body);
+        return -1;
+    }
+    gr_init(body, g->allocator);
+    g->bodies[g->n_bodies] = (gr_body){body, true};
+    return g->n_bodies++;
+}
+
+int gr_add_body(gr_graph *g, gr_graph *body)
+{
+    for (int i = 0; i < g->n_bodies; i++)
+        if (g->bodies[i].graph == body) return i;
+    if (!VKB_GROW(g->allocator, g->bodies, g->cap_bodies, g->n_bodies + 1)) return -1;
+    g->bodies[g->n_bodies] = (gr_body){body, false};
+    return g->n_bodies++;
+}
+
 enum { FIRST_SYMBOL = -2 }; /* symbol i is the dimension FIRST_SYMBOL - i */
 
 int64_t gr_symbol(gr_graph *g, const char *name)
@@ -276,7 +305,7 @@ vki_status gr_clone(gr_graph *dst, const gr_graph *src, vki_error *err)
     gr_init(dst, src->allocator);
     bool good = CLONE(tensors, n_tensors) && CLONE(nodes, n_nodes) && CLONE(inputs, n_inputs) &&
                 CLONE(outputs, n_outputs) && CLONE(symbols, n_symbols) && CLONE(meta, n_meta) &&
-                CLONE(name_slots, n_name_slots);
+                CLONE(name_slots, n_name_slots) && CLONE(bodies, n_bodies);
     if (good) {
         dst->n_tensors = dst->cap_tensors = src->n_tensors;
         dst->n_nodes = dst->cap_nodes = src->n_nodes;
@@ -285,6 +314,8 @@ vki_status gr_clone(gr_graph *dst, const gr_graph *src, vki_error *err)
         dst->n_symbols = dst->cap_symbols = src->n_symbols;
         dst->n_meta = dst->cap_meta = src->n_meta;
         dst->n_name_slots = src->n_name_slots;
+        dst->n_bodies = dst->cap_bodies = src->n_bodies;
+        for (int i = 0; i < dst->n_bodies; i++) dst->bodies[i].own = false;
     }
     for (int i = 0; good && i < dst->n_nodes; i++) good = clone_node(dst, &dst->nodes[i]);
     if (good) return VKI_OK;

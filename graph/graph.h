@@ -72,6 +72,14 @@ typedef struct gr_meta {
     const char *key, *value;
 } gr_meta;
 
+/* A graph that a node runs (If, Loop, Scan): complete in itself, with inputs for all it reads of the graph
+ * around it. Immutable. */
+typedef struct gr_body {
+    struct gr_graph *graph;
+    bool own; /* freed with this graph; else it belongs to another, which lives longer */
+} gr_body;
+enum { GR_MAX_DEPTH = 16 }; /* bodies within bodies */
+
 typedef struct gr_graph {
     const vki_allocator *allocator;
     vkb_arena arena; /* names, attributes, id lists, folded constants */
@@ -80,17 +88,18 @@ typedef struct gr_graph {
     gr_id *inputs, *outputs; /* order as in the source; an output may be an input or a constant */
     const char **symbols;    /* names of symbolic dimensions */
     gr_meta *meta;
+    gr_body *bodies;   /* nodes name them by index, see op_bodies_of */
     gr_id *name_slots; /* hash index of tensor names (graph.c); name_slots[i] is a tensor or GR_NONE */
     int n_name_slots;  /* power of two or 0 */
     int n_tensors, cap_tensors, n_nodes, cap_nodes, n_inputs, cap_inputs, n_outputs, cap_outputs, n_symbols,
-        cap_symbols, n_meta, cap_meta;
+        cap_symbols, n_meta, cap_meta, n_bodies, cap_bodies;
 } gr_graph;
 
 /* ---- graph.c: building. Pointers returned into tensors[]/nodes[] are valid until the next add. Ids are
  * stable until gr_compact. On exhaustion ids are GR_NONE and pointers NULL. ---- */
 void gr_init(gr_graph *g, const vki_allocator *a);
 void gr_free(gr_graph *g);
-/* A copy that shares names and constants with `src`, which must outlive it. VKI_E_NOMEM. */
+/* A copy that shares names, constants and bodies with `src`, which must outlive it. VKI_E_NOMEM. */
 vki_status gr_clone(gr_graph *dst, const gr_graph *src, vki_error *err);
 
 gr_id gr_add_tensor(gr_graph *g, const char *name, vki_dtype dtype, int rank, const int64_t *dims); /* copies
@@ -111,6 +120,8 @@ bool gr_add_output(gr_graph *g, gr_id tensor); /* graph output: sets GR_OUTPUT *
 bool gr_add_meta(gr_graph *g, const char *key,
                  const char *value);                         /* replaces the value of a key that is there */
 const char *gr_get_meta(const gr_graph *g, const char *key); /* NULL if absent */
+int gr_new_body(gr_graph *g);                                /* an empty one of its own; its index; -1 */
+int gr_add_body(gr_graph *g, gr_graph *body);                /* one of another graph's; its index; -1 */
 int64_t gr_symbol(gr_graph *g, const char *name);           /* the dimension value that stands for a symbol */
 const char *gr_symbol_name(const gr_graph *g, int64_t dim); /* NULL if `dim` is no symbol */
 gr_id gr_find_tensor(const gr_graph *g, const char *name);  /* GR_NONE */

@@ -53,8 +53,8 @@ check_recognition() {
 check_all() {
     check_stored classification/{squeezenet1_fp16,mnist_cntk_op8} detection/{nanodet_m_320,ultraface_slim_320} \
         textdet/ppocrv4_det segmentation/deeplab_v3_257 superres/{super_resolution_10,waifu2x_upconv7_art} \
-        audio/{oww_embedding,dtln_1,silero_v6_16k_static,gtcrn_simple} textrec/tesseract_eng_crnn landmark/yunet_n_320 \
-        gan/{style_candy_256,tbefn_180x320}
+        audio/{oww_embedding,dtln_1,silero_v6_16k_static,silero_v6_if,gtcrn_simple} textrec/tesseract_eng_crnn \
+        landmark/yunet_n_320 gan/{style_candy_256,tbefn_180x320}
     check_recognition
     # These have nodes that only the CPU takes.
     gpu_only=()
@@ -78,7 +78,7 @@ check_passes() {
     for pass in ${all//,/ } "$all"; do
         echo "without $pass:"
         options=("${given[@]}" --disable-passes "$pass")
-        check_stored detection/ultraface_slim_320 audio/{silero_v6_16k_static,gtcrn_simple} landmark/yunet_n_320
+        check_stored detection/ultraface_slim_320 audio/{silero_v6_16k_static,silero_v6_if,gtcrn_simple} landmark/yunet_n_320
     done
 }
 

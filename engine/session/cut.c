@@ -94,7 +94,7 @@ static vki_status find_loop(cutter *c)
 {
     for (gr_id i = 0; i < c->g->n_nodes; i++) {
         const gr_node *n = &c->g->nodes[i];
-        if (n->dead || !(op_get(n->op)->flags & OP_LOOP) || !inputs_known(c, n)) continue;
+        if (n->dead || !(op_get(n->op)->flags & OP_BODIES) || !inputs_known(c, n)) continue;
         c->loop = i;
         take(c, i, AFTER);
         return VKI_OK;

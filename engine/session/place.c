@@ -100,6 +100,30 @@ static void place_view(ses_plan *p, const gr_node *n, ses_place *place, const ui
     if (!place->gpu) place->reason = "a view of host memory";
 }
 
+enum { FEW = 64 };
+
+static bool few_numbers(const gr_graph *g, const gr_id *list, int count, bool *floats)
+{
+    for (int i = 0; i < count; i++) {
+        const gr_tensor *t = list[i] == GR_NONE || gr_is_const(g, list[i]) ? NULL : &g->tensors[list[i]];
+        if (!t) continue;
+        if (gr_elements(t) > FEW) return false;
+        *floats = *floats || gpu_is_float(t->dtype);
+    }
+    return true;
+}
+
+/* Shapes, counts and conditions, which the host has to know, and what has nothing to compute: no reason to
+ * refuse a network that shall run on the device. */
+static bool host_arithmetic(const gr_graph *g, const gr_node *n)
+{
+    bool in = false, out = false, empty = true;
+    for (int i = 0; i < n->n_out; i++)
+        empty = empty && (n->out[i] == GR_NONE || !gr_elements(&g->tensors[n->out[i]]));
+    return empty ||
+           (few_numbers(g, n->in, n->n_in, &in) && few_numbers(g, n->out, n->n_out, &out) && !(in && out));
+}
+
 static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
 {
     for (gr_id i = 0; i < p->graph.n_nodes; i++) {
@@ -109,7 +133,7 @@ static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
         place->kernel = gpu_choose(b, n, &why);
         place->gpu = place->kernel != NULL;
         place->reason = place->gpu ? "first candidate that fits" : why;
-        if (!place->gpu) refuse(r, &p->graph, n, why);
+        if (!place->gpu && !host_arithmetic(&p->graph, n)) refuse(r, &p->graph, n, why);
     }
 }
 

@@ -5,8 +5,8 @@
 
 #include "graph/format/vkm.h"
 
-const char *const vkm_section_names[VKM_SECTIONS] = {"strings", "symbols", "tensors", "nodes",
-                                                     "graph",   "meta",    "weights"};
+const char *const vkm_section_names[VKM_SECTIONS] = {"strings", "bodies", "symbols", "tensors",
+                                                     "nodes",   "graph",  "meta",    "weights"};
 
 const char *const vkm_act_names[GR_ACT_COUNT] = {
     [GR_ACT_NONE] = "none",

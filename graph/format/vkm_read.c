@@ -7,7 +7,9 @@
 #include "graph/ops/op.h"
 
 typedef struct reader {
-    gr_graph *g;
+    gr_graph *g;       /* being read: the network or a body */
+    gr_graph **graphs; /* the network, then the bodies */
+    uint32_t n_graphs;
     const uint8_t *file;
     uint64_t offset[VKM_SECTIONS], bytes[VKM_SECTIONS], checksum[VKM_SECTIONS];
     const char **strings; /* of the file, each ended by a zero */
@@ -157,10 +159,54 @@ static vki_status read_strings(reader *r)
     return close_section(r);
 }
 
+/* ---- bodies ---- */
+
+static vki_status read_body(reader *r, uint32_t index, uint8_t *depth)
+{
+    uint32_t around;
+    VKB_TRY(get_u32(r, &around));
+    if (around >= index) return damaged(r, "a body of a graph that is not before it", around);
+    if (depth[around] >= GR_MAX_DEPTH) return damaged(r, "graphs within graphs, too deep", index);
+    depth[index] = (uint8_t)(depth[around] + 1);
+    int at = gr_new_body(r->graphs[around]);
+    if (at < 0) return no_memory(r);
+    r->graphs[index] = r->graphs[around]->bodies[at].graph;
+    return VKI_OK;
+}
+
+static vki_status read_bodies(reader *r)
+{
+    uint32_t count;
+    open_section(r, VKM_BODIES);
+    VKB_TRY(get_count(r, 4, &count));
+    if (count > VKM_MAX_BODIES) return damaged(r, "impossible count", count);
+    r->graphs = vkb_calloc(r->g->allocator, (size_t)count + 1, sizeof *r->graphs);
+    uint8_t *depth = vkb_calloc(r->g->allocator, (size_t)count + 1, 1);
+    vki_status status = r->graphs && depth ? VKI_OK : no_memory(r);
+    if (r->graphs) r->graphs[0] = r->g;
+    r->n_graphs = count + 1;
+    for (uint32_t i = 1; i <= count && status == VKI_OK; i++) status = read_body(r, i, depth);
+    vkb_free(r->g->allocator, depth);
+    return status == VKI_OK ? close_section(r) : status;
+}
+
+/* A section that has a part for every graph. */
+static vki_status read_parts(reader *r, vkm_section section, vki_status (*part)(reader *r))
+{
+    gr_graph *network = r->g;
+    vki_status status = VKI_OK;
+    open_section(r, section);
+    for (uint32_t i = 0; i < r->n_graphs && status == VKI_OK; i++) {
+        r->g = r->graphs[i];
+        status = part(r);
+    }
+    r->g = network;
+    return status == VKI_OK ? close_section(r) : status;
+}
+
 static vki_status read_symbols(reader *r)
 {
     uint32_t count;
-    open_section(r, VKM_SYMBOLS);
     VKB_TRY(get_count(r, 4, &count));
     if (count > VKM_MAX_LIST) return damaged(r, "impossible count", count);
     for (uint32_t i = 0; i < count; i++) {
@@ -170,7 +216,7 @@ static vki_status read_symbols(reader *r)
         if (dim == GR_UNKNOWN) return no_memory(r);
         if (r->g->n_symbols != (int)i + 1) return damaged(r, "a symbol is there twice", i);
     }
-    return close_section(r);
+    return VKI_OK;
 }
 
 static vki_status read_meta(reader *r)
@@ -255,12 +301,11 @@ static vki_status read_tensor(reader *r)
 static vki_status read_tensors(reader *r)
 {
     uint32_t count, zero;
-    open_section(r, VKM_TENSORS);
     VKB_TRY(get_u32(r, &count));
     VKB_TRY(get_u32(r, &zero));
-    if (zero || count != left(r) / VKM_TENSOR_BYTES) return damaged(r, "impossible count", count);
+    if (zero || count > left(r) / VKM_TENSOR_BYTES) return damaged(r, "impossible count", count);
     for (uint32_t i = 0; i < count; i++) VKB_TRY(read_tensor(r));
-    return close_section(r);
+    return VKI_OK;
 }
 
 /* ---- nodes ---- */
@@ -417,19 +462,17 @@ static vki_status read_nodes(reader *r)
 {
     enum { NODE_BYTES = 40 };
     uint32_t count;
-    open_section(r, VKM_NODES);
     VKB_TRY(get_count(r, NODE_BYTES, &count));
     vkb_arena scratch;
     vkb_arena_init(&scratch, r->g->allocator);
     vki_status status = VKI_OK;
     for (uint32_t i = 0; i < count && status == VKI_OK; i++) status = read_node(r, &scratch);
     vkb_arena_free(&scratch);
-    return status == VKI_OK ? close_section(r) : status;
+    return status;
 }
 
 static vki_status read_graph_lists(reader *r)
 {
-    open_section(r, VKM_GRAPH);
     for (int output = 0; output < 2; output++) {
         uint32_t count;
         VKB_TRY(get_count(r, 4, &count));
@@ -439,7 +482,7 @@ static vki_status read_graph_lists(reader *r)
             if (!(output ? gr_add_output(r->g, t) : gr_add_input(r->g, t))) return no_memory(r);
         }
     }
-    return close_section(r);
+    return VKI_OK;
 }
 
 /* ---- the file ---- */
@@ -448,10 +491,11 @@ static vki_status read_all(reader *r, size_t n)
 {
     VKB_TRY(read_head(r, n));
     VKB_TRY(read_strings(r));
-    VKB_TRY(read_symbols(r));
-    VKB_TRY(read_tensors(r));
-    VKB_TRY(read_nodes(r));
-    VKB_TRY(read_graph_lists(r));
+    VKB_TRY(read_bodies(r));
+    VKB_TRY(read_parts(r, VKM_SYMBOLS, read_symbols));
+    VKB_TRY(read_parts(r, VKM_TENSORS, read_tensors));
+    VKB_TRY(read_parts(r, VKM_NODES, read_nodes));
+    VKB_TRY(read_parts(r, VKM_GRAPH, read_graph_lists));
     VKB_TRY(read_meta(r));
     return gr_check(r->g, r->err);
 }
@@ -475,6 +519,7 @@ vki_status vkm_read(gr_graph *g, const vki_allocator *a, const void *bytes, size
     reader r = {.g = g, .file = bytes, .err = err};
     vki_status status = read_all(&r, n);
     vkb_free(a, r.strings);
+    vkb_free(a, r.graphs);
     if (status != VKI_OK) gr_free(g);
     return status;
 }

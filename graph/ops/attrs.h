@@ -104,6 +104,34 @@ typedef struct op_axis_attrs { /* Softmax, LogSoftmax, Concat, Gather, Split, Fl
     int64_t axis, num_outputs;
 } op_axis_attrs;
 
+/* Nodes with bodies. What a body reads of the graph around it ("captures") are the node's last inputs and the
+ * body's last inputs. Bodies are indices of gr_graph.bodies. */
+typedef struct op_if_attrs { /* cond, then_inputs captures of then_branch, those of else_branch */
+    int64_t then_branch, else_branch, then_inputs;
+} op_if_attrs;
+
+typedef struct op_loop_attrs { /* M?, cond?, `carried` values, captures; body: iteration, cond, the same; it
+                                  gives cond, the values, scan outputs: the node the values and all scan
+                                  outputs stacked */
+    int64_t body, carried;
+} op_loop_attrs;
+
+typedef struct op_scan_attrs { /* `states` values, num_scan_inputs sequences, captures; body: the same with
+                                  elements of the sequences */
+    int64_t body, states, num_scan_inputs;
+    op_ints scan_input_axes, scan_input_directions, scan_output_axes, scan_output_directions;
+} op_scan_attrs;
+
+/* Where the node's attributes hold indices of bodies; their number, 0 to 2. */
+int op_bodies_of(gr_node *n, int64_t *out[2]);
+/* Whether the node's bodies exist and fit its inputs and outputs; VKI_E_FORMAT. */
+vki_status op_check_bodies(const gr_graph *g, const gr_node *n, vki_error *err);
+/* Entry i of a list of axes or directions; 0 where it is shorter. */
+static inline int64_t op_listed(const op_ints *list, int i)
+{
+    return i < list->count ? list->v[i] : 0;
+}
+
 #define OP_FLATTENED 2147483647 /* Compress: the axis that stands for the flattened input */
 
 typedef struct op_reduce_attrs { /* axes are input 1 */

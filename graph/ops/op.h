@@ -43,8 +43,7 @@ enum {                      /* op_info.flags */
        OP_SHAPE_ONLY = 8,   /* reads only the shape of its inputs: foldable once shapes are known */
        OP_ANY_OUTPUT = 16,  /* each output may be absent, the first too */
        OP_DATA_SHAPED = 32, /* shapes of outputs depend on values: infer() sets the largest they can be */
-       OP_BODIES = 64,      /* runs other graphs (gr_graph.bodies): a session's work, no kernel's */
-       OP_LOOP = 128        /* with OP_BODIES: any number of times */
+       OP_BODIES = 64       /* runs other graphs (gr_graph.bodies): a session's work, no kernel's */
 };
 
 typedef struct op_cost {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/net.h"
 #include "graph/format/vkm.h"
 #include "graph/ops/attrs.h"
 
@@ -89,4 +90,34 @@ const char *small_model_file(const gr_graph *g)
         exit(2);
     }
     return path;
+}
+
+void small_loop(gr_graph *g)
+{
+    net_init(g);
+    gr_id x = net_input(g, "x", DIMS(gr_symbol(g, "N"), 3)), w = net_random(g, DIMS(3)), in[4];
+    require(gr_new_body(g) == 0, "a body");
+    gr_graph *body = g->bodies[0].graph;
+    for (int i = 0; i < 4; i++) {
+        in[i] = unknown(body, NULL);
+        require(gr_add_input(body, in[i]), "an input");
+    }
+    const int64_t three = 3;
+    gr_id k = gr_add_const(body, "weights", VKI_F32, 1, &three, g->tensors[w].data, false);
+    gr_id moved = net_node(body, OP_Add, IN(in[2], k));
+    for (int i = 0; i < 2; i++) {
+        require(gr_new_body(body) == i, "a branch");
+        gr_graph *branch = body->bodies[i].graph;
+        gr_id y = unknown(branch, "y");
+        require(gr_add_input(branch, y), "an input");
+        net_output(branch, net_unary(branch, i ? OP_Exp : OP_Relu, y));
+    }
+    gr_id chosen = net_node(body, OP_If, IN(in[1], moved, in[3]));
+    *(op_if_attrs *)net_last(body)->attrs = (op_if_attrs){0, 1, 1};
+    net_output(body, in[1]);
+    net_output(body, chosen);
+    gr_id start = net_node(g, OP_Mul, IN(x, w));
+    gr_id y = net_node(g, OP_Loop, IN(net_ints(g, 1, &three), GR_NONE, start, x));
+    *(op_loop_attrs *)net_last(g)->attrs = (op_loop_attrs){0, 1};
+    net_output(g, y);
 }

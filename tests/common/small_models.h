@@ -12,6 +12,10 @@
  * sequence. */
 void small_cnn(gr_graph *g, const vki_allocator *a, int64_t size);
 
+/* x [N,3] times weights [3], then three times: plus the weights; as long as the condition holds (it does)
+ * Relu, else Exp of x. A Loop around an If, both with values of the graph around them. */
+void small_loop(gr_graph *g);
+
 /* Writes the graph to a temporary file and returns its path (static buffer). Fails the test on error. */
 const char *small_model_file(const gr_graph *g);
 

@@ -202,7 +202,9 @@ typedef struct vki_session vki_session;
 
 typedef enum vki_placement {
     VKI_PLACE_AUTO = 0, /* nodes the device cannot take run on the CPU; the report says why */
-    VKI_PLACE_GPU_ONLY, /* such a node is an error: VKI_E_UNSUPPORTED, all of them listed */
+    VKI_PLACE_GPU_ONLY, /* such a node is an error: VKI_E_UNSUPPORTED, all of them listed. But arithmetic that
+                           starts or ends with at most 64 numbers that are no floats (shapes, counts, the
+                           conditions of loops) is the host's in any case */
     VKI_PLACE_CPU_ONLY
 } vki_placement;
 

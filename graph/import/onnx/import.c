@@ -87,7 +87,7 @@ vki_status onnx_import(gr_graph *g, const vki_allocator *a, const void *bytes, s
                        const char *directory, vki_error *err)
 {
     vki_error local;
-    onnx_ctx c = {.g = g, .err = err ? err : &local, .directory = directory};
+    onnx_ctx c = {.g = g, .main = g, .err = err ? err : &local, .directory = directory};
     c.issues_end = &c.issues;
     gr_init(g, a);
     vkb_arena_init(&c.scratch, a);

@@ -90,6 +90,11 @@ static const struct {
     {"Optional", 15, 21, lift_sequence},
     {"OptionalHasElement", 15, 21, lift_sequence},
     {"OptionalGetElement", 15, 21, lift_sequence},
+    /* subgraphs */
+    {"If", 1, 21, lift_if},
+    {"Loop", 1, 21, lift_loop},
+    {"Scan", 8, 8, lift_scan_8},
+    {"Scan", 9, 21, lift_scan},
     /* operators made of others */
     {"Max", 1, 21, lift_variadic},
     {"Min", 1, 21, lift_variadic},

@@ -63,6 +63,7 @@ static vki_status import_node(onnx_ctx *c, const Onnx__NodeProto *proto, size_t 
 
 vki_status onnx_nodes(onnx_ctx *c, Onnx__NodeProto *const *nodes, size_t n)
 {
+    onnx_mark_captures(c, nodes, n);
     for (size_t i = 0; i < n; i++)
         if (!onnx_is_constant(nodes[i])) VKB_TRY(import_node(c, nodes[i], i));
     return VKI_OK;

@@ -39,7 +39,8 @@ typedef struct onnx_values { /* hash table; entries in order of first mention */
     onnx_value *entries;
     int32_t *slots; /* index + 1 into entries; 0: free */
     size_t n_entries, cap_entries, n_slots;
-    const struct onnx_values *outer; /* of the graph around a subgraph that is inlined; else NULL */
+    const struct onnx_values *outer; /* of the graph around a subgraph; else NULL */
+    struct onnx_scope *scope;        /* of a subgraph that is a graph of its own (control.c); else NULL */
 } onnx_values;
 
 typedef struct onnx_issue {
@@ -49,7 +50,8 @@ typedef struct onnx_issue {
 } onnx_issue;
 
 typedef struct onnx_ctx {
-    gr_graph *g;
+    gr_graph *g;       /* that nodes are added to: `main` or a body */
+    gr_graph *main;    /* the model's */
     vki_error *err;    /* never NULL */
     vkb_arena scratch; /* the unpacked model, names: until the import ends */
     int64_t opset;
@@ -64,6 +66,22 @@ typedef struct onnx_ctx {
     vkb_file external;         /* the last external file used stays mapped */
     const char *external_path; /* its path, NULL: none */
 } onnx_ctx;
+
+/* ---- control.c: subgraphs as graphs of their own ---- */
+typedef struct onnx_capture { /* what a subgraph reads of the graph around it */
+    onnx_value value;         /* in the subgraph: an input, or a constant */
+    gr_id around;             /* in the graph around; GR_NONE for constants */
+    struct onnx_capture *next;
+} onnx_capture;
+typedef struct onnx_scope {
+    gr_graph *g;
+    onnx_capture *captures, **captures_end; /* inputs in the order of the graph's inputs */
+    int count, depth;
+} onnx_scope;
+/* The value for a name of the graph around; NULL if exhausted. */
+onnx_value *onnx_capture_value(onnx_ctx *c, const onnx_values *v, const onnx_value *around);
+/* Marks what subgraphs of the nodes read. */
+void onnx_mark_captures(onnx_ctx *c, Onnx__NodeProto *const *nodes, size_t n);
 
 /* ---- import.c ---- */
 /* The version of the default domain's operators. */
@@ -240,6 +258,10 @@ vki_status lift_center_crop_pad(onnx_node *n);
 bool lift_takes_lists(const char *type); /* sequences and optionals among its inputs */
 vki_status lift_sequence(onnx_node *n);
 vki_status lift_identity(onnx_node *n);
+vki_status lift_if(onnx_node *n);
+vki_status lift_loop(onnx_node *n);
+vki_status lift_scan_8(onnx_node *n);
+vki_status lift_scan(onnx_node *n);
 vki_status lift_outputs(onnx_node *n); /* every output gets a tensor, even if nobody reads it */
 
 #endif

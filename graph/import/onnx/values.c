@@ -42,11 +42,15 @@ onnx_value *onnx_value_of(onnx_ctx *c, const char *name, bool add)
     return entry;
 }
 
+static onnx_value *find(onnx_ctx *c, const onnx_values *v, const char *name)
+{
+    int32_t at = v->slots[slot_of(v, name)];
+    if (at && v->entries[at - 1].defined) return &v->entries[at - 1];
+    onnx_value *around = v->outer ? find(c, v->outer, name) : NULL;
+    return around && v->scope ? onnx_capture_value(c, v, around) : around;
+}
+
 onnx_value *onnx_value_find(onnx_ctx *c, const char *name)
 {
-    for (const onnx_values *v = &c->values; v; v = v->outer) {
-        int32_t at = v->slots[slot_of(v, name)];
-        if (at && v->entries[at - 1].defined) return &v->entries[at - 1];
-    }
-    return NULL;
+    return find(c, &c->values, name);
 }
