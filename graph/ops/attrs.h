@@ -331,4 +331,13 @@ typedef struct op_roi_attrs { /* RoiAlign: X, rois [n, 4], batch numbers [n]; Ma
     float spatial_scale;
 } op_roi_attrs;
 
+typedef struct op_col2im_attrs { /* X [N, C block, places], image shape, block shape */
+    op_ints dilations, pads, strides;
+} op_col2im_attrs;
+
+typedef struct op_deform_attrs { /* X, W, offset, B?, mask? */
+    op_ints kernel_shape, strides, pads, dilations;
+    int64_t group, offset_group;
+} op_deform_attrs;
+
 #endif

@@ -252,6 +252,16 @@ static tolerance slope_tolerance(const case_graph *c)
     return (tolerance){(16 + 8 * size) * range_of(c, 0).abs, 4};
 }
 
+/* A sum of products, each of a sample. */
+static tolerance deform_tolerance(const case_graph *c, bool half)
+{
+    double k = terms(c), mask = c->n_in > 4 && c->in[4] ? range_of(c, 4).abs : 1;
+    tolerance t = slope_tolerance(c);
+    double spread = half ? 4 * HALF_UNIT / UNIT / sqrt(k) * range_of(c, 0).abs : 0; /* of stored weights */
+    t.absolute = sqrt(k) * (t.absolute * 2 + spread) * range_of(c, 1).abs * mask + 4 * range_of(c, 3).abs;
+    return t;
+}
+
 /* With fp16 storage what lies between the axes may be rounded. */
 static tolerance resize_tolerance(const case_graph *c, bool half)
 {
@@ -321,6 +331,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "resize")) return resize_tolerance(c, half);
     if (!strcmp(family, "grid_sample")) return grid_tolerance(c);
     if (op == OP_RoiAlign) return slope_tolerance(c);
+    if (op == OP_DeformConv) return deform_tolerance(c, half);
     if (!strcmp(family, "pool") || op_get(op)->cost) return sum_tolerance(c, half);
     return (tolerance){0, 0}; /* moves elements */
 }
