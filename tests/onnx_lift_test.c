@@ -436,46 +436,6 @@ static void types_of_others(void **state)
     oe_expect(&b, X32(1.5f, -2.5f), "2", X32(1, -2), 2);
 }
 
-/* ---- einsum ---- */
-
-static void einsum(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *equation, *dims, *shape;
-        int count;
-        float want[8];
-    } cases[] = {{"ij->ji", "3,2", "2,3", 6, {1, 3, 5, 2, 4, 6}},
-                 {"ij -> i", "3,2", "3", 3, {3, 7, 11}},
-                 {"ij->", "3,2", "", 1, {21}},
-                 {"ba", "3,2", "2,3", 6, {1, 3, 5, 2, 4, 6}}, /* a comes first */
-                 {"ij,jk->ik", "2,3", "2,2", 4, {4, 5, 10, 11}},
-                 {"ij,jk->ki", "2,3", "2,2", 4, {4, 10, 5, 11}},
-                 {"ij,jk", "2,3", "2,2", 4, {4, 5, 10, 11}},
-                 {"bij,jk->bik", "2,1,3", "2,1,2", 4, {4, 5, 10, 11}},
-                 {"aij,jk->ikaj", "1,1,3", "1,2,1,3", 6, {1, 0, 3, 0, 2, 3}},
-                 {"jj2", "2,3", NULL, 0, {0}},
-                 {"ijx,jk->ik", "1,3,2", "1,2", 2, {14, 18}},
-                 {"j,jk->k", "3", "2", 2, {4, 5}}};
-    for (size_t i = 0; i < VKB_COUNT(cases); i++) {
-        ob b;
-        ob_node_t *n = oe_start(&b, 12, "Einsum", cases[i].dims);
-        ob_text(&b, n, "equation", cases[i].equation);
-        if (strchr(cases[i].equation, ',')) {
-            ob_initializer(&b, "w", VKI_F32, "3,2", X32(1, 0, 0, 1, 1, 1));
-            ob_inputs(&b, n, "x,w");
-        }
-        if (!cases[i].shape) {
-            gr_graph g;
-            vki_error err;
-            assert_int_equal(ob_import(&b, &g, NULL, &err), VKI_E_UNSUPPORTED);
-            ob_end(&b);
-            continue;
-        }
-        oe_expect(&b, X32(1, 2, 3, 4, 5, 6), cases[i].shape, cases[i].want, cases[i].count);
-    }
-}
-
 /* ---- fp16 ---- */
 
 static void half_model(void **state)
@@ -518,7 +478,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slice),
-        cmocka_unit_test(einsum),
         cmocka_unit_test(hardmax),
         cmocka_unit_test(local_response),
         cmocka_unit_test(norms),

@@ -228,6 +228,14 @@ typedef struct op_eye_attrs {
     int64_t dtype, k; /* dtype: vki_dtype, 0: the input's */
 } op_eye_attrs;
 
+enum { OP_DET_MAX = 96 }; /* rows of a matrix that Det takes: they are worked on where they are copied to */
+
+typedef enum op_tfidf_mode { OP_TFIDF_TF = 0, OP_TFIDF_IDF, OP_TFIDF_TFIDF } op_tfidf_mode;
+typedef struct op_tfidf_attrs { /* X, pool, where the n-grams of each length start in it, their places,
+                                   weights? */
+    int64_t max_gram_length, min_gram_length, max_skip_count, mode;
+} op_tfidf_attrs;
+
 typedef struct op_reverse_attrs { /* X, lengths */
     int64_t batch_axis, time_axis;
 } op_reverse_attrs;

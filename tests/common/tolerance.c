@@ -314,6 +314,18 @@ static tolerance lrn_tolerance(const case_graph *c)
     return (tolerance){0, (16 + 4 * sqrt((double)a->size)) * (1 + fabs((double)a->beta))};
 }
 
+/* Elimination gives the determinant of a matrix whose elements are off by about sqrt(n) u each (N. Higham,
+ * chapter 9); n of n^2 independent ones count, each times a minor, which for random elements of a root mean
+ * square r is about r^(n-1) sqrt((n-1)!). */
+static tolerance det_tolerance(const case_graph *c)
+{
+    const gr_tensor *x = &c->g.tensors[c->g.nodes[0].in[0]];
+    double n = (double)x->dims[x->rank - 1], count = (double)gr_elements(x), squares = 0;
+    for (int64_t i = 0; i < gr_elements(x); i++) squares += pow(cpu_load(c->in[0], x->dtype, i), 2);
+    if (count == 0) return (tolerance){0, 0};
+    return (tolerance){4 * n * sqrt(n) * pow(sqrt(squares / count), n) * sqrt(tgamma(n)), 8};
+}
+
 static tolerance operator_tolerance(const case_graph *c, bool half)
 {
     op_kind op = c->g.nodes[0].op;
@@ -329,6 +341,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "recurrent")) return recurrent_tolerance(c, half);
     if (!strcmp(family, "cumsum")) return cumsum_tolerance(c);
     if (!strcmp(family, "resize")) return resize_tolerance(c, half);
+    if (!strcmp(family, "det")) return det_tolerance(c);
     if (!strcmp(family, "grid_sample")) return grid_tolerance(c);
     if (op == OP_RoiAlign) return slope_tolerance(c);
     if (op == OP_DeformConv) return deform_tolerance(c, half);

@@ -54,6 +54,7 @@ static const struct {
     {"ReduceLogSum", 1, 17, lift_axes_input},
     {"TopK", 1, 9, lift_topk},
     {"TopK", 10, 21, lift_outputs},
+    {"TfIdfVectorizer", 9, 21, lift_tfidf},
     {"ConstantOfShape", 9, 21, lift_constant_of_shape},
     /* resampling */
     {"Upsample", 7, 8, lift_upsample},

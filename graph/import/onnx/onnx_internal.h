@@ -56,10 +56,12 @@ typedef struct onnx_ctx {
     vkb_arena scratch; /* the unpacked model, names: until the import ends */
     int64_t opset;
     onnx_values values;
-    const Onnx__ModelProto *model; /* for its functions */
-    const char *prefix;            /* of all names of a body that is inlined; NULL: none */
-    int depth;                     /* bodies within bodies */
-    size_t inlined;                /* nodes of bodies so far */
+    const Onnx__ModelProto *model;      /* for its functions */
+    const char *prefix;                 /* of all names of a body that is inlined; NULL: none */
+    int depth;                          /* bodies within bodies */
+    size_t inlined;                     /* nodes of bodies so far */
+    const gr_tensor *given;             /* values of inputs that become constants */
+    int n_given, first_given, n_inputs; /* n_inputs: those of the model so far */
     onnx_issue *issues, **issues_end;
     int n_issues;              /* distinct ones; `issues` keeps the first few hundred */
     const char *directory;     /* of external data; may be NULL */
@@ -227,6 +229,7 @@ vki_status lift_split(onnx_node *n);
 vki_status lift_split_input(onnx_node *n);
 vki_status lift_pad(onnx_node *n);
 vki_status lift_clip(onnx_node *n);
+vki_status lift_tfidf(onnx_node *n);
 vki_status lift_constant_of_shape(onnx_node *n);
 vki_status lift_cast(onnx_node *n);
 vki_status lift_cast_to(onnx_node *n, const char *name, int64_t to); /* to: ONNX's number of a type */
