@@ -55,8 +55,8 @@ static vki_status bind_one(gr_graph *g, const gr_tensor *declared, gr_tensor *t,
     }
     for (int d = 0; d < s->rank; d++) {
         int64_t size = s->dims[d], now = t->dims[d];
-        if (size <= 0)
-            return vkb_fail(err, VKI_E_SHAPE, "input %s: dimension %d is given as %lld; it must be positive",
+        if (size < 0)
+            return vkb_fail(err, VKI_E_SHAPE, "input %s: dimension %d is given as %lld; it must be 0 or more",
                             s->input, d, (long long)size);
         if (now >= 0 && now != size)
             return vkb_fail(

@@ -124,6 +124,16 @@ static bool host_arithmetic(const gr_graph *g, const gr_node *n)
            (few_numbers(g, n->in, n->n_in, &in) && few_numbers(g, n->out, n->n_out, &out) && !(in && out));
 }
 
+/* Devices compute it in fp32: only if asked to place everything there. */
+static bool touches_double(const gr_graph *g, const gr_node *n)
+{
+    for (int i = 0; i < n->n_in + n->n_out; i++) {
+        gr_id id = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
+        if (id != GR_NONE && g->tensors[id].dtype == VKI_F64) return true;
+    }
+    return false;
+}
+
 static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
 {
     for (gr_id i = 0; i < p->graph.n_nodes; i++) {
@@ -134,6 +144,8 @@ static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
         place->gpu = place->kernel != NULL;
         place->reason = place->gpu ? "first candidate that fits" : why;
         if (!place->gpu && !host_arithmetic(&p->graph, n)) refuse(r, &p->graph, n, why);
+        if (place->gpu && p->options->placement != VKI_PLACE_GPU_ONLY && touches_double(&p->graph, n))
+            to_host(place, "float64 keeps its precision on the CPU");
     }
 }
 

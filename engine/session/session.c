@@ -108,9 +108,9 @@ static vki_status check_shape(const vki_shape *shape, vki_error *err)
         return vkb_fail(err, VKI_E_ARG, "the shape given for input %s has rank %d; it must be 0 to %d",
                         shape->input, shape->rank, VKI_MAX_RANK);
     for (int i = 0; i < shape->rank; i++)
-        if (shape->dims[i] <= 0)
+        if (shape->dims[i] < 0)
             return vkb_fail(err, VKI_E_ARG,
-                            "the shape given for input %s has dimension %d = %lld; it must be positive",
+                            "the shape given for input %s has dimension %d = %lld; it must be 0 or more",
                             shape->input, i, (long long)shape->dims[i]);
     return VKI_OK;
 }
