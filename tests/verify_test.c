@@ -255,6 +255,7 @@ static void verify_command(void **state)
 }
 
 /* The sizes of a Reshape come as an input, as in the ONNX project's operator tests. */
+/* Training that drops nothing is taken, if the importer can see that nothing is dropped. */
 static void constant_inputs(void **state)
 {
     (void)state;
@@ -263,35 +264,65 @@ static void constant_inputs(void **state)
     vki_error err;
     ob_start(&b, 13);
     ob_input(&b, "x", VKI_F32, "4");
-    ob_input(&b, "sizes", VKI_I64, "2");
+    ob_input(&b, "ratio", VKI_F32, "1");
     ob_output(&b, "y", VKI_F32, NULL);
-    ob_node(&b, "Reshape", "x,sizes", "r");
+    ob_initializer(&b, "training", VKI_BOOL, "", "\1");
+    ob_node(&b, "Dropout", "x,ratio,training", "r");
     ob_node(&b, "Neg", "r", "y");
     const uint8_t *bytes = ob_pack(&b, &n);
     assert_int_equal(mkdir(in_root("empty/test_data_set_0"), 0755), 0);
     assert_int_equal(vkb_file_write(in_root("empty/model.onnx"), &(vkb_span){bytes, n}, 1, &err), VKI_OK);
     ob_end(&b);
-    const int64_t two = 2, sizes[2] = {2, 2};
-    const float want[4] = {-1, -2, -3, -4};
     write_array("empty/test_data_set_0/input_0.npy", 4, (const float[]){1, 2, 3, 4});
-    assert_int_equal(npy_save(in_root("empty/test_data_set_0/input_1.npy"), VKI_I64, 1, &two, sizes, &err),
-                     VKI_OK);
-    assert_int_equal(npy_save(in_root("empty/test_data_set_0/output_0.npy"), VKI_F32, 2, sizes, want, &err),
-                     VKI_OK);
+    write_array("empty/test_data_set_0/input_1.npy", 1, (const float[]){0});
+    write_array("empty/test_data_set_0/output_0.npy", 4, (const float[]){-1, -2, -3, -4});
 
     vki_context_options cpu = {.size = sizeof cpu, .backend = VKI_BACKEND_CPU};
     verify_job job = {.rtol = 1e-6, .session = {.size = sizeof job.session}};
     assert_int_equal(vki_context_create(&cpu, &job.context, &err), VKI_OK);
-    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "sizes");
+    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "ratio");
     assert_int_equal(job.totals.skipped, 1);
     job.constant_inputs = true;
-    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "sizes");
+    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "ratio");
     assert_int_equal(job.totals.passed, 1);
-    assert_int_equal(npy_save(in_root("empty/test_data_set_0/output_0.npy"), VKI_F32, 2, sizes, sizes, &err),
-                     VKI_OK);
-    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "sizes");
+    write_array("empty/test_data_set_0/output_0.npy", 4, (const float[]){-1, -2, -3, 4});
+    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "ratio");
     assert_int_equal(job.totals.failed, 1);
+    write_array("empty/test_data_set_0/input_1.npy", 1, (const float[]){0.5f});
+    verify_folder(&job, in_root("empty/model.onnx"), in_root("empty"), "ratio");
+    assert_int_equal(job.totals.skipped, 2);
     vki_context_destroy(&job.context);
+}
+
+static void only_floats(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        vki_dtype in, out;
+        bool floats;
+    } cases[] = {{"Neg", VKI_F32, VKI_F32, true},    {"Neg", VKI_F16, VKI_F16, true},
+                 {"Shape", VKI_F32, VKI_I64, false}, {"Neg", VKI_I32, VKI_I32, false},
+                 {"Shape", VKI_F32, VKI_F32, false}, {"NoSuch", VKI_F32, VKI_F32, true}};
+    for (size_t i = 0; i < VKB_COUNT(cases); i++) {
+        ob b;
+        size_t n;
+        vki_error err;
+        ob_start(&b, 13);
+        ob_input(&b, "x", cases[i].in, "4");
+        ob_output(&b, "y", cases[i].out, "4");
+        if (i == 4) { /* in between, its type not declared */
+            ob_node(&b, "Shape", "x", "s");
+            ob_node(&b, "ConstantOfShape", "s", "y");
+        } else {
+            ob_node(&b, cases[i].op, "x", "y");
+        }
+        const uint8_t *bytes = ob_pack(&b, &n);
+        assert_int_equal(vkb_file_write(in_root("types.onnx"), &(vkb_span){bytes, n}, 1, &err), VKI_OK);
+        ob_end(&b);
+        assert_int_equal(verify_only_floats(in_root("types.onnx")), cases[i].floats);
+    }
+    assert_false(verify_only_floats(in_root("missing.onnx")));
 }
 
 static void convert_and_info(void **state)
@@ -320,11 +351,11 @@ static void convert_and_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparing),        cmocka_unit_test(random_values),
-        cmocka_unit_test(loading),          cmocka_unit_test(finding),
+        cmocka_unit_test(comparing),      cmocka_unit_test(random_values),
+        cmocka_unit_test(loading),        cmocka_unit_test(finding),
 #ifdef VKI_HAVE_ONNX
-        cmocka_unit_test(verify_command),   cmocka_unit_test(constant_inputs),
-        cmocka_unit_test(convert_and_info),
+        cmocka_unit_test(verify_command), cmocka_unit_test(constant_inputs),
+        cmocka_unit_test(only_floats),    cmocka_unit_test(convert_and_info),
 #endif
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);

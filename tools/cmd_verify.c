@@ -68,16 +68,24 @@ static void verify_suite(verify_job *job, const testdata_paths *cases, const cha
         char path[PATH_BYTES];
         while (*label == '/') label++;
         job->rtol = tolerance_for(tolerances, label);
-        if (testdata_exists(folder, "model.onnx", path, sizeof path) ||
-            testdata_exists(folder, "model.vkm", path, sizeof path))
+        verify_totals before = job->totals;
+        bool onnx = testdata_exists(folder, "model.onnx", path, sizeof path);
+        if (onnx || testdata_exists(folder, "model.vkm", path, sizeof path))
             verify_folder(job, path, folder, label);
         else
             verify_line(job, "SKIP", label, "neither model.onnx nor model.vkm is there");
+        if (!onnx || !verify_only_floats(path)) continue;
+        const verify_totals *now = &job->totals;
+        job->totals.float_cases++;
+        job->totals.float_passed += now->failed == before.failed && now->skipped == before.skipped;
     }
 }
 
 static int print_totals(const verify_totals *t)
 {
+    if (t->float_cases)
+        printf("of %d models whose tensors are all float32 or float16 %d passed (%.1f %%)\n", t->float_cases,
+               t->float_passed, 100.0 * t->float_passed / t->float_cases);
     printf("%d passed, %d failed, %d skipped\n", t->passed, t->failed, t->skipped);
     return t->failed || t->passed + t->skipped == 0 ? TOOL_FAILED : TOOL_OK;
 }

@@ -6,7 +6,8 @@
 #include "options.h"
 
 typedef struct verify_totals {
-    int passed, failed, skipped;
+    int passed, failed, skipped;   /* data sets */
+    int float_cases, float_passed; /* --suite: models whose tensors are all fp32 or fp16 */
 } verify_totals;
 
 typedef struct verify_job {
@@ -23,6 +24,9 @@ void verify_folder(verify_job *job, const char *model_path, const char *folder, 
 /* Prints "PASS <label>  <details>" and counts; verdict: "PASS", "FAIL" or "SKIP". */
 void verify_line(verify_job *job, const char *verdict, const char *label, const char *format, ...)
     VKB_PRINTF(4, 5);
+
+/* ---- verify_types.c ---- */
+bool verify_only_floats(const char *path); /* of an .onnx file */
 
 /* ---- verify_constants.c ---- */
 struct testdata;

@@ -13,26 +13,6 @@
 #ifdef VKI_HAVE_ONNX
 #include "graph/import/onnx/onnx_import.h"
 
-static vki_status make_constants(gr_graph *g, const testdata *data, int first, vki_error *err)
-{
-    int kept = 0, n = g->n_inputs;
-    for (int i = 0; i < n; i++) {
-        gr_id id = g->inputs[i];
-        gr_tensor *t = &g->tensors[id];
-        const testdata_item *item = testdata_find(data->inputs, data->n_inputs, t->name, i);
-        if (i < first || !item || item->array.dtype != t->dtype || t->flags & GR_OUTPUT) {
-            g->inputs[kept++] = id;
-            continue;
-        }
-        t->flags &= ~(uint32_t)GR_INPUT;
-        t->rank = item->array.rank;
-        memcpy(t->dims, item->array.dims, sizeof t->dims);
-        if (!gr_make_const(g, id, item->array.data, true)) return vkb_nomem(err, item->array.bytes);
-    }
-    g->n_inputs = kept;
-    return VKI_OK;
-}
-
 /* Through a .vkm file, which the model maps and which is gone when it closes it. */
 static vki_status load_graph(vki_context *context, const gr_graph *g, vki_model **out, vki_error *err)
 {
@@ -52,12 +32,23 @@ vki_status verify_load_constants(vki_context *context, const char *path, const t
     vkb_file file;
     gr_graph g;
     *out = NULL;
-    VKB_TRY(vkb_file_map(&file, path, err));
-    vki_status status = onnx_import(&g, &vkb_libc_allocator, file.data, file.bytes, NULL, err);
-    vkb_file_unmap(&file);
-    if (status == VKI_OK) status = make_constants(&g, data, first, err);
-    if (status == VKI_OK) status = load_graph(context, &g, out, err);
-    gr_free(&g);
+    gr_tensor *given = vkb_calloc(&vkb_libc_allocator, (size_t)data->n_inputs + 1, sizeof *given);
+    if (!given) return vkb_nomem(err, sizeof *given);
+    for (int i = 0; i < data->n_inputs; i++) {
+        const npy_array *from = &data->inputs[i].array;
+        given[i] = (gr_tensor){.name = data->inputs[i].name, .dtype = from->dtype, .rank = from->rank};
+        memcpy(given[i].dims, from->dims, sizeof given[i].dims);
+        given[i].data = from->data;
+    }
+    vki_status status = vkb_file_map(&file, path, err);
+    if (status == VKI_OK) {
+        status = onnx_import_with(&g, &vkb_libc_allocator, file.data, file.bytes, NULL, given, data->n_inputs,
+                                  first, err);
+        vkb_file_unmap(&file);
+        if (status == VKI_OK) status = load_graph(context, &g, out, err);
+        gr_free(&g);
+    }
+    vkb_free(&vkb_libc_allocator, given);
     return status;
 }
 #else

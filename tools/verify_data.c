@@ -51,8 +51,6 @@ static vki_status set_shapes(vki_session **session, const verify_job *job, vki_m
             status = vkb_fail(err, VKI_E_ARG, "the data set has no value for the input %s", info.name);
             break;
         }
-        if (item->array.bytes == 0)
-            status = vkb_fail(err, VKI_E_UNSUPPORTED, "the data for the input %s is empty", info.name);
         shapes[i] = (vki_shape){.input = info.name, .rank = item->array.rank};
         memcpy(shapes[i].dims, item->array.dims, sizeof shapes[i].dims);
     }
@@ -176,7 +174,8 @@ static bool shapes_need_values(const verify_job *job, vki_model *model, const te
 }
 
 /* A shape that depends on the values of inputs can be planned when they are constants: all but the first, so
- * that something is left to compute; on the CPU all of them, if that is what it takes. */
+ * that something is left to compute; on the CPU all of them, if that is what it takes. model: NULL if it
+ * cannot be imported without. */
 static vki_status run_with_constants(const verify_job *job, vki_model *model, const char *path,
                                      const testdata *data, worst_output *worst, vki_error *err)
 {
@@ -186,7 +185,7 @@ static vki_status run_with_constants(const verify_job *job, vki_model *model, co
     status = err->code;
     for (int first = 1; first >= last && status == VKI_E_UNSUPPORTED; first--) {
         vki_model *changed = NULL;
-        if (!shapes_need_values(job, model, data)) break;
+        if (model && !shapes_need_values(job, model, data)) break;
         status = verify_load_constants(job->context, path, data, first, &changed, err);
         if (status == VKI_OK) status = run_model(job, changed, data, worst, err);
         vki_model_destroy(&changed);
@@ -198,8 +197,11 @@ static vki_status run_set(const verify_job *job, vki_model *model, const char *p
                           worst_output *worst, vki_error *err)
 {
     testdata data;
-    VKB_TRY(testdata_load(&data, folder, err));
-    vki_status status = run_model(job, model, &data, worst, err);
+    const vki_error why = *err; /* why there is no model */
+    vki_status readable = testdata_load(&data, folder, err);
+    if (!model) *err = why;
+    if (readable != VKI_OK) return err->code;
+    vki_status status = model ? run_model(job, model, &data, worst, err) : why.code;
     if (status == VKI_E_UNSUPPORTED && job->constant_inputs)
         status = run_with_constants(job, model, path, &data, worst, err);
     testdata_free(&data);
@@ -228,12 +230,15 @@ void verify_folder(verify_job *job, const char *model_path, const char *folder, 
         report_error(job, label, &err);
         return;
     }
-    if (vki_model_load_file(job->context, model_path, &model, &err) != VKI_OK) {
-        report_error(job, label, &err);
+    vki_error why;
+    vki_status loaded = vki_model_load_file(job->context, model_path, &model, &why);
+    if (loaded != VKI_OK && !(loaded == VKI_E_UNSUPPORTED && job->constant_inputs)) {
+        report_error(job, label, &why);
         testdata_paths_free(&sets);
         return;
     }
     for (int i = 0; i < sets.count; i++) {
+        if (!model) err = why;
         char name[512];
         const char *slash = strrchr(sets.items[i], '/');
         snprintf(name, sizeof name, "%s%s%s", label, *label ? "/" : "", slash ? slash + 1 : sets.items[i]);

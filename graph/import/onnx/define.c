@@ -103,6 +103,17 @@ static int64_t input_dim(onnx_ctx *c, const char *input, size_t i, const Onnx__T
     return fresh_symbol(c, input, i); /* exporters write 0 and -1 for "any" too */
 }
 
+/* The value that the caller has for the input, or NULL. */
+static const gr_tensor *given_value(onnx_ctx *c, const char *name, vki_dtype dtype)
+{
+    int number = c->n_inputs++;
+    for (int i = 0; i < c->n_given && number >= c->first_given; i++) {
+        const gr_tensor *t = &c->given[i];
+        if ((t->name[0] ? strcmp(t->name, name) == 0 : i == number) && t->dtype == dtype) return t;
+    }
+    return NULL;
+}
+
 static vki_status define_input(onnx_ctx *c, const Onnx__ValueInfoProto *info)
 {
     const char *name = onnx_text(info->name);
@@ -117,6 +128,11 @@ static vki_status define_input(onnx_ctx *c, const Onnx__ValueInfoProto *info)
     if (!type) VKB_TRY(refuse_io(c, "input", name, type_kind(info->type)));
     if (type && !onnx_dtype(element_type(type), &dtype))
         VKB_TRY(refuse_io(c, "input", name, onnx_type_name(element_type(type))));
+    const gr_tensor *given = given_value(c, name, dtype);
+    if (given) {
+        v->tensor = v->value = gr_add_const(c->g, name, dtype, given->rank, given->dims, given->data, true);
+        return v->tensor == GR_NONE ? onnx_nomem(c) : VKI_OK;
+    }
     int rank = -1;
     int64_t dims[GR_MAX_RANK] = {0};
     const Onnx__TensorShapeProto *shape = type ? type->shape : NULL;

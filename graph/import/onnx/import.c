@@ -86,8 +86,18 @@ static vki_status import_model(onnx_ctx *c, const Onnx__ModelProto *m)
 vki_status onnx_import(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
                        const char *directory, vki_error *err)
 {
+    return onnx_import_with(g, a, bytes, n, directory, NULL, 0, 0, err);
+}
+
+vki_status onnx_import_with(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
+                            const char *directory, const gr_tensor *given, int count, int first,
+                            vki_error *err)
+{
     vki_error local;
     onnx_ctx c = {.g = g, .main = g, .err = err ? err : &local, .directory = directory};
+    c.given = given;
+    c.n_given = count;
+    c.first_given = first;
     c.issues_end = &c.issues;
     gr_init(g, a);
     vkb_arena_init(&c.scratch, a);
