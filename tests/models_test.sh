@@ -37,6 +37,25 @@ check_stored() { # CASE...
     for case in "$@"; do check "$models/$case/model.onnx" "$models/$case"; done
 }
 
+# Dispatches a run, pipelines, and activations against their lower bound, where tiles are those of the table's row for
+# lavapipe.
+ceiling() { # MODEL DISPATCHES OPTION...
+    local model=$1 most=$2 plan
+    shift 2
+    plan=$("$vkinfer" benchmark "$models/$model/model.onnx" --device "$device" --warmup 0 -n 1 "$@" |
+        sed -nE 's/^ *plan +([0-9]+) nodes, ([0-9]+) dispatches, .* ([0-9]+) pipelines.*/\2 \3/p')
+    read -r dispatches pipelines <<<"$plan"
+    echo "$model: $dispatches dispatches (at most $most), $pipelines pipelines (at most 40)"
+    [ "$dispatches" -le "$most" ] && [ "$pipelines" -le 40 ] || failed=$((failed + 1))
+}
+if [ "$device" = vulkan ] && "$vkinfer" devices | grep '^vulkan:0' | grep -q llvmpipe; then
+    ceiling classification/squeezenet1_fp16 32
+    ceiling detection/nanodet_m_320 90
+    ceiling detection/ultraface_slim_320 60
+    ceiling textdet/ppocrv4_det 110 --shape x=1x3x640x640
+    ceiling segmentation/deeplab_v3_257 60
+fi
+
 # The recognition network is not stored with its results: tools/dev fetches it for the demo.
 check_recognition() {
     local recognition=$source/.cache/models/ppocrv4/rec.onnx work

@@ -15,86 +15,20 @@
 #include "common/counting.h"
 #include "common/gpu_run.h"
 #include "common/net.h"
+#include "common/session_check.h"
 #include "common/small_models.h"
 
 static bool have_vulkan;
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        vki_error why[1] = {0};                                                                              \
-                                                                                                             \
-        if ((call) != VKI_OK) fail_msg("%s: %s", #call, why->text);                                          \
-    } while (0)
-
-static vki_model *load(const gr_graph *g, bool vulkan, bool staging, const vki_allocator *a)
-{
-    vki_context *c = NULL;
-    vki_model *m = NULL;
-    vki_context_options o = {.size = sizeof o,
-                             .backend = vulkan ? VKI_BACKEND_VULKAN : VKI_BACKEND_CPU,
-                             .allocator = a,
-                             .force_staging = staging};
-    OK(vki_context_create(&o, &c, why));
-    OK(vki_model_load_file(c, small_model_file(g), &m, why));
-    vki_context_destroy(&c); /* lives on with the model */
-    return m;
-}
-
-static size_t float_count(const vki_tensor_info *info)
-{
-    size_t n = 1;
-    for (int i = 0; i < info->rank; i++) n *= (size_t)info->dims[i];
-    return n;
-}
-
-static void write_inputs(vki_session *s, int count)
-{
-    for (int i = 0; i < count; i++) {
-        vki_tensor_info info;
-        assert_int_equal(vki_session_input(s, i, &info), VKI_OK);
-        size_t n = float_count(&info);
-        float *x = malloc(n * sizeof *x);
-        assert_non_null(x);
-        for (size_t k = 0; k < n; k++) x[k] = (float)((k * 37 + (size_t)i) % 101) / 10.0f - 4.0f;
-        OK(vki_session_write(s, i, x, n * sizeof *x, why));
-        free(x);
-    }
-}
-
-/* Runs twice, since the second run finds what the first left in the memory. */
-static void compare_outputs(const gr_graph *g, vki_session *reference, vki_session *tested)
-{
-    for (int round = 0; round < 2; round++) {
-        OK(vki_session_run(reference, 0, why));
-        OK(vki_session_run(tested, 0, why));
-        for (int i = 0; i < g->n_outputs; i++) {
-            vki_tensor_info info;
-            assert_int_equal(vki_session_output(reference, i, &info), VKI_OK);
-            size_t n = float_count(&info), bytes = n * vki_dtype_size(info.dtype);
-            char *a = malloc(2 * bytes);
-            assert_non_null(a);
-            OK(vki_session_read(reference, i, a, bytes, why));
-            OK(vki_session_read(tested, i, a + bytes, bytes, why));
-            if (info.dtype != VKI_F32) assert_memory_equal(a, a + bytes, bytes);
-            for (size_t k = 0; k < n && info.dtype == VKI_F32; k++) {
-                float x = ((float *)(void *)a)[k], y = ((float *)(void *)(a + bytes))[k];
-                if (!(fabsf(x - y) <= 1e-4f * (1 + fabsf(x))))
-                    fail_msg("output %s, element %zu: %g instead of %g", info.name, k, (double)y, (double)x);
-            }
-            free(a);
-        }
-    }
-}
 
 /* On one device: every pass left out in turn, all at once, and every intermediate kept. */
 static void try_on(const gr_graph *g, bool vulkan, bool staging)
 {
     static const char few[] = "fold_constants,identities,common_subexpressions,dead_code";
-    vki_model *m = load(g, vulkan, staging, NULL);
+    vki_model *m = session_load(g, vulkan, staging, NULL);
     vki_session *reference = NULL;
-    OK(vki_session_create(m, &(vki_session_options){.size = sizeof(vki_session_options), .reference = true},
-                          &reference, why));
-    write_inputs(reference, g->n_inputs);
+    SESSION_OK(vki_session_create(
+        m, &(vki_session_options){.size = sizeof(vki_session_options), .reference = true}, &reference, why));
+    session_write_inputs(reference, g->n_inputs);
     int passes = 0;
     while (gr_passes[passes]) passes++;
     for (int i = -2; i < passes; i++) {
@@ -102,9 +36,9 @@ static void try_on(const gr_graph *g, bool vulkan, bool staging)
             vki_session *s = NULL;
             vki_session_options o = {.size = sizeof o, .keep_intermediates = keep, .profile = keep};
             o.disable_passes = i == -2 ? NULL : i == -1 ? few : gr_passes[i]->name;
-            OK(vki_session_create(m, &o, &s, why));
-            write_inputs(s, g->n_inputs);
-            compare_outputs(g, reference, s);
+            SESSION_OK(vki_session_create(m, &o, &s, why));
+            session_write_inputs(s, g->n_inputs);
+            session_compare(g, reference, s);
             vki_session_destroy(&s);
         }
     }
@@ -202,9 +136,9 @@ static vki_session_stats stats_of(vki_backend backend, const char *path)
     vki_session *s = NULL;
     vki_context_options o = {.size = sizeof o, .backend = backend};
     vki_session_stats stats = {.size = sizeof stats};
-    OK(vki_context_create(&o, &c, why));
-    OK(vki_model_load_file(c, path, &m, why));
-    OK(vki_session_create(m, NULL, &s, why));
+    SESSION_OK(vki_context_create(&o, &c, why));
+    SESSION_OK(vki_model_load_file(c, path, &m, why));
+    SESSION_OK(vki_session_create(m, NULL, &s, why));
     assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
     if (backend == VKI_BACKEND_PLAN) {
         float x[3 * 16 * 16] = {0};
@@ -245,17 +179,17 @@ static void many_plans(bool vulkan)
     vki_allocator a = counting_allocator(&counts);
     gr_graph g;
     small_cnn(&g, &vkb_libc_allocator, 0);
-    vki_model *m = load(&g, vulkan, false, &a);
+    vki_model *m = session_load(&g, vulkan, false, &a);
     gr_free(&g);
     vki_session *s = NULL;
-    OK(vki_session_create(m, NULL, &s, why));
+    SESSION_OK(vki_session_create(m, NULL, &s, why));
     long long live = 0;
     uint64_t weights = 0;
     for (int i = 0; i < 60; i++) {
         int64_t size = 8 + 2 * (i % 10);
-        OK(vki_session_reshape(s, &(vki_shape){"image", 4, {1, 3, size, size + 2}}, 1, why));
-        write_inputs(s, 1);
-        OK(vki_session_run(s, 0, why));
+        SESSION_OK(vki_session_reshape(s, &(vki_shape){"image", 4, {1, 3, size, size + 2}}, 1, why));
+        session_write_inputs(s, 1);
+        SESSION_OK(vki_session_run(s, 0, why));
         vki_session_stats stats = {.size = sizeof stats};
         assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
         if (i == 9) live = atomic_load(&counts.live), weights = stats.weight_bytes;
@@ -284,21 +218,21 @@ static void nothing_to_read_after_a_timeout(void **state)
     if (!have_vulkan) skip();
     gr_graph g;
     small_cnn(&g, &vkb_libc_allocator, 256);
-    vki_model *m = load(&g, true, false, NULL);
+    vki_model *m = session_load(&g, true, false, NULL);
     gr_free(&g);
     vki_session *s = NULL;
-    OK(vki_session_create(m, NULL, &s, why));
-    write_inputs(s, 1);
+    SESSION_OK(vki_session_create(m, NULL, &s, why));
+    session_write_inputs(s, 1);
     float before[5], after[5];
-    OK(vki_session_run(s, 0, why));
-    OK(vki_session_read(s, 1, before, sizeof before, why));
+    SESSION_OK(vki_session_run(s, 0, why));
+    SESSION_OK(vki_session_read(s, 1, before, sizeof before, why));
     vki_status status = vki_session_run(s, 1, NULL);
     if (status != VKI_OK) { /* no device is that fast, but one may be asked late */
         assert_int_equal(status, VKI_E_TIMEOUT);
         assert_int_equal(vki_session_read(s, 1, after, sizeof after, NULL), VKI_E_STATE);
     }
-    OK(vki_session_run(s, 0, why));
-    OK(vki_session_read(s, 1, after, sizeof after, why));
+    SESSION_OK(vki_session_run(s, 0, why));
+    SESSION_OK(vki_session_read(s, 1, after, sizeof after, why));
     assert_memory_equal(before, after, sizeof before);
     vki_session_run(s, 1, NULL); /* and destroyed while it may still run */
     vki_session_destroy(&s);

@@ -38,9 +38,11 @@ void gpu_builder_free(gpu_builder *b)
     vkb_free(b->allocator, b->row_buf);
     vkb_free(b->allocator, b->c4_buf);
     vkb_free(b->allocator, b->slots);
+    vkb_free(b->allocator, b->merges);
     vkb_free(b->allocator, b->ranges);
     b->row_buf = b->c4_buf = NULL;
     b->slots = NULL;
+    b->merges = NULL;
     b->ranges = NULL;
 }
 

@@ -15,4 +15,9 @@ typedef struct gpu_conv_tile {
 gpu_conv_tile gpu_conv_tile_of(const gpu_limits *limits, int64_t positions, int64_t batch,
                                int64_t out_slices);
 
+/* The tile of a depthwise convolution `d` that is computed within the 1x1 convolution after it, once a tile
+ * of slices; false where that does not pay. */
+bool gpu_separable_tile_of(const gpu_limits *limits, int64_t out_w, int64_t out_slices, const op_window *d,
+                           gpu_conv_tile *tile);
+
 #endif

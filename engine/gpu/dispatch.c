@@ -154,13 +154,17 @@ vki_status gpu_emit(gpu_builder *b, gr_id node, const gpu_kernel *kernel)
 {
     if (b->failed) return b->failed;
     const gr_node *n = &b->g->nodes[node];
+    const gpu_merge *merge = b->merges ? &b->merges[node] : NULL;
+    if (merge && merge->into != GR_NONE) return VKI_OK; /* made there */
+    if (merge && merge->kernel) kernel = merge->kernel;
     int first = b->program->n_dispatches;
     b->node = node;
     kernel->emit(b, n);
     close_open(b);
     for (int i = first; i < b->program->n_dispatches && !b->failed; i++)
         check_dispatch(b, kernel, &b->program->dispatches[i]);
-    for (int i = 0; i < n->n_out && !b->failed; i++)
+    bool merged = merge && merge->kernel; /* its output may be wanted in the parts that later nodes make */
+    for (int i = 0; i < n->n_out && !b->failed && !merged; i++)
         if (n->out[i] != GR_NONE && b->row_buf[n->out[i]] < 0 && b->c4_buf[n->out[i]] < 0)
             gpu_fail(b, VKI_E_INTERNAL, "kernel %s does not make output %d", kernel->name, i);
     return b->failed;

@@ -118,6 +118,13 @@ typedef struct gpu_ranges { /* of one tensor */
     gpu_range device;       /* if it is on the device */
 } gpu_ranges;
 
+struct gpu_kernel;
+typedef struct gpu_merge {           /* of a node that is emitted together with others (merges.c) */
+    gr_id into;                      /* the node whose dispatches do this one's work; GR_NONE: its own */
+    const struct gpu_kernel *kernel; /* emits it and the others, instead of its own; NULL: its own */
+    gr_id first;                     /* what the kernel asks for: the first of the merged nodes */
+} gpu_merge;
+
 typedef struct gpu_builder {
     const gr_graph *g;
     const gpu_limits *limits;
@@ -125,6 +132,7 @@ typedef struct gpu_builder {
     bool half; /* fp16 storage */
     gpu_program *program;
     int32_t *row_buf, *c4_buf; /* by tensor: its buffer in that layout, -1: none */
+    gpu_merge *merges;         /* by node; NULL: nothing planned */
     gpu_slot *slots;           /* by tensor: where it is to be made; NULL: nothing planned (slots.c) */
     gpu_ranges *ranges;        /* by tensor; of integers and bool */
     gr_id node;                /* being emitted */
@@ -175,11 +183,17 @@ int32_t gpu_make_buf(gpu_builder *b, gr_id tensor, gpu_layout layout);
 /* The tensor in `layout` is that part of buffer `of` which begins `at` bytes into it. */
 int32_t gpu_make_alias(gpu_builder *b, gr_id tensor, gpu_layout layout, int32_t of, uint64_t at);
 
+/* ---- merges.c: several nodes in one dispatch, where only the last one's output is wanted ---- */
+typedef const gpu_kernel *(*gpu_kernel_of)(const void *user, gr_id node); /* the kernel that was chosen for
+                                        the node, NULL if it is not on the device */
+enum { GPU_MERGE_SEPARABLE = 1, GPU_MERGE_SHUFFLE = 2 };
+/* Plans the merges of these kinds; before gpu_plan_slots. VKI_E_NOMEM. */
+vki_status gpu_plan_merges(gpu_builder *b, unsigned kinds, gpu_kernel_of kernel_of, const void *user,
+                           vki_error *err);
+
 /* ---- slots.c: parts of tensors without copies ---- */
-/* Finds the tensors that are made straight into the output of the Concat that reads them. kernel_of(user, i):
- * the kernel that node i will be emitted with, NULL if it is not on the device. VKI_E_NOMEM. */
-vki_status gpu_plan_slots(gpu_builder *b, const gpu_kernel *(*kernel_of)(const void *user, gr_id node),
-                          const void *user, vki_error *err);
+/* Finds the tensors that are made straight into the output of the Concat that reads them. VKI_E_NOMEM. */
+vki_status gpu_plan_slots(gpu_builder *b, gpu_kernel_of kernel_of, const void *user, vki_error *err);
 /* If the tensor has a slot in `layout` that can be had: its buffer there; else -1. */
 int32_t gpu_slot_buf(gpu_builder *b, gr_id tensor, gpu_layout layout);
 /* Part i of a Concat lies in its place already, in `layout`. */

@@ -25,43 +25,61 @@ static int32_t buf_of(const gpu_builder *b, gr_id tensor, gpu_layout layout)
     return layout == GPU_C4 ? b->c4_buf[tensor] : b->row_buf[tensor];
 }
 
-/* The tensor whose memory t will be in rows: t, or what it is a view of. */
-static gr_id source_of(const gpu_builder *b, const gr_uses *uses,
-                       const gpu_kernel *(*kernel_of)(const void *, gr_id), const void *user, gr_id t)
+typedef struct planner {
+    const gpu_builder *b;
+    gr_uses uses;
+    gpu_kernel_of kernel_of;
+    const void *user;
+} planner;
+
+/* What emits the node; NULL: not on the device, or merged into another. */
+static const gpu_kernel *emitter_of(const planner *p, gr_id node)
+{
+    const gpu_kernel *k = p->kernel_of(p->user, node);
+    const gpu_merge *m = p->b->merges ? &p->b->merges[node] : NULL;
+    if (!k || !m) return k;
+    return m->into != GR_NONE ? NULL : m->kernel ? m->kernel : k;
+}
+
+/* The tensor whose memory t will be in rows: t, or what it is a view of; GR_NONE if it comes from elsewhere.
+ */
+static gr_id source_of(const planner *p, gr_id t)
 {
     for (;;) {
-        gr_id maker = uses->producer[t];
-        const gpu_kernel *k = maker == GR_NONE ? NULL : kernel_of(user, maker);
+        gr_id maker = p->uses.producer[t];
+        const gpu_kernel *k = maker == GR_NONE ? NULL : emitter_of(p, maker);
         if (!k || k->emit != gpu_alias) return k ? t : GR_NONE;
-        t = b->g->nodes[maker].in[0];
+        t = p->b->g->nodes[maker].in[0];
     }
 }
 
-vki_status gpu_plan_slots(gpu_builder *b, const gpu_kernel *(*kernel_of)(const void *user, gr_id node),
-                          const void *user, vki_error *err)
+static void plan_parts(const planner *p, gpu_slot *slots, gr_id concat, gpu_layout layout)
 {
-    const gr_graph *g = b->g;
-    gr_uses uses;
-    size_t count = (size_t)vkb_max(g->n_tensors, 1);
+    const gr_graph *g = p->b->g;
+    const gr_node *n = &g->nodes[concat];
+    for (int i = 0; i < n->n_in; i++) {
+        uint64_t from, to;
+        gr_id t = layout == GPU_C4 ? n->in[i] : source_of(p, n->in[i]);
+        if (t == GR_NONE || gr_is_const(g, t) || g->tensors[t].flags & GR_INPUT) continue;
+        if (p->uses.producer[t] == GR_NONE || slots[t].concat != GR_NONE) continue;
+        if (stretch_of(p->b, n, i, layout, &from, &to) && to % p->b->limits->offset_align == 0)
+            slots[t] = (gpu_slot){concat, i, layout};
+    }
+}
+
+vki_status gpu_plan_slots(gpu_builder *b, gpu_kernel_of kernel_of, const void *user, vki_error *err)
+{
+    planner p = {.b = b, .kernel_of = kernel_of, .user = user};
+    size_t count = (size_t)vkb_max(b->g->n_tensors, 1);
     b->slots = vkb_alloc(b->allocator, count * sizeof *b->slots);
     if (!b->slots) return vkb_nomem(err, count * sizeof *b->slots);
     for (size_t t = 0; t < count; t++) b->slots[t].concat = GR_NONE;
-    VKB_TRY(gr_uses_make(&uses, g, err));
-    for (gr_id c = 0; c < g->n_nodes; c++) {
-        const gr_node *n = &g->nodes[c];
-        const gpu_kernel *k = n->op == OP_Concat ? kernel_of(user, c) : NULL;
-        if (!k) continue;
-        gpu_layout layout = k == &gpu_strided_kernels[0] ? GPU_C4 : GPU_ROW;
-        for (int i = 0; i < n->n_in; i++) {
-            uint64_t from, to;
-            gr_id t = layout == GPU_C4 ? n->in[i] : source_of(b, &uses, kernel_of, user, n->in[i]);
-            if (t == GR_NONE || gr_is_const(g, t) || g->tensors[t].flags & GR_INPUT) continue;
-            if (uses.producer[t] == GR_NONE || b->slots[t].concat != GR_NONE) continue;
-            if (stretch_of(b, n, i, layout, &from, &to) && to % b->limits->offset_align == 0)
-                b->slots[t] = (gpu_slot){c, i, layout};
-        }
+    VKB_TRY(gr_uses_make(&p.uses, b->g, err));
+    for (gr_id i = 0; i < b->g->n_nodes; i++) {
+        const gpu_kernel *k = b->g->nodes[i].op == OP_Concat ? emitter_of(&p, i) : NULL;
+        if (k) plan_parts(&p, b->slots, i, k == &gpu_strided_kernels[0] ? GPU_C4 : GPU_ROW);
     }
-    gr_uses_free(&uses, g);
+    gr_uses_free(&p.uses, b->g);
     return VKI_OK;
 }
 

@@ -214,6 +214,22 @@ static const gpu_kernel *kernel_of(const void *user, gr_id node)
     return place->gpu ? place->kernel : NULL;
 }
 
+/* What concerns several nodes: tensors in parts of others, nodes in one dispatch. The latter make no tensors
+ * between them, so not where all are to be kept. */
+static vki_status plan_across_nodes(ses_plan *p, gpu_builder *b, vki_error *err)
+{
+    const char *disable = p->options->disable_passes;
+    unsigned kinds = (gr_pass_is_on(&pass_separable, disable) ? GPU_MERGE_SEPARABLE : 0u) |
+                     (gr_pass_is_on(&pass_channel_shuffle, disable) ? GPU_MERGE_SHUFFLE : 0u);
+    if (kinds && !p->options->keep) VKB_TRY(gpu_plan_merges(b, kinds, kernel_of, p, err));
+    if (gr_pass_is_on(&pass_views, disable)) VKB_TRY(gpu_plan_slots(b, kernel_of, p, err));
+    for (gr_id i = 0; b->merges && i < p->graph.n_nodes; i++) {
+        if (b->merges[i].kernel) p->places[i].kernel = b->merges[i].kernel;
+        if (b->merges[i].into != GR_NONE) p->places[i].reason = "computed by a later node's dispatch";
+    }
+    return VKI_OK;
+}
+
 static void find_cpu_reads(const ses_plan *p, bool *read_on_cpu)
 {
     for (int i = 0; i < p->graph.n_nodes; i++)
@@ -235,8 +251,7 @@ vki_status ses_device_plan(ses_plan *p, vki_error *err)
     s.on_device = vkb_calloc(p->allocator, n, sizeof *s.on_device);
     s.read_on_cpu = vkb_calloc(p->allocator, n, sizeof *s.read_on_cpu);
     vki_status status = s.on_device && s.read_on_cpu ? VKI_OK : vkb_nomem(err, n);
-    if (status == VKI_OK && gr_pass_is_on(&pass_views, p->options->disable_passes))
-        status = gpu_plan_slots(&s.builder, kernel_of, p, err);
+    if (status == VKI_OK) status = plan_across_nodes(p, &s.builder, err);
     if (status == VKI_OK) {
         find_cpu_reads(p, s.read_on_cpu);
         status = plan(&s, limits);

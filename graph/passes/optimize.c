@@ -5,15 +5,16 @@
 #include "graph/passes/rewrite.h"
 
 const gr_pass *const gr_passes[] = {
-    &pass_fold_constants, &pass_inline_bodies,
-    &pass_identities,     &pass_common_subexpressions,
-    &pass_dead_code,      &pass_layer_normalization,
-    &pass_composites,     &pass_fold_batchnorm,
-    &pass_fold_pad,       &pass_fuse_activation,
-    &pass_fold_scale,     &pass_fuse_residual,
-    &pass_views,          NULL,
+    &pass_fold_constants, &pass_inline_bodies,       &pass_identities, &pass_common_subexpressions,
+    &pass_dead_code,      &pass_layer_normalization, &pass_composites, &pass_fold_batchnorm,
+    &pass_fold_pad,       &pass_fuse_activation,     &pass_fold_scale, &pass_fuse_residual,
+    &pass_separable,      &pass_channel_shuffle,     &pass_views,      NULL,
 };
 
+const gr_pass pass_separable = {
+    "separable", "a depthwise and a 1x1 convolution in one dispatch, where that pays (planners)", NULL, true};
+const gr_pass pass_channel_shuffle = {
+    "channel_shuffle", "Concat, channel shuffle and Split in one dispatch (planners)", NULL, true};
 const gr_pass pass_views = {"views", "Concat, Split and Slice without copies, where memory allows (planners)",
                             NULL, true};
 

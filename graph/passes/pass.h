@@ -26,7 +26,8 @@ typedef struct gr_pass {
 } gr_pass;
 
 extern const gr_pass *const gr_passes[]; /* in order, ended by NULL */
-extern const gr_pass pass_views;         /* parts of tensors are made and read in place */
+/* Done by the planners: */
+extern const gr_pass pass_separable, pass_channel_shuffle, pass_views;
 bool gr_pass_is_on(const gr_pass *pass, const char *disable); /* not in that list of names (NULL: none) */
 
 typedef struct gr_pass_options {

@@ -42,21 +42,27 @@ float epilogue_activate(float x, float alpha, float beta)
     return x;
 }
 
-vec4 epilogue_activate4(vec4 x, float alpha, float beta)
+/* `act` is a constant. */
+vec4 epilogue_activate4_as(int act, vec4 x, float alpha, float beta)
 {
-    if (epilogue_act == ACT_RELU) return mix(x, vec4(0.0), lessThan(x, vec4(0.0)));
-    if (epilogue_act == ACT_LEAKY) return mix(x, alpha * x, lessThan(x, vec4(0.0)));
-    if (epilogue_act == ACT_CLIP) {
+    if (act == ACT_RELU) return mix(x, vec4(0.0), lessThan(x, vec4(0.0)));
+    if (act == ACT_LEAKY) return mix(x, alpha * x, lessThan(x, vec4(0.0)));
+    if (act == ACT_CLIP) {
         vec4 y = mix(x, vec4(alpha), lessThan(x, vec4(alpha)));
         return mix(y, vec4(beta), greaterThan(y, vec4(beta)));
     }
-    if (epilogue_act == ACT_SIGMOID) return math_sigmoid(x);
-    if (epilogue_act == ACT_TANH) return math_tanh(x);
-    if (epilogue_act == ACT_HARDSIGMOID) return clamp(alpha * x + beta, 0.0, 1.0);
-    if (epilogue_act == ACT_HARDSWISH) return x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0);
-    if (epilogue_act == ACT_SILU) return x * math_sigmoid(x);
-    if (epilogue_act == ACT_HARDSWISH_AFFINE) return alpha * (x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)) + beta;
+    if (act == ACT_SIGMOID) return math_sigmoid(x);
+    if (act == ACT_TANH) return math_tanh(x);
+    if (act == ACT_HARDSIGMOID) return clamp(alpha * x + beta, 0.0, 1.0);
+    if (act == ACT_HARDSWISH) return x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0);
+    if (act == ACT_SILU) return x * math_sigmoid(x);
+    if (act == ACT_HARDSWISH_AFFINE) return alpha * (x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)) + beta;
     return x;
+}
+
+vec4 epilogue_activate4(vec4 x, float alpha, float beta)
+{
+    return epilogue_activate4_as(epilogue_act, x, alpha, beta);
 }
 
 #define epilogue_before(v, residual, i)  (epilogue_residual == RESIDUAL_BEFORE ? (v) + LD(residual, i) : (v))

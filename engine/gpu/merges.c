@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gpu/merges.h"
+
+static bool is_free(const gpu_merger *m, gr_id node, op_kind op)
+{
+    if (node == GR_NONE || m->b->g->nodes[node].op != op || !m->kernel_of(m->user, node)) return false;
+    return m->b->merges[node].into == GR_NONE && !m->b->merges[node].kernel;
+}
+
+gr_id gpu_merge_maker(const gpu_merger *m, gr_id t, op_kind op)
+{
+    gr_id node = t == GR_NONE ? GR_NONE : m->uses.producer[t];
+    return is_free(m, node, op) ? node : GR_NONE;
+}
+
+gr_id gpu_merge_reader(const gpu_merger *m, gr_id t, op_kind op)
+{
+    gr_id node = t != GR_NONE && m->uses.count[t] == 1 ? m->uses.reader[t] : GR_NONE;
+    return is_free(m, node, op) ? node : GR_NONE;
+}
+
+vki_status gpu_plan_merges(gpu_builder *b, unsigned kinds, gpu_kernel_of kernel_of, const void *user,
+                           vki_error *err)
+{
+    gpu_merger m = {.b = b, .kernel_of = kernel_of, .user = user};
+    size_t count = (size_t)vkb_max(b->g->n_nodes, 1);
+    b->merges = vkb_alloc(b->allocator, count * sizeof *b->merges);
+    if (!b->merges) return vkb_nomem(err, count * sizeof *b->merges);
+    for (size_t i = 0; i < count; i++) b->merges[i] = (gpu_merge){GR_NONE, NULL, GR_NONE};
+    VKB_TRY(gr_uses_make(&m.uses, b->g, err));
+    for (gr_id i = 0; i < b->g->n_nodes; i++) {
+        if (kinds & GPU_MERGE_SEPARABLE) gpu_merge_separable(&m, i);
+        if (kinds & GPU_MERGE_SHUFFLE) gpu_merge_shuffle(&m, i);
+    }
+    gr_uses_free(&m.uses, b->g);
+    return VKI_OK;
+}

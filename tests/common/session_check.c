@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/session_check.h"
+#include "common/small_models.h"
+
+vki_model *session_load(const gr_graph *g, bool vulkan, bool staging, const vki_allocator *a)
+{
+    vki_context *c = NULL;
+    vki_model *m = NULL;
+    vki_context_options o = {.size = sizeof o,
+                             .backend = vulkan ? VKI_BACKEND_VULKAN : VKI_BACKEND_CPU,
+                             .allocator = a,
+                             .force_staging = staging};
+    SESSION_OK(vki_context_create(&o, &c, why));
+    SESSION_OK(vki_model_load_file(c, small_model_file(g), &m, why));
+    vki_context_destroy(&c); /* lives on with the model */
+    return m;
+}
+
+size_t session_elements(const vki_tensor_info *info)
+{
+    size_t n = 1;
+    for (int i = 0; i < info->rank; i++) n *= (size_t)info->dims[i];
+    return n;
+}
+
+void session_write_inputs(vki_session *s, int count)
+{
+    for (int i = 0; i < count; i++) {
+        vki_tensor_info info;
+        assert_int_equal(vki_session_input(s, i, &info), VKI_OK);
+        size_t n = session_elements(&info);
+        float *x = malloc(n * sizeof *x);
+        assert_non_null(x);
+        for (size_t k = 0; k < n; k++) x[k] = (float)((k * 37 + (size_t)i) % 101) / 10.0f - 4.0f;
+        SESSION_OK(vki_session_write(s, i, x, n * sizeof *x, why));
+        free(x);
+    }
+}
+
+void session_compare(const gr_graph *g, vki_session *reference, vki_session *tested)
+{
+    for (int round = 0; round < 2; round++) {
+        SESSION_OK(vki_session_run(reference, 0, why));
+        SESSION_OK(vki_session_run(tested, 0, why));
+        for (int i = 0; i < g->n_outputs; i++) {
+            vki_tensor_info info;
+            assert_int_equal(vki_session_output(reference, i, &info), VKI_OK);
+            size_t n = session_elements(&info), bytes = n * vki_dtype_size(info.dtype);
+            char *a = malloc(2 * bytes);
+            assert_non_null(a);
+            SESSION_OK(vki_session_read(reference, i, a, bytes, why));
+            SESSION_OK(vki_session_read(tested, i, a + bytes, bytes, why));
+            if (info.dtype != VKI_F32) assert_memory_equal(a, a + bytes, bytes);
+            for (size_t k = 0; k < n && info.dtype == VKI_F32; k++) {
+                float x = ((float *)(void *)a)[k], y = ((float *)(void *)(a + bytes))[k];
+                if (!(fabsf(x - y) <= 1e-4f * (1 + fabsf(x))))
+                    fail_msg("output %s, element %zu: %g instead of %g", info.name, k, (double)y, (double)x);
+            }
+            free(a);
+        }
+    }
+}

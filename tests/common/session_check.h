@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Graphs run through the public API, one session against another. Every failure ends the test. */
+#ifndef TESTS_COMMON_SESSION_CHECK_H
+#define TESTS_COMMON_SESSION_CHECK_H
+
+#include <vkinfer/vkinfer.h>
+
+#include "graph/graph.h"
+
+#define SESSION_OK(call)                                                                                     \
+    do {                                                                                                     \
+        vki_error why[1] = {0};                                                                              \
+        if ((call) != VKI_OK) fail_msg("%s: %s", #call, why->text);                                          \
+    } while (0)
+
+/* The graph as a model on the CPU or on the first Vulkan device; allocator NULL: the C library's. */
+vki_model *session_load(const gr_graph *g, bool vulkan, bool staging, const vki_allocator *a);
+size_t session_elements(const vki_tensor_info *info);
+void session_write_inputs(vki_session *s, int count); /* fixed values in [-4, 6.1) */
+/* Runs both twice, since the second run finds what the first left in the memory, and compares all outputs. */
+void session_compare(const gr_graph *g, vki_session *reference, vki_session *tested);
+
+#endif
