@@ -31,7 +31,8 @@ static void conv_attrs(gr_node *n, const conv_case *v)
     a->pads = (op_ints){4, {v->pads[0], v->pads[1], v->pads[2], v->pads[3]}};
 }
 
-static int run_conv(const conv_case *v, uint64_t seed, bool bias, bool epilogue)
+/* Runs every kernel that takes it; their number. `slack`: times the error of plain sums. */
+static int run_conv_within(const conv_case *v, uint64_t seed, bool bias, bool epilogue, double slack)
 {
     node_check c;
     node_check_begin(&c, seed);
@@ -39,7 +40,12 @@ static int run_conv(const conv_case *v, uint64_t seed, bool bias, bool epilogue)
     node_check_input(&c, 4, (int64_t[]){v->out_c, v->in_c / v->group, v->kh, v->kw}, true, -1, 1);
     if (bias) node_check_input(&c, 1, &v->out_c, true, -1, 1);
     conv_attrs(node_check_node(&c, OP_Conv), v);
-    return node_check_run(&c, epilogue, sum_tolerance(v->in_c / v->group * v->kh * v->kw));
+    return node_check_run(&c, epilogue, slack * sum_tolerance(v->in_c / v->group * v->kh * v->kw));
+}
+
+static int run_conv(const conv_case *v, uint64_t seed, bool bias, bool epilogue)
+{
+    return run_conv_within(v, seed, bias, epilogue, 1);
 }
 
 static void random_convs(void **state)
@@ -66,6 +72,27 @@ static void random_convs(void **state)
         gr_free(&r.g);
         assert_true(run_conv(&v, seed, seed % 3 != 0, seed % 2) >= 1);
     }
+}
+
+/* Where Winograd's way pays: strips of one row of tiles and of all, tiles that reach beyond the image. */
+static void random_winograds(void **state)
+{
+    (void)state;
+    int kernels = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        node_check r;
+        node_check_begin(&r, seed + 3000);
+#define PICK(low, high) node_check_random(&r, low, high)
+        conv_case v = {1, 0, 0, PICK(9, 50), PICK(9, 50), 3, 3, 1, 1, 1, 1, PICK(1, 2), {0}};
+        v.batch = PICK(1, 2);
+        v.in_c = v.group * PICK(16, 90);
+        v.out_c = v.group * PICK(16, 90);
+        for (int i = 0; i < 4; i++) v.pads[i] = PICK(0, 3);
+#undef PICK
+        gr_free(&r.g);
+        kernels += run_conv_within(&v, seed, seed % 3 != 0, seed % 2, 8);
+    }
+    assert_in_range(kernels, 70, 80); /* it is taken nearly always, beside the general way */
 }
 
 /* Layers of real networks: blocks of k, several panels, pointwise with few and many rows. */
@@ -296,12 +323,12 @@ static void random_softmaxes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_convs),     cmocka_unit_test(real_convs),
-        cmocka_unit_test(random_depthwise), cmocka_unit_test(random_deconvs),
-        cmocka_unit_test(random_pools),     cmocka_unit_test(random_gemms),
-        cmocka_unit_test(random_matmuls),   cmocka_unit_test(every_unary),
-        cmocka_unit_test(random_binaries),  cmocka_unit_test(random_norms),
-        cmocka_unit_test(random_softmaxes),
+        cmocka_unit_test(random_convs),   cmocka_unit_test(random_winograds),
+        cmocka_unit_test(real_convs),     cmocka_unit_test(random_depthwise),
+        cmocka_unit_test(random_deconvs), cmocka_unit_test(random_pools),
+        cmocka_unit_test(random_gemms),   cmocka_unit_test(random_matmuls),
+        cmocka_unit_test(every_unary),    cmocka_unit_test(random_binaries),
+        cmocka_unit_test(random_norms),   cmocka_unit_test(random_softmaxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,31 @@ static void bytes(const cpu_micro *m)
     }
 }
 
+/* Eight tiles at random places, the last of which ends where the memory does. */
+static void winograd_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t n = pick(6, 60), x_step = n + pick(0, 3), step = 8 + pick(0, 3);
+        float *x = input(5 * x_step + n, -1, 1);
+        outputs rows = outputs_make(6 * n);
+        const float *const in[6] = {x, x + n, x + 2 * x_step, x + 3 * x_step, x + 4 * x_step, x + 5 * x_step};
+        c_table->winograd_rows(rows.c, n, in, n);
+        m->winograd_rows(rows.v, n, in, n);
+        outputs_check(&rows, 1e-6, "winograd_rows");
+        int32_t offset[8], apart[8];
+        for (int i = 0; i < 8; i++)
+            offset[i] = i ? (int32_t)pick(0, n - 6) : (int32_t)n - 6, apart[i] = 4 * i;
+        outputs v = outputs_make(35 * step + 8), y = outputs_make(3 * 40 + 32);
+        c_table->winograd_in(v.c, step, x, x_step, offset);
+        m->winograd_in(v.v, step, x, x_step, offset);
+        c_table->winograd_out(y.c, 40, apart, v.c, step, 0.5f);
+        m->winograd_out(y.v, 40, apart, v.c, step, 0.5f);
+        outputs_check(&v, 2e-6, "winograd_in");
+        outputs_check(&y, 2e-6, "winograd_out");
+        vkb_free(heap, x);
+    }
+}
+
 /* Lanes of every kind: one run, two runs, stride two, anything; with padding. */
 static int64_t random_lanes(cpu_lanes *lanes)
 {
@@ -379,6 +404,7 @@ static void on_every_table(table_test test)
     }
 TABLE_TEST(gemm_tiles)
 TABLE_TEST(integer_tiles)
+TABLE_TEST(winograd_tiles)
 TABLE_TEST(bytes)
 TABLE_TEST(gathers)
 TABLE_TEST(copies)
@@ -471,12 +497,12 @@ static void accuracy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm_tiles), cmocka_unit_test(test_integer_tiles),
-        cmocka_unit_test(test_bytes),      cmocka_unit_test(test_gathers),
-        cmocka_unit_test(test_copies),     cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_row_panels), cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_reductions), cmocka_unit_test(test_special_values),
-        cmocka_unit_test(accuracy),
+        cmocka_unit_test(test_gemm_tiles),     cmocka_unit_test(test_integer_tiles),
+        cmocka_unit_test(test_winograd_tiles), cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_gathers),        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_taps),           cmocka_unit_test(test_row_panels),
+        cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ void cpu_parallel_elements(const cpu_call *c, int64_t count, cpu_range_fn fn);
     bool cpu_##name##_fits(const gr_graph *g, const gr_node *n);                                             \
     vki_status cpu_##name##_prepare(cpu_prep *p, vki_error *err);                                            \
     void cpu_##name##_run(const cpu_call *c);
+CPU_KERNEL(conv2d_winograd)
 CPU_KERNEL(conv2d_gemm)
 CPU_KERNEL(conv2d_depthwise)
 CPU_KERNEL(conv2d_padded)

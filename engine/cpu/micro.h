@@ -97,6 +97,16 @@ typedef struct cpu_micro {
     void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */
     /* y = x A for one row x[k] and a panel A of 8 or 16 columns, [k][cols]; sums in a fixed order */
     void (*row_panel)(float *y, const float *x, const float *panel, int64_t k, int cols);
+    /* Winograd's F(4x4, 3x3), see winograd_tmpl.h. The input's transform down the columns: six rows of n
+     * values to six rows, y_step apart. */
+    void (*winograd_rows)(float *y, int64_t y_step, const float *const x[6], int64_t n);
+    /* Then along the rows, of eight tiles: the six values of tile l in row i start at x[i * x_step +
+     * offset[l]]; product 6 i + j of the tiles goes to v[(6 i + j) * v_step + l]. */
+    void (*winograd_in)(float *v, int64_t v_step, const float *x, int64_t x_step, const int32_t *offset);
+    /* The output's transform of eight tiles: their products 6 i + j at m[(6 i + j) * m_step + l] become the
+     * four rows of four outputs at y[row * y_step + offset[l]], plus the bias. */
+    void (*winograd_out)(float *y, int64_t y_step, const int32_t *offset, const float *m, int64_t m_step,
+                         float bias);
     /* y = epilogue(x); x may be y */
     void (*epilogue)(float *y, const float *x, const float *residual, int64_t n, const gr_epilogue *e);
     void (*unary)(float *y, const float *x, int64_t n, cpu_unary_op op, float alpha);

@@ -19,6 +19,8 @@
 
 #include "cpu/gemm_i16_tmpl.h"
 
+#include "cpu/winograd_tmpl.h"
+
 #include "cpu/bytes_tmpl.h"
 
 static void gather(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
@@ -40,6 +42,9 @@ const cpu_micro CPU_MICRO_TABLE = {
     .taps_sum = taps_sum,
     .taps_max = taps_max,
     .row_panel = row_panel,
+    .winograd_rows = winograd_rows,
+    .winograd_in = winograd_in,
+    .winograd_out = winograd_out,
     .epilogue = epilogue,
     .unary = unary,
     .binary = binary,

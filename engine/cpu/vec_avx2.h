@@ -139,6 +139,34 @@ V8_INLINE float v8_hmax(v8 a)
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
+/* The 4x4 blocks of both halves are transposed: place i and place i + 4 share a register. */
+V8_INLINE void v8_transpose_quads(v8 y[4], const v8 x[4])
+{
+    const v8 a = _mm256_unpacklo_ps(x[0], x[1]), b = _mm256_unpackhi_ps(x[0], x[1]);
+    const v8 c = _mm256_unpacklo_ps(x[2], x[3]), d = _mm256_unpackhi_ps(x[2], x[3]);
+    y[0] = _mm256_shuffle_ps(a, c, _MM_SHUFFLE(1, 0, 1, 0));
+    y[1] = _mm256_shuffle_ps(a, c, _MM_SHUFFLE(3, 2, 3, 2));
+    y[2] = _mm256_shuffle_ps(b, d, _MM_SHUFFLE(1, 0, 1, 0));
+    y[3] = _mm256_shuffle_ps(b, d, _MM_SHUFFLE(3, 2, 3, 2));
+}
+V8_INLINE void v8_load_quads(v8 y[4], const float *x, const int32_t *offset)
+{
+    v8 places[4];
+    for (int i = 0; i < 4; i++)
+        places[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x + offset[i])),
+                                         _mm_loadu_ps(x + offset[i + 4]), 1);
+    v8_transpose_quads(y, places);
+}
+V8_INLINE void v8_store_quads(float *y, const int32_t *offset, const v8 x[4])
+{
+    v8 places[4];
+    v8_transpose_quads(places, x);
+    for (int i = 0; i < 4; i++) {
+        _mm_storeu_ps(y + offset[i], _mm256_castps256_ps128(places[i]));
+        _mm_storeu_ps(y + offset[i + 4], _mm256_extractf128_ps(places[i], 1));
+    }
+}
+
 /* Lanes of an im2col row mostly form one run of neighbours, or two where they cross the end of an image row
  * or the padding: masked loads at the runs' bases serve these. Neighbours two apart (stride 2) take two
  * overlapping loads. The rest is gathered. */

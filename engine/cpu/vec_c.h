@@ -145,6 +145,17 @@ V8_INLINE float v8_hmax(v8 a)
     for (int i = 1; i < 8; i++) m = a.f[i] > m ? a.f[i] : m;
     return m;
 }
+/* Four neighbours at each of eight places: element j of place i is lane i of y[j]. */
+V8_INLINE void v8_load_quads(v8 y[4], const float *x, const int32_t *offset)
+{
+    for (int j = 0; j < 4; j++)
+        for (int i = 0; i < 8; i++) y[j].f[i] = x[offset[i] + j];
+}
+V8_INLINE void v8_store_quads(float *y, const int32_t *offset, const v8 x[4])
+{
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 4; j++) y[offset[i] + j] = x[j].f[i];
+}
 /* Lanes of one im2col row; see cpu_lanes. */
 V8_INLINE void v8_gather_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
                               const int32_t *offset, const int32_t *mask)

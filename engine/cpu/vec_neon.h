@@ -142,6 +142,33 @@ V8_INLINE float v8_hmax(v8 a)
     return left > right ? left : right;
 }
 
+V8_INLINE void v4_transpose(float32x4_t y[4], const float32x4_t x[4])
+{
+    const float32x4_t a = vtrn1q_f32(x[0], x[1]), b = vtrn2q_f32(x[0], x[1]);
+    const float32x4_t c = vtrn1q_f32(x[2], x[3]), d = vtrn2q_f32(x[2], x[3]);
+    y[0] = vcombine_f32(vget_low_f32(a), vget_low_f32(c));
+    y[1] = vcombine_f32(vget_low_f32(b), vget_low_f32(d));
+    y[2] = vcombine_f32(vget_high_f32(a), vget_high_f32(c));
+    y[3] = vcombine_f32(vget_high_f32(b), vget_high_f32(d));
+}
+V8_INLINE void v8_load_quads(v8 y[4], const float *x, const int32_t *offset)
+{
+    float32x4_t places[8], lo[4], hi[4];
+    for (int i = 0; i < 8; i++) places[i] = vld1q_f32(x + offset[i]);
+    v4_transpose(lo, places);
+    v4_transpose(hi, places + 4);
+    for (int j = 0; j < 4; j++) y[j] = (v8){lo[j], hi[j]};
+}
+V8_INLINE void v8_store_quads(float *y, const int32_t *offset, const v8 x[4])
+{
+    const float32x4_t lo[4] = {x[0].lo, x[1].lo, x[2].lo, x[3].lo};
+    const float32x4_t hi[4] = {x[0].hi, x[1].hi, x[2].hi, x[3].hi};
+    float32x4_t places[8];
+    v4_transpose(places, lo);
+    v4_transpose(places + 4, hi);
+    for (int i = 0; i < 8; i++) vst1q_f32(y + offset[i], places[i]);
+}
+
 /* Eight neighbours are two loads; neighbours two apart (stride 2) are two de-interleaving loads. NEON has no
  * gather: other lanes go one by one. */
 V8_INLINE void v8_gather_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
