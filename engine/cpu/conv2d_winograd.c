@@ -112,7 +112,8 @@ static void try_tile(const cpu_micro *m, const float *weights, int64_t channels,
             sum[row][col] += (double)x[row + ky][col + kx] * (double)weights[9 * c + i % 9];
         }
     }
-    for (int i = 0; i < PRODUCTS * 8; i++) products[i] = products[i / 8 * 8]; /* all lanes write the same place */
+    for (int i = 0; i < PRODUCTS * 8; i++)
+        products[i] = products[i / 8 * 8]; /* all lanes write the same place */
     m->winograd_out(y, TILE, same, products, 8, 0);
     for (int i = 0; i < 16; i++) {
         *error = fmax(*error, fabs((double)y[i] - sum[i / 4][i % 4]));
