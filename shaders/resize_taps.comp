@@ -1,5 +1,6 @@
 //! variant f32
 //! variant f16 STORE_F16=1
+//! variant words INTEGERS=1
 //! variant x4_f32 GROUPS=1
 //! variant x4_f16 GROUPS=1 STORE_F16=1
 //! variant x4_texel_f32 GROUPS=1 TEXELS=1
@@ -7,7 +8,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Resize of two dimensions: each output is a weighted sum of TAPS_H x TAPS_W inputs, whose positions and weights
  * come from two tables (graph/ops/resize.h makes them, so all modes are here). One invocation an output element, in x4
- * the four channels of a slice.
+ * the four channels of a slice. Variant words: integers, which are copied from the nearest place.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -25,7 +26,9 @@ struct Tap {
     float weight;
 };
 
-#if GROUPS
+#if INTEGERS
+BUFFER_IN_I32(0, x);
+#elif GROUPS
 #define VALUE   vec4
 #define LOAD(i) LD4(x, i)
 BUFFER_IN4(0, x);
@@ -36,7 +39,9 @@ BUFFER_IN(0, x);
 #endif
 layout(set = 0, binding = 1, std430) readonly buffer TableH { Tap table_h[]; };
 layout(set = 0, binding = 2, std430) readonly buffer TableW { Tap table_w[]; };
-#if GROUPS
+#if INTEGERS
+BUFFER_OUT_I32(3, y);
+#elif GROUPS
 BUFFER_OUT4(3, y);
 BUFFER_IN4(4, residual);
 #else
@@ -56,6 +61,9 @@ void main()
     if (i >= uint(units)) return;
     uint row = i / uint(out_w), plane = row / uint(out_h);
     int column = int(i - row * uint(out_w)), ow = column * TAPS_W, oh = int(row - plane * uint(out_h)) * TAPS_H;
+#if INTEGERS
+    y[i] = x[(int(plane) * in_h + table_h[oh].at) * in_w + (TAPS_W == 0 ? column : table_w[ow].at)];
+#else
     VALUE sum = VALUE(0.0);
     if (CROP == 1 && (table_h[oh].at < 0 || (TAPS_W > 0 && table_w[ow].at < 0))) {
         sum = VALUE(outside);
@@ -76,5 +84,6 @@ void main()
     ST4(y, i, epilogue4(sum, residual, i, alpha, beta));
 #else
     ST(y, i, epilogue(sum, residual, i, alpha, beta));
+#endif
 #endif
 }

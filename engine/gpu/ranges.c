@@ -301,6 +301,11 @@ static gpu_range result_of(const reading *r, int output)
         return hull(in(r, 1), in(r, 2));
     case OP_Pad:
         return hull(in(r, 0), in(r, 2));
+    case OP_Resize: /* of integers: copies, or the value for what lies outside */
+        return ((const op_resize_attrs *)r->n->attrs)->coordinate_transformation_mode ==
+                       OP_COORD_TF_CROP_AND_RESIZE
+                   ? unknown
+                   : in(r, 0);
     case OP_Trilu:
         return hull(in(r, 0), (gpu_range){0, 0});
     case OP_EyeLike:

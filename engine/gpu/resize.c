@@ -64,16 +64,33 @@ static int forms_of(const gr_graph *g, const gr_node *n, resize_form forms[GR_MA
     return count;
 }
 
+static bool is_words(const gpu_builder *b, const gr_node *n)
+{
+    return gpu_is_integer(b->g->tensors[n->in[0]].dtype);
+}
+
+/* Of integers only copies. */
+static bool type_fits(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    const op_resize_attrs *a = n->attrs;
+    *why = "integers are resized by mode nearest only, without extrapolation and epilogue";
+    bool plain = n->epilogue.act == GR_ACT_NONE && n->epilogue.residual == GR_RESIDUAL_NONE &&
+                 a->mode == OP_RESIZE_NEAREST && !a->antialias &&
+                 a->coordinate_transformation_mode != OP_COORD_TF_CROP_AND_RESIZE;
+    return plain || !is_words(b, n);
+}
+
 static bool fits_row(const gpu_builder *b, const gr_node *n, const char **why)
 {
     resize_form f;
-    return form_of(b->g, n, false, &f, why);
+    return type_fits(b, n, why) && form_of(b->g, n, false, &f, why);
 }
 
 /* Every buffer in between must be bound, too. */
 static bool fits_axes(const gpu_builder *b, const gr_node *n, const char **why)
 {
     resize_form forms[GR_MAX_RANK];
+    if (!type_fits(b, n, why)) return false;
     int count = forms_of(b->g, n, forms);
     for (int i = 0; i < count; i++) {
         const resize_form *f = &forms[i];
@@ -156,8 +173,9 @@ static void emit(gpu_builder *b, const gr_node *n, const resize_form *f, gpu_lay
     const op_resize_attrs *a = n->attrs;
     bool c4 = layout == GPU_C4;
     uint8_t access = c4 ? gpu_read_access(b, n, layout, NULL) : GPU_READ;
-    gpu_dispatch *d =
-        gpu_dispatch_begin(b, c4 ? GPU_SHADER_FOR(b, access, resize_taps_x4) : GPU_SHADER(b, resize_taps));
+    gpu_dispatch *d = gpu_dispatch_begin(b, c4               ? GPU_SHADER_FOR(b, access, resize_taps_x4)
+                                            : is_words(b, n) ? SH_resize_taps_words
+                                                             : GPU_SHADER(b, resize_taps));
     gpu_bind_add(d, in, access);
     gpu_bind rows = table(b, n, &f->h);
     gpu_bind_add(d, rows, GPU_READ);
@@ -191,13 +209,15 @@ static void emit_axes(gpu_builder *b, const gr_node *n)
     resize_form forms[GR_MAX_RANK];
     gr_node plain = *n;
     plain.epilogue = (gr_epilogue){.act = GR_ACT_NONE};
+    vki_dtype dtype = b->g->tensors[n->in[0]].dtype;
     int count = forms_of(b->g, n, forms);
     gpu_bind in = gpu_in(b, n, 0, GPU_ROW);
     for (int i = 0; i < count; i++) {
         const resize_form *f = &forms[i];
         uint64_t elements = (uint64_t)(f->planes * f->h.out * f->w.out);
         bool last = i == count - 1;
-        gpu_bind out = last ? gpu_out(b, n, 0, GPU_ROW) : gpu_scratch(b, elements * (b->half ? 2 : 4));
+        gpu_bind out =
+            last ? gpu_out(b, n, 0, GPU_ROW) : gpu_scratch(b, elements * gpu_element_bytes(dtype, b->half));
         emit(b, last ? n : &plain, f, GPU_ROW, in, out);
         in = out;
     }
@@ -215,8 +235,8 @@ static void emit_row(gpu_builder *b, const gr_node *n)
 
 static const gpu_kernel kernels[] = {
     {"resize_c4", fits_c4, emit_c4, GPU_FLOATS},
-    {"resize_row", fits_row, emit_row, GPU_FLOATS},
-    {"resize_axes", fits_axes, emit_axes, GPU_FLOATS},
+    {"resize_row", fits_row, emit_row, GPU_ANY},
+    {"resize_axes", fits_axes, emit_axes, GPU_ANY},
     {0},
 };
 const gpu_op gpu_op_resize = {kernels};
