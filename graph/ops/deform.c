@@ -39,16 +39,21 @@ bool op_deform_of(const gr_graph *g, const gr_node *n, op_deform *d, const char 
     const op_deform_attrs *a = n->attrs;
     *why = "only two spatial dimensions are supported";
     if (x->rank != 4 || w->rank != 4 || !lists_fit(a)) return false;
-    *d =
-        (op_deform){x->dims[0], x->dims[1], x->dims[2], x->dims[3], w->dims[0], 0, 0, w->dims[2], w->dims[3]};
-    d->stride_h = listed(&a->strides, 0, 1);
-    d->stride_w = listed(&a->strides, 1, 1);
-    d->pad_top = listed(&a->pads, 0, 0);
-    d->pad_left = listed(&a->pads, 1, 0);
-    d->dilation_h = listed(&a->dilations, 0, 1);
-    d->dilation_w = listed(&a->dilations, 1, 1);
-    d->group = a->group;
-    d->offset_group = a->offset_group;
+    *d = (op_deform){.batch = x->dims[0],
+                     .in_c = x->dims[1],
+                     .in_h = x->dims[2],
+                     .in_w = x->dims[3],
+                     .out_c = w->dims[0],
+                     .kernel_h = w->dims[2],
+                     .kernel_w = w->dims[3],
+                     .stride_h = listed(&a->strides, 0, 1),
+                     .stride_w = listed(&a->strides, 1, 1),
+                     .pad_top = listed(&a->pads, 0, 0),
+                     .pad_left = listed(&a->pads, 1, 0),
+                     .dilation_h = listed(&a->dilations, 0, 1),
+                     .dilation_w = listed(&a->dilations, 1, 1),
+                     .group = a->group,
+                     .offset_group = a->offset_group};
     *why = "the kernel's shape, the groups or the channels do not fit";
     if (d->kernel_h < 1 || d->kernel_w < 1 || d->in_c % d->group || d->out_c % d->group ||
         d->in_c % d->offset_group || w->dims[1] != d->in_c / d->group ||
