@@ -30,6 +30,7 @@ static int command(int argc, char **argv)
         {"--input", 0, OPT_PAIRS, &got.inputs, "NAME=FILE", "input", 0, 0},
         {"--count", 'n', OPT_INT, &got.count, "N", "how many", 1, 9},
         {"--json", 0, OPT_FLAG, &got.json, NULL, "JSON", 0, 0},
+        OPT_TIE_ROW(got.engine),
         OPT_ENGINE_ROWS(got.engine),
     };
     got.line = (opt_line){.command = "test",
@@ -51,7 +52,7 @@ static void good_lines(void **state)
     (void)state;
     static char words[] = "test a.vkm --output x.npy -n 3 --mean=1,-2.5,3e1 --image p.png --image q=r.png "
                           "--input in=a=b.npy --json --device vulkan:2 --precision fp16store --threads 4 "
-                          "--shape x=1x3x48x320 --shape k=v=7 --memory-limit 1.5 -- --b";
+                          "--tie h_out=h=1 --shape x=1x3x48x320 --shape k=v=7 --memory-limit 1.5 -- --b";
     char *argv[64];
     int argc = 0;
     for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) argv[argc++] = w;
@@ -73,6 +74,10 @@ static void good_lines(void **state)
     assert_int_equal(got.engine.session.precision, VKI_PRECISION_FP16_STORE);
     assert_int_equal(got.engine.session.threads, 4);
     assert_int_equal(got.engine.session.memory_limit, 1572864);
+    assert_int_equal(got.engine.ties.count, 1);
+    assert_string_equal(got.engine.ties.items[0].output, "h_out");
+    assert_string_equal(got.engine.ties.items[0].input, "h=1");
+    assert_true(opt_is_tied(&got.engine, "h=1") && !opt_is_tied(&got.engine, "h"));
     assert_int_equal(got.engine.shapes.count, 2);
     assert_string_equal(got.engine.shapes.items[0].input, "x");
     assert_int_equal(got.engine.shapes.items[0].rank, 4);
@@ -101,6 +106,9 @@ static void bad_lines(void **state)
     } lines[] = {
         {"test", "missing", "vkinfer test MODEL"},
         {"test a b c", "too many", "'c'"},
+        {"test a --tie h", "--tie", "OUT=IN"},
+        {"test a --tie =h", "--tie", "OUT=IN"},
+        {"test a --tie h=", "--tie", "OUT=IN"},
         {"test a --nonsense", "no option", "--nonsense"},
         {"test a --output", "--output", "needs a value"},
         {"test a -n 0", "--count", "from 1 to 9"},

@@ -61,7 +61,21 @@ static vki_status make_buffers(buffers *b, const vki_session *session, int count
 static vki_status write_all(vki_session *session, const buffers *in, vki_error *err)
 {
     for (int i = 0; i < in->count; i++)
-        VKB_TRY(vki_session_write(session, i, in->data[i], in->bytes[i], err));
+        if (in->data[i]) VKB_TRY(vki_session_write(session, i, in->data[i], in->bytes[i], err));
+    return VKI_OK;
+}
+
+/* States are the session's to fill. */
+static vki_status leave_out_tied(const bench_job *job, const vki_model *model, buffers *in, vki_error *err)
+{
+    for (int i = 0; i < in->count; i++) {
+        vki_tensor_info info;
+        if (vki_model_input(model, i, &info) != VKI_OK)
+            return vkb_fail(err, VKI_E_INTERNAL, "input %d is not there", i);
+        if (!opt_is_tied(&job->engine, info.name)) continue;
+        free(in->data[i]);
+        in->data[i] = NULL;
+    }
     return VKI_OK;
 }
 
@@ -155,6 +169,7 @@ static vki_status bench_session(const bench_job *job, vki_model *model, vki_sess
     double *times = malloc(3 * (size_t)job->iterations * sizeof *times);
     vki_status status = times ? VKI_OK : vkb_nomem(err, 3 * (uint64_t)job->iterations * sizeof *times);
     if (status == VKI_OK) status = make_buffers(&in, session, vki_model_input_count(model), true, err);
+    if (status == VKI_OK) status = leave_out_tied(job, model, &in, err);
     if (status == VKI_OK) status = make_buffers(&out, session, vki_model_output_count(model), false, err);
     if (status == VKI_OK) status = write_all(session, &in, err);
     if (status == VKI_OK)
@@ -226,6 +241,7 @@ int cmd_benchmark(int argc, char **argv)
          "print one line: model, device, median, first result, memory", 0, 0},
         {"--json", 0, OPT_STRING, &job.json, "FILE", "write all as JSON too; - for JSON alone on stdout", 0,
          0},
+        OPT_TIE_ROW(job.engine),
         OPT_ENGINE_ROWS(job.engine),
     };
     opt_line line = {.command = "benchmark",

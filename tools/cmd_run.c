@@ -22,8 +22,11 @@ static vki_status execute(run_job *job, vki_context *context, vki_error *err)
     if (status == VKI_OK) status = vki_session_create(model, &job->engine.session, &session, err);
     if (status == VKI_OK) status = tensor_need_plan(model, session, err);
     if (status == VKI_OK) status = run_inputs_write(&inputs, job, session, err);
-    double begin = vkb_now_ms();
-    if (status == VKI_OK) status = vki_session_run(session, 0, err);
+    double begin = 0;
+    for (int i = 0; status == VKI_OK && i < job->times; i++) {
+        begin = vkb_now_ms();
+        status = vki_session_run(session, 0, err);
+    }
     double ms = vkb_now_ms() - begin;
     if (status == VKI_OK) status = run_outputs(job, context, model, session, ms, err);
     run_inputs_close(&inputs);
@@ -43,7 +46,7 @@ static int check(const run_job *job, const opt_line *line)
 
 int cmd_run(int argc, char **argv)
 {
-    run_job job = {.output_dir = ".", .mean = {{0}, 1}, .scale = {{1 / 255.0f}, 1}};
+    run_job job = {.output_dir = ".", .times = 1, .mean = {{0}, 1}, .scale = {{1 / 255.0f}, 1}};
     const opt_row rows[] = {
         {"--input", 'i', OPT_PAIRS, &job.inputs, "NAME=FILE.npy", "an input's values; once for each", 0, 0},
         {"--image", 0, OPT_LIST, &job.images, "[NAME=]FILE",
@@ -56,6 +59,9 @@ int cmd_run(int argc, char **argv)
          "keep the picture's proportions, fill up with gray", 0, 0},
         {"--output-dir", 'o', OPT_STRING, &job.output_dir, "DIR", "where outputs are written (.)", 0, 0},
         {"--json", 0, OPT_FLAG, &job.json, NULL, "print JSON", 0, 0},
+        {"--times", 0, OPT_INT, &job.times, "N", "run N times, states carried on; the last run counts (1)", 1,
+         1000000},
+        OPT_TIE_ROW(job.engine),
         OPT_ENGINE_ROWS(job.engine),
     };
     opt_line line = {.command = "run",

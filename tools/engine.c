@@ -51,6 +51,15 @@ void opt_engine_finish(opt_engine *engine)
     if (engine->gpu_only) session->placement = VKI_PLACE_GPU_ONLY;
     session->shapes = engine->shapes.items;
     session->shape_count = engine->shapes.count;
+    session->ties = engine->ties.items;
+    session->tie_count = engine->ties.count;
+}
+
+bool opt_is_tied(const opt_engine *engine, const char *input)
+{
+    for (int i = 0; i < engine->ties.count; i++)
+        if (!strcmp(engine->ties.items[i].input, input)) return true;
+    return false;
 }
 
 vki_status opt_engine_context(opt_engine *engine, vki_context **out, vki_error *err)

@@ -122,6 +122,17 @@ static bool parse_shape(const opt_row *row, char *text, char *allowed, size_t si
     return true;
 }
 
+static bool parse_tie(const opt_row *row, char *text, char *allowed, size_t size)
+{
+    opt_ties *list = row->value;
+    snprintf(allowed, size, "OUT=IN: an output's and an input's name, at most %d of them", OPT_MAX_LIST);
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text || !equals[1] || list->count == OPT_MAX_LIST) return false;
+    *equals = 0; /* ends the output's name, which stays in argv */
+    list->items[list->count++] = (vki_tie){.output = text, .input = equals + 1};
+    return true;
+}
+
 static bool parse_device(const opt_row *row, const char *text, char *allowed, size_t size)
 {
     vki_context_options *o = row->value;
@@ -194,6 +205,8 @@ static bool parse_value(const opt_row *row, char *text, char *allowed, size_t si
         return parse_item(row, text, allowed, size);
     case OPT_SHAPES:
         return parse_shape(row, text, allowed, size);
+    case OPT_TIES:
+        return parse_tie(row, text, allowed, size);
     case OPT_DEVICE:
         return parse_device(row, text, allowed, size);
     case OPT_PRECISION:

@@ -32,6 +32,7 @@ typedef enum opt_kind {
     OPT_LIST,      /* opt_list *: each time the option is given adds one */
     OPT_PAIRS,     /* opt_list *: the same, each must read NAME=VALUE (see opt_pair_split) */
     OPT_SHAPES,    /* opt_shapes *: each NAME=1x3x224x224 adds one */
+    OPT_TIES,      /* opt_ties *: each OUT=IN adds one */
     OPT_DEVICE,    /* vki_context_options *: auto, cpu, vulkan, vulkan:N */
     OPT_PRECISION  /* vki_precision * */
 } opt_kind;
@@ -50,6 +51,11 @@ typedef struct opt_shapes {
     vki_shape items[OPT_MAX_LIST]; /* names point into argv */
     int count;
 } opt_shapes;
+
+typedef struct opt_ties {
+    vki_tie items[OPT_MAX_LIST]; /* names point into argv */
+    int count;
+} opt_ties;
 
 typedef struct opt_row {
     const char *name; /* with its dashes: "--shape" */
@@ -88,6 +94,7 @@ typedef struct opt_engine {
     vki_context_options context;
     vki_session_options session;
     opt_shapes shapes;
+    opt_ties ties;     /* for commands that have OPT_TIE_ROW */
     const char *cache; /* --cache, else VKINFER_CACHE, else ~/.cache/vkinfer/pipelines */
     bool gpu_only, no_cache, verbose;
     char cache_path[4096];
@@ -126,6 +133,12 @@ typedef struct opt_engine {
          0},                                                                                                  \
     {                                                                                                         \
         "--verbose", 'v', OPT_FLAG, &(engine).verbose, NULL, "print the engine's log to stderr", 0, 0         \
+    }
+
+#define OPT_TIE_ROW(engine)                                                                                  \
+    {                                                                                                        \
+        "--tie", 0, OPT_TIES, &(engine).ties, "OUT=IN",                                                      \
+            "a state: after each run the output becomes the input, which begins with zeros", 0, 0            \
     }
 
 #define OPT_ENGINE_ROWS(engine)                                                                              \
@@ -170,6 +183,7 @@ typedef struct opt_engine {
 /* Completes the option structs (sizes, log, cache file, placement, shapes) after options_parse. The structs
  * point into *engine, which must not move. */
 void opt_engine_finish(opt_engine *engine);
+bool opt_is_tied(const opt_engine *engine, const char *input); /* by --tie: a state, not the user's to give */
 /* opt_engine_finish and vki_context_create. */
 vki_status opt_engine_context(opt_engine *engine, vki_context **out, vki_error *err);
 

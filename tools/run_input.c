@@ -136,6 +136,7 @@ vki_status run_inputs_open(run_inputs *inputs, run_job *job, const vki_model *mo
         vki_tensor_info info;
         char text[256];
         VKB_TRY(vki_model_input(model, i, &info));
+        if (!inputs->sources[i].path && opt_is_tied(&job->engine, info.name)) continue; /* zeros */
         if (!inputs->sources[i].path)
             return vkb_fail(err, VKI_E_ARG,
                             "the input '%s' %s is missing; give it with --input %s=FILE.npy%s", info.name,
@@ -238,6 +239,7 @@ static vki_status write_input(const run_source *source, const run_job *job, vki_
 vki_status run_inputs_write(const run_inputs *inputs, const run_job *job, vki_session *session,
                             vki_error *err)
 {
-    for (int i = 0; i < inputs->count; i++) VKB_TRY(write_input(&inputs->sources[i], job, session, i, err));
+    for (int i = 0; i < inputs->count; i++)
+        if (inputs->sources[i].path) VKB_TRY(write_input(&inputs->sources[i], job, session, i, err));
     return VKI_OK;
 }

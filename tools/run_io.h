@@ -13,6 +13,7 @@ typedef struct run_job {
     const char *model, *output_dir;
     opt_list inputs, images;
     opt_floats mean, scale; /* 1 or 3 numbers */
+    int times;
     bool bgr, letterbox, json;
 } run_job;
 

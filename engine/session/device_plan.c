@@ -98,7 +98,8 @@ static void find_lifetimes(ses_plan *p, bool unified)
             int32_t buf = seg->uploads[i].transfer.buf;
             bool input = p->graph.tensors[seg->uploads[i].tensor].flags & GR_INPUT;
             touch(program, buf, seg->first_dispatch);
-            if (unified && input) touch(program, buf, 0), touch(program, buf, end);
+            if ((unified || ses_bond_of(p, seg->uploads[i].tensor)) && input)
+                touch(program, buf, 0), touch(program, buf, end);
         }
         for (int i = 0; i < seg->n_downloads; i++) {
             bool stays = p->options->keep || p->graph.tensors[seg->downloads[i].tensor].flags & GR_OUTPUT;
@@ -106,6 +107,8 @@ static void find_lifetimes(ses_plan *p, bool unified)
             touch(program, seg->downloads[i].transfer.buf, unified && stays ? end : last);
         }
     }
+    for (int i = 0; i < p->n_bonds; i++)
+        if (p->bonds[i].on_device) touch(program, p->bonds[i].from.buf, end);
 }
 
 static vki_status lay_out(ses_plan *p, const gpu_limits *limits, vki_error *err)
@@ -155,36 +158,77 @@ static vki_status count(ses_plan *p, vki_error *err)
     return VKI_OK;
 }
 
-static int copy_transfers(vkr_transfer *to, const ses_crossing *from, int count)
+/* The lists that describe the plan to the Vulkan runtime. */
+typedef struct description {
+    vkr_segment *segments;
+    vkr_transfer *transfers, *next;
+    vkr_link *links;
+    int n_segments, n_links;
+} description;
+
+/* A bond's input stays in the arena: where that is apart from the host, runs do not upload it. */
+static void add_uploads(const ses_plan *p, description *d, vkr_segment *v, const ses_segment *seg)
 {
-    for (int i = 0; i < count; i++) to[i] = from[i].transfer;
-    return count;
+    v->uploads = d->next;
+    for (int i = 0; i < seg->n_uploads; i++) {
+        const ses_bond *bond = ses_bond_of(p, seg->uploads[i].tensor);
+        if (!bond || bond->segment < 0) d->next[v->n_uploads++] = seg->uploads[i].transfer;
+    }
+    d->next += v->n_uploads;
+}
+
+static void describe_segments(const ses_plan *p, description *d)
+{
+    for (int s = 0; s < p->n_segments; s++) {
+        const ses_segment *seg = &p->segments[s];
+        if (!seg->gpu) continue;
+        vkr_segment *v = &d->segments[d->n_segments++];
+        *v = (vkr_segment){.first_dispatch = seg->first_dispatch, .n_dispatches = seg->n_dispatches};
+        add_uploads(p, d, v, seg);
+        v->downloads = d->next;
+        v->n_downloads = seg->n_downloads;
+        for (int i = 0; i < seg->n_downloads; i++) *d->next++ = seg->downloads[i].transfer;
+    }
+}
+
+/* The last segment carries the states; a segment of no dispatches uploads a new one. */
+static void describe_bonds(const ses_plan *p, description *d)
+{
+    vkr_segment *last = &d->segments[d->n_segments - 1];
+    last->links = d->links;
+    for (int i = 0; i < p->n_bonds; i++) {
+        const ses_bond *b = &p->bonds[i];
+        if (!b->on_device) continue;
+        d->links[last->n_links++] = (vkr_link){b->from.buf, b->to.buf, b->to.bytes};
+        if (b->segment < 0) continue;
+        d->segments[d->n_segments++] =
+            (vkr_segment){.first_dispatch = p->program.n_dispatches, .uploads = d->next, .n_uploads = 1};
+        *d->next++ = b->to;
+    }
 }
 
 static vki_status make_device_plan(ses_plan *p, vki_error *err)
 {
-    int transfers = 0, n = 0;
+    size_t transfers = (size_t)p->n_bonds, bonds = (size_t)p->n_bonds;
     for (int s = 0; s < p->n_segments; s++)
-        transfers += p->segments[s].n_uploads + p->segments[s].n_downloads;
-    vkr_segment *segments = vkb_calloc(p->allocator, (size_t)p->n_segments, sizeof *segments);
-    vkr_transfer *list = vkb_calloc(p->allocator, (size_t)transfers, sizeof *list), *next = list;
-    vki_status status = segments && list ? VKI_OK : vkb_nomem(err, (uint64_t)transfers * sizeof *list);
-    for (int s = 0; s < p->n_segments && status == VKI_OK; s++) {
-        const ses_segment *seg = &p->segments[s];
-        if (!seg->gpu) continue;
-        vkr_segment *v = &segments[n++];
-        *v = (vkr_segment){seg->first_dispatch, seg->n_dispatches, next, NULL,
-                           seg->n_uploads,      seg->n_downloads};
-        next += copy_transfers(next, seg->uploads, seg->n_uploads);
-        v->downloads = next;
-        next += copy_transfers(next, seg->downloads, seg->n_downloads);
-    }
-    vkr_plan_desc desc = {&p->graph,      &p->program,      segments,           n,
-                          p->arena_bytes, p->staging_bytes, p->options->profile};
-    if (status == VKI_OK)
+        transfers += (size_t)(p->segments[s].n_uploads + p->segments[s].n_downloads);
+    description d = {.segments = vkb_calloc(p->allocator, (size_t)p->n_segments + bonds, sizeof *d.segments),
+                     .transfers = vkb_calloc(p->allocator, transfers, sizeof *d.transfers),
+                     .links = vkb_calloc(p->allocator, bonds, sizeof *d.links)};
+    vki_status status = d.segments && d.transfers && d.links
+                            ? VKI_OK
+                            : vkb_nomem(err, (uint64_t)transfers * sizeof *d.transfers);
+    if (status == VKI_OK) {
+        d.next = d.transfers;
+        describe_segments(p, &d);
+        describe_bonds(p, &d);
+        vkr_plan_desc desc = {&p->graph,      &p->program,      d.segments,         d.n_segments,
+                              p->arena_bytes, p->staging_bytes, p->options->profile};
         status = vkr_plan_create(p->model->context->device, p->model->device_weights, &desc, &p->device, err);
-    vkb_free(p->allocator, list);
-    vkb_free(p->allocator, segments);
+    }
+    vkb_free(p->allocator, d.links);
+    vkb_free(p->allocator, d.transfers);
+    vkb_free(p->allocator, d.segments);
     return status;
 }
 
@@ -195,6 +239,7 @@ static vki_status plan(device_state *s, const gpu_limits *limits)
         if (p->segments[i].gpu) VKB_TRY(emit_segment(s, &p->segments[i]));
     bool unified = p->model->context->unified;
     if (unified) p->staging_bytes = 0;
+    ses_bonds_settle(p, s->read_on_cpu);
     find_lifetimes(p, unified);
     VKB_TRY(lay_out(p, limits, s->err));
     VKB_TRY(check_limit(p, s->err));

@@ -36,8 +36,8 @@ static vki_status check_limit(const ses_plan *p, vki_error *err)
                     (unsigned long long)(total - weights), (unsigned long long)p->options->memory_limit);
 }
 
-vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, double start_ms,
-                           ses_plan **out, vki_error *err)
+vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, ses_bond *bonds,
+                           int n_bonds, double start_ms, ses_plan **out, vki_error *err)
 {
     *out = NULL;
     const vki_allocator *a = &model->context->allocator;
@@ -47,6 +47,8 @@ vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_grap
     p->model = model;
     p->options = options;
     p->graph = *graph;
+    p->bonds = bonds;
+    p->n_bonds = n_bonds;
     gr_init(graph, a);
     vki_status status = build(p, err);
     if (status == VKI_OK) status = check_limit(p, err);

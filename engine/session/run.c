@@ -78,7 +78,9 @@ vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_erro
         for (int i = 0; i < p->segments[s].n_uploads; i++)
             if (p->segments[s].uploads[i].tensor == tensor)
                 VKB_TRY(upload(p, &p->segments[s].uploads[i], data, err));
-    return VKI_OK;
+    /* runs do not copy this one out of staging, so that the device's value is kept */
+    const ses_bond *bond = ses_bond_of(p, tensor);
+    return bond && bond->segment >= 0 ? vkr_plan_run(p->device, bond->segment, 0, err) : VKI_OK;
 }
 
 bool ses_readable(const ses_plan *p, gr_id tensor)

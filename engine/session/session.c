@@ -25,6 +25,9 @@ static vki_status read_options(const vki_session_options *given, const vki_model
     if (o->shape_count < 0 || (o->shape_count && !o->shapes))
         return vkb_fail(err, VKI_E_ARG, "vki_session_options: shape_count is %d but shapes is NULL",
                         o->shape_count);
+    if (o->tie_count < 0 || (o->tie_count && !o->ties))
+        return vkb_fail(err, VKI_E_ARG, "vki_session_options: tie_count is %d but ties is NULL",
+                        o->tie_count);
     if (o->placement == VKI_PLACE_GPU_ONLY && !m->context->limits)
         return vkb_fail(err, VKI_E_UNSUPPORTED,
                         "placement is GPU_ONLY, but the context runs on the CPU: create it with "
@@ -156,12 +159,13 @@ static vki_status find_root(vki_session *s, const vki_shape *shapes, ses_value *
     }
     ses_stage *root;
     VKB_TRY(ses_stage_get(s, NULL, g, inputs, &root, err));
+    VKB_TRY(ses_ties_check(s, root, err));
     let_go(s);
     s->root = root;
     s->plan = root->plan;
     memset(s->written, 0, (size_t)g->n_inputs * sizeof *s->written);
     s->first_run_ms = -1;
-    return VKI_OK;
+    return ses_ties_reset(s, err);
 }
 
 static vki_status make_plan(vki_session *s, const vki_shape *shapes, vki_error *err)
@@ -209,6 +213,7 @@ vki_status vki_session_create(vki_model *model, const vki_session_options *optio
     atomic_fetch_add(&model->references, 1);
     vki_status status = take_options(s, &o, err);
     if (status == VKI_OK) status = init_shapes(s, err);
+    if (status == VKI_OK) status = ses_ties_init(s, &o, err);
     if (status == VKI_OK) status = plan(s, o.shapes, o.shape_count, false, err);
     if (status != VKI_OK) {
         vki_session_destroy(&s);
@@ -230,6 +235,7 @@ void vki_session_destroy(vki_session **session)
     vkb_free(a, s->shapes);
     vkb_free(a, s->written);
     vkb_free(a, s->results);
+    ses_ties_free(s);
     vkb_free(a, s);
     ses_model_release(model);
     *session = NULL;
@@ -333,7 +339,15 @@ vki_status vki_session_write(vki_session *s, int index, const void *data, size_t
     s->written[index] = false; /* if it fails, part of it may have been written */
     VKB_TRY(ses_write_input(s->plan, g->inputs[index], data, err));
     s->written[index] = true;
+    ses_ties_given(s, index);
     return VKI_OK;
+}
+
+vki_status vki_session_reset(vki_session *s, vki_error *err)
+{
+    if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_reset: `session` is NULL");
+    VKB_TRY(check_runnable(s, err));
+    return ses_ties_reset(s, err);
 }
 
 vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
@@ -347,6 +361,7 @@ vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
                             g->tensors[g->inputs[i]].name);
     ses_run_context r = {.s = s, .timeout_ns = timeout_ns, .start_ms = vkb_now_ms(), .err = err};
     ses_stage *last;
+    VKB_TRY(ses_ties_carry(s, err));
     let_go(s); /* a run that fails leaves nothing to read */
     s->run++;
     VKB_TRY(ses_chain_run(&r, s->root, NULL, s->results, &last));

@@ -80,6 +80,14 @@ typedef struct ses_place { /* of one node */
     int first_dispatch, n_dispatches;
 } ses_place;
 
+typedef struct ses_bond { /* a tie whose two ends are tensors of one plan */
+    gr_id output, input;
+    int tie;        /* of the session */
+    bool on_device; /* carried by the plan's commands; else the session does it */
+    vkr_transfer from, to;
+    int segment; /* where the device has memory of its own: the device's segment that uploads the input */
+} ses_bond;
+
 typedef struct ses_plan {
     const vki_allocator *allocator;
     vki_model *model;
@@ -98,6 +106,9 @@ typedef struct ses_plan {
     int n_steps;
     uint64_t host_bytes, host_lower_bound, scratch_bytes, cpu_constant_bytes;
 
+    ses_bond *bonds; /* in the graph's arena */
+    int n_bonds;
+
     /* device side */
     gpu_program program;
     ses_crossing **down; /* by tensor: where it can be read after its segment, or NULL */
@@ -109,9 +120,9 @@ typedef struct ses_plan {
 } ses_plan;
 
 /* Takes the graph over, whose shapes are all concrete, leaving it empty; start_ms: when planning began.
- * `model` and `options` must outlive the plan. On failure *out is NULL. */
-vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, double start_ms,
-                           ses_plan **out, vki_error *err);
+ * `bonds` lie in its arena. `model` and `options` must outlive the plan. On failure *out is NULL. */
+vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, ses_bond *bonds,
+                           int n_bonds, double start_ms, ses_plan **out, vki_error *err);
 void ses_plan_destroy(ses_plan **plan);
 uint64_t
 ses_plan_weight_bytes(const ses_plan *p); /* the model's packed weights, and constants used as they are */
@@ -143,6 +154,13 @@ typedef struct ses_result {         /* where an output of the network is */
     int output; /* of the stage's graph */
 } ses_result;
 
+typedef struct ses_tie {
+    int output, input; /* of the model */
+    bool given;        /* the caller wrote the input: it holds for the next run */
+    void *value;       /* between reading all outputs and writing all inputs */
+    uint64_t capacity;
+} ses_tie;
+
 struct vki_session {
     vki_model *model;
     ses_options options;
@@ -156,9 +174,26 @@ struct vki_session {
     uint64_t clock, run; /* count uses of stages, and runs */
     ses_result *results; /* by output of the model, of the last run */
     bool *written;       /* by input */
+    ses_tie *ties;
+    int n_ties;
     double first_run_ms;
     vki_shape *shapes; /* by input: rank -1 until known; .input points into the model */
 };
+
+/* ---- tie.c ---- */
+vki_status ses_ties_init(vki_session *s, const vki_session_options *o, vki_error *err);
+void ses_ties_free(vki_session *s);
+/* Before a plan is made: the bonds of the graph of the root stage, whose outputs are these of the network. */
+vki_status ses_bonds_find(const vki_session *s, gr_graph *g, const int *yields, int n_yields, ses_bond **out,
+                          int *count, vki_error *err);
+/* Which bonds the device carries, once every segment is emitted. */
+void ses_bonds_settle(ses_plan *p, const bool *read_on_cpu);
+ses_bond *ses_bond_of(const ses_plan *p, gr_id input); /* one that the device carries; NULL */
+/* Whether the stage that is to become the root can have the ties; makes room for their values. */
+vki_status ses_ties_check(vki_session *s, const ses_stage *root, vki_error *err);
+vki_status ses_ties_reset(vki_session *s, vki_error *err);
+vki_status ses_ties_carry(vki_session *s, vki_error *err); /* before a run, while the last is readable */
+void ses_ties_given(vki_session *s, int input);
 
 /* ---- context.c, model.c: reference counts ---- */
 void ses_context_release(vki_context *context);

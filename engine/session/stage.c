@@ -261,7 +261,13 @@ static vki_status make_stage(maker *m)
         stage->loop = m->g;
         gr_init(&m->g, stage->loop.allocator);
     } else {
-        VKB_TRY(ses_plan_create(m->s->model, &m->s->options, &m->g, start, &stage->plan, m->err));
+        ses_bond *bonds = NULL;
+        int n_bonds = 0;
+        if (!stage->parent)
+            VKB_TRY(ses_bonds_find(m->s, &m->g, stage->links.yields, stage->links.n_yields, &bonds, &n_bonds,
+                                   m->err));
+        VKB_TRY(
+            ses_plan_create(m->s->model, &m->s->options, &m->g, bonds, n_bonds, start, &stage->plan, m->err));
     }
     return make_buffers(m, loop);
 }

@@ -138,6 +138,19 @@ static void record_begin(const vkr_plan *plan, const vkr_recording *r, VkCommand
             SHADER_READ_WRITE | TRANSFER_READ_WRITE);
 }
 
+static void record_links(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
+                         const vkr_segment *s)
+{
+    if (s->n_links == 0) return;
+    barrier(plan, commands, COMPUTE, SHADER_READ_WRITE, TRANSFER, TRANSFER_READ_WRITE);
+    for (int i = 0; i < s->n_links; i++) {
+        VkBufferCopy region = {.srcOffset = gpu_buf_offset(r->desc->program, s->links[i].from),
+                               .dstOffset = gpu_buf_offset(r->desc->program, s->links[i].to),
+                               .size = s->links[i].bytes};
+        plan->device->vk.CmdCopyBuffer(commands, plan->arena.handle, plan->arena.handle, 1, &region);
+    }
+}
+
 static void record_end(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
                        const vkr_segment *s)
 {
@@ -201,6 +214,7 @@ vki_status vkr_record_segment(vkr_plan *plan, const vkr_recording *r, int index,
     vki_status status = record_dispatches(plan, r, commands, index, hazards, err);
     gpu_hazards_destroy(&hazards);
     if (status != VKI_OK) return status;
+    record_links(plan, r, commands, &r->desc->segments[index]);
     record_end(plan, r, commands, &r->desc->segments[index]);
     VKR_TRY(vk->EndCommandBuffer(commands), "vkEndCommandBuffer");
     return VKI_OK;

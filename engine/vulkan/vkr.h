@@ -45,10 +45,17 @@ typedef struct vkr_transfer { /* a tensor that crosses between host and device *
     uint64_t bytes;
 } vkr_transfer;
 
+typedef struct vkr_link { /* between buffers of the program, both GPU_ROW with memory of their own */
+    int32_t from, to;
+    uint64_t bytes;
+} vkr_link;
+
 typedef struct vkr_segment { /* consecutive dispatches between two host steps: one submit */
     int32_t first_dispatch, n_dispatches;
     const vkr_transfer *uploads, *downloads;
     int n_uploads, n_downloads;
+    const vkr_link *links; /* copies in the arena after the dispatches */
+    int n_links;
 } vkr_segment;
 
 typedef struct vkr_plan_desc { /* copied as needed; nothing is kept */

@@ -203,8 +203,11 @@ static bool lanes_finite(const node_run *r)
 
 static vki_status execute(node_run *r, const void *const *in, void *const *out, vki_error *err)
 {
-    vkr_segment segment = {
-        0, r->program.n_dispatches, r->uploads, r->downloads, r->n_uploads, r->n_downloads};
+    vkr_segment segment = {.n_dispatches = r->program.n_dispatches,
+                           .uploads = r->uploads,
+                           .downloads = r->downloads,
+                           .n_uploads = r->n_uploads,
+                           .n_downloads = r->n_downloads};
     vkr_plan_desc desc = {.g = r->g,
                           .program = &r->program,
                           .segments = &segment,

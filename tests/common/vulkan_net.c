@@ -68,8 +68,10 @@ vki_status net_make(net *t, const gpu_limits *limits, const vki_allocator *a, bo
     t->up = (vkr_transfer){t->b.row_buf[x], 0, NET_COUNT * 4};
     t->down[0] = (vkr_transfer){t->b.row_buf[y], 4096, NET_COUNT * 4};
     t->down[1] = (vkr_transfer){t->b.row_buf[z], 8192, NET_COUNT * 4};
-    t->segments[0] = (vkr_segment){0, 2, &t->up, &t->down[0], 1, 1};
-    t->segments[1] = (vkr_segment){2, 1, NULL, &t->down[1], 0, 1};
+    t->segments[0] = (vkr_segment){
+        .n_dispatches = 2, .uploads = &t->up, .n_uploads = 1, .downloads = &t->down[0], .n_downloads = 1};
+    t->segments[1] =
+        (vkr_segment){.first_dispatch = 2, .n_dispatches = 1, .downloads = &t->down[1], .n_downloads = 1};
     t->desc.g = &t->g;
     t->desc.program = &t->p;
     t->desc.segments = t->segments;

@@ -222,6 +222,12 @@ typedef struct vki_shape {
     int64_t dims[VKI_MAX_RANK]; /* all > 0 */
 } vki_shape;
 
+/* A state: after each run the output becomes the input of the next run, so that LSTM's h and c, say, stay
+ * where they are. On a Vulkan device they do not leave its memory. */
+typedef struct vki_tie {
+    const char *output, *input; /* names, of one type and shape; an input has at most one tie */
+} vki_tie;
+
 typedef struct vki_session_options {
     size_t size;
     vki_placement placement;
@@ -233,6 +239,8 @@ typedef struct vki_session_options {
                               needed */
     const vki_shape *shapes; /* for dynamic inputs; copied */
     int shape_count;
+    const vki_tie *ties; /* copied */
+    int tie_count;
     const char *disable_passes; /* names of graph passes not to run, separated by commas; NULL: none */
     bool keep_intermediates; /* every tensor stays readable after a run (vki_session_read_tensor); more memory
                               */
@@ -258,6 +266,11 @@ VKI_API vki_status vki_session_output(const vki_session *session, int index, vki
  * Errors: VKI_E_ARG, VKI_E_STATE. Allocates nothing. */
 VKI_API vki_status vki_session_write(vki_session *session, int index, const void *data, size_t bytes,
                                      vki_error *err);
+
+/* Every tied input becomes zero, as it is when a plan is new. To begin with other values, write them to the
+ * input: they hold for the next run. Allocates nothing. Errors: VKI_E_ARG, VKI_E_STATE, VKI_E_DEVICE,
+ * VKI_E_DEVICE_LOST. */
+VKI_API vki_status vki_session_reset(vki_session *session, vki_error *err);
 
 /* Runs the plan and waits. Allocates nothing, creates no Vulkan object, records no command. timeout_ns: 0
  * means no limit. Errors: VKI_E_STATE (an input was never written), VKI_E_TIMEOUT, VKI_E_DEVICE,
