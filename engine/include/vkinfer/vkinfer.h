@@ -263,7 +263,8 @@ VKI_API vki_status vki_session_input(const vki_session *session, int index, vki_
 VKI_API vki_status vki_session_output(const vki_session *session, int index, vki_tensor_info *out);
 
 /* Copies a whole input in; `bytes` must be its exact size. An input keeps its value until written again.
- * Errors: VKI_E_ARG, VKI_E_STATE. Allocates nothing. */
+ * Errors: VKI_E_ARG, VKI_E_STATE, VKI_E_UNSUPPORTED (the device reads this input and stores integers in 32
+ * bits, which a 64-bit one of these exceeds: such a network belongs on the CPU). Allocates nothing. */
 VKI_API vki_status vki_session_write(vki_session *session, int index, const void *data, size_t bytes,
                                      vki_error *err);
 
@@ -274,7 +275,7 @@ VKI_API vki_status vki_session_reset(vki_session *session, vki_error *err);
 
 /* Runs the plan and waits. Allocates nothing, creates no Vulkan object, records no command. timeout_ns: 0
  * means no limit. Errors: VKI_E_STATE (an input was never written), VKI_E_TIMEOUT, VKI_E_DEVICE,
- * VKI_E_DEVICE_LOST. */
+ * VKI_E_DEVICE_LOST, VKI_E_UNSUPPORTED (a 64-bit integer made on the CPU exceeds what the device stores). */
 VKI_API vki_status vki_session_run(vki_session *session, uint64_t timeout_ns, vki_error *err);
 
 /* Copies a whole output out. Errors: VKI_E_ARG, VKI_E_STATE (not run yet, or the last run failed). Allocates
