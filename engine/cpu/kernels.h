@@ -8,6 +8,7 @@
 
 extern const cpu_kernel cpu_conv2d_kernels[];
 extern const cpu_kernel cpu_deconv2d_kernels[];
+extern const cpu_kernel cpu_conv_pool_kernels[];
 extern const cpu_kernel cpu_pool_kernels[];
 extern const cpu_kernel cpu_matmul_kernels[];
 extern const cpu_kernel cpu_qconv_kernels[];

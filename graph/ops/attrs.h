@@ -28,6 +28,15 @@ static inline bool op_pool_is_global(op_kind op)
     return op == OP_GlobalMaxPool || op == OP_GlobalAveragePool || op == OP_GlobalLpPool;
 }
 
+typedef enum op_conv_pool_kind { OP_CONV_POOL_MAX = 0, OP_CONV_POOL_AVERAGE } op_conv_pool_kind;
+typedef struct op_conv_pool_attrs { /* ConvPool: X, W, B?; pool(activation(convolution)), without epilogue */
+    op_conv_attrs conv;             /* first: the same as Conv's */
+    op_ints pool_kernel, pool_strides, pool_pads; /* no kernel: all positions */
+    int64_t pool, pool_ceil; /* op_conv_pool_kind; an average is over the positions that there are */
+    int64_t activation;      /* gr_act, with alpha and beta */
+    float alpha, beta;
+} op_conv_pool_attrs;
+
 /* MaxUnpool: X, I, output_shape?; attributes of op_pool_attrs. The spatial shape that the indices count in,
  * [batch, channels, these]; the output has it too unless output_shape is given. false if it does not fit. */
 bool op_unpool_shape(const gr_graph *g, const gr_node *n, int64_t spatial[GR_MAX_RANK - 2]);
@@ -44,6 +53,8 @@ typedef struct op_window {
  * come as one row. false if the node has more than three spatial dimensions, or more than 2^31 positions in
  * a window. */
 bool op_window_of(const gr_graph *g, const gr_node *n, op_window *w);
+/* Of a ConvPool the convolution (which op_window_of gives too) and the pool over what that makes. */
+bool op_conv_pool_of(const gr_graph *g, const gr_node *n, op_window *conv, op_window *pool);
 /* Whether it has but two: the depth is 1, in and out. */
 static inline bool op_window_is_flat(const op_window *w)
 {

@@ -187,6 +187,30 @@ vki_status op_window_resolve(const gr_graph *g, const gr_node *n, op_window_nd *
     return n->op == OP_ConvTranspose ? resolve_out_transposed(n, w, err) : resolve_out(n, &a, w, err);
 }
 
+vki_status op_conv_pool_resolve(const gr_graph *g, const gr_node *n, op_window_nd *conv, op_window_nd *pool,
+                                vki_error *err)
+{
+    const op_conv_pool_attrs *a = n->attrs;
+    const window_attrs w = {&a->pool_kernel, &a->pool_strides, &a->pool_pads, NULL,
+                            OP_PAD_NOTSET,   a->pool_ceil != 0};
+    VKB_TRY(op_window_resolve(g, n, conv, err));
+    *pool = (op_window_nd){
+        .rank = conv->rank, .batch = conv->batch, .in_c = conv->out_c, .out_c = conv->out_c, .group = 1};
+    VKB_TRY(check_count(n, w.kernel_shape, pool->rank, "pool_kernel", err));
+    VKB_TRY(check_count(n, w.strides, pool->rank, "pool_strides", err));
+    VKB_TRY(check_count(n, w.pads, 2 * pool->rank, "pool_pads", err));
+    for (int i = 0; i < pool->rank; i++) {
+        pool->in[i] = pool->kernel[i] = conv->out[i];
+        pool->out[i] = pool->stride[i] = pool->dilation[i] = 1;
+        if (w.kernel_shape->count) pool->kernel[i] = w.kernel_shape->v[i];
+        if (w.strides->count) pool->stride[i] = w.strides->v[i];
+        if (!w.pads->count) continue;
+        pool->pad_begin[i] = w.pads->v[i];
+        pool->pad_end[i] = w.pads->v[pool->rank + i];
+    }
+    return w.kernel_shape->count ? resolve_out(n, &w, pool, err) : VKI_OK;
+}
+
 void op_window_extend(op_window_nd *w, int rank)
 {
     for (; w->rank < rank; w->rank++) {
@@ -220,42 +244,55 @@ static bool flatten(op_window_nd *w)
     return true;
 }
 
+/* In three dimensions; false if that is too few, or a window has too many positions. */
+static bool brought(op_window_nd *w, op_window *out)
+{
+    if (w->rank > 3) return false;
+    op_window_extend(w, 3);
+    if (w->kernel[0] > INT32_MAX / w->kernel[1] ||
+        (w->kernel[2] && w->kernel[0] * w->kernel[1] > INT32_MAX / w->kernel[2]))
+        return false;
+    if (w->in[0] == 1 && w->out[0] == 1 && w->kernel[0] == 1)
+        w->stride[0] = w->dilation[0] = 1; /* they do not matter */
+    *out = (op_window){.batch = w->batch,
+                       .in_c = w->in_c,
+                       .out_c = w->out_c,
+                       .group = w->group,
+                       .in_d = w->in[0],
+                       .in_h = w->in[1],
+                       .in_w = w->in[2],
+                       .out_d = w->out[0],
+                       .out_h = w->out[1],
+                       .out_w = w->out[2],
+                       .kernel_d = w->kernel[0],
+                       .kernel_h = w->kernel[1],
+                       .kernel_w = w->kernel[2],
+                       .stride_d = w->stride[0],
+                       .stride_h = w->stride[1],
+                       .stride_w = w->stride[2],
+                       .dilation_d = w->dilation[0],
+                       .dilation_h = w->dilation[1],
+                       .dilation_w = w->dilation[2],
+                       .pad_front = w->pad_begin[0],
+                       .pad_top = w->pad_begin[1],
+                       .pad_left = w->pad_begin[2],
+                       .pad_back = w->pad_end[0],
+                       .pad_bottom = w->pad_end[1],
+                       .pad_right = w->pad_end[2]};
+    return true;
+}
+
 bool op_window_of(const gr_graph *g, const gr_node *n, op_window *out)
 {
     op_window_nd w;
     if (!gr_is_concrete(&g->tensors[n->in[0]]) || op_window_resolve(g, n, &w, NULL) != VKI_OK) return false;
     if (is_global(n) && !flatten(&w)) return false;
-    if (w.rank > 3) return false;
-    op_window_extend(&w, 3);
-    if (w.kernel[0] > INT32_MAX / w.kernel[1] ||
-        (w.kernel[2] && w.kernel[0] * w.kernel[1] > INT32_MAX / w.kernel[2]))
-        return false;
-    if (w.in[0] == 1 && w.out[0] == 1 && w.kernel[0] == 1)
-        w.stride[0] = w.dilation[0] = 1; /* they do not matter */
-    *out = (op_window){.batch = w.batch,
-                       .in_c = w.in_c,
-                       .out_c = w.out_c,
-                       .group = w.group,
-                       .in_d = w.in[0],
-                       .in_h = w.in[1],
-                       .in_w = w.in[2],
-                       .out_d = w.out[0],
-                       .out_h = w.out[1],
-                       .out_w = w.out[2],
-                       .kernel_d = w.kernel[0],
-                       .kernel_h = w.kernel[1],
-                       .kernel_w = w.kernel[2],
-                       .stride_d = w.stride[0],
-                       .stride_h = w.stride[1],
-                       .stride_w = w.stride[2],
-                       .dilation_d = w.dilation[0],
-                       .dilation_h = w.dilation[1],
-                       .dilation_w = w.dilation[2],
-                       .pad_front = w.pad_begin[0],
-                       .pad_top = w.pad_begin[1],
-                       .pad_left = w.pad_begin[2],
-                       .pad_back = w.pad_end[0],
-                       .pad_bottom = w.pad_end[1],
-                       .pad_right = w.pad_end[2]};
-    return true;
+    return brought(&w, out);
+}
+
+bool op_conv_pool_of(const gr_graph *g, const gr_node *n, op_window *conv, op_window *pool)
+{
+    op_window_nd c, p;
+    return gr_is_concrete(&g->tensors[n->in[0]]) && op_conv_pool_resolve(g, n, &c, &p, NULL) == VKI_OK &&
+           brought(&c, conv) && brought(&p, pool);
 }

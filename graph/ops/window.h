@@ -25,6 +25,10 @@ void op_conv_cost(const gr_graph *g, const gr_node *n, op_cost *cost);
  * VKI_E_SHAPE. */
 vki_status op_window_resolve(const gr_graph *g, const gr_node *n, op_window_nd *w, vki_error *err);
 
+/* Of a ConvPool: its two windows. */
+vki_status op_conv_pool_resolve(const gr_graph *g, const gr_node *n, op_window_nd *conv, op_window_nd *pool,
+                                vki_error *err);
+
 /* Puts dimensions of size 1 before the others, up to `rank`: the same operator in more dimensions. */
 void op_window_extend(op_window_nd *w, int rank);
 

@@ -39,14 +39,26 @@ static range range_of(const case_graph *c, int i)
     return r.low > r.high ? (range){0, 0, 0} : r;
 }
 
-static void magnitudes(gr_node *n, op_gemm_attrs *gemm)
+/* What changes an operator's attributes for largest_sum(). */
+typedef union plain_attrs {
+    op_gemm_attrs gemm;
+    op_conv_pool_attrs conv_pool;
+} plain_attrs;
+
+static void magnitudes(gr_node *n, plain_attrs *plain)
 {
     n->epilogue = (gr_epilogue){.act = GR_ACT_NONE};
     if (n->op == OP_Gemm) {
+        op_gemm_attrs *gemm = &plain->gemm;
         *gemm = *(const op_gemm_attrs *)n->attrs;
         gemm->alpha = fabsf(gemm->alpha);
         gemm->beta = fabsf(gemm->beta);
         n->attrs = gemm;
+    }
+    if (n->op == OP_ConvPool) {
+        plain->conv_pool = *(const op_conv_pool_attrs *)n->attrs;
+        plain->conv_pool.activation = GR_ACT_NONE;
+        n->attrs = plain;
     }
 }
 
@@ -55,9 +67,9 @@ static double largest_sum(const case_graph *c)
 {
     const gr_tensor *y = &c->g.tensors[c->g.nodes[0].out[0]];
     gr_node n = c->g.nodes[0];
-    op_gemm_attrs gemm;
+    plain_attrs plain;
     if (n.epilogue.residual != GR_RESIDUAL_NONE) n.n_in--;
-    magnitudes(&n, &gemm);
+    magnitudes(&n, &plain);
     void *in[CASE_MAX_IN] = {NULL}, *out[CASE_MAX_OUT] = {calloc((size_t)gr_bytes(y) + 1, 1)};
     for (int i = 0; i < n.n_in; i++) {
         if (!c->in[i]) continue;
@@ -333,6 +345,10 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (op == OP_MaxPool || op == OP_GlobalMaxPool) return (tolerance){0, 0};
     if (op == OP_LpPool || op == OP_GlobalLpPool) return powers_tolerance(c);
     if (op == OP_LRN) return lrn_tolerance(c);
+    if (op == OP_ConvPool) { /* activations' slopes are at most 1.5 */
+        tolerance t = sum_tolerance(c, half);
+        return (tolerance){1.5 * t.absolute + 16, t.relative + 32};
+    }
     if (!strcmp(family, "unary")) return unary_tolerance(c);
     if (!strcmp(family, "binary")) return binary_tolerance(c);
     if (!strcmp(family, "norm")) return norm_tolerance(c, half);
