@@ -1,7 +1,7 @@
 //! variant f32
 /* SPDX-License-Identifier: Apache-2.0
- * ScatterND with indices computed at run time, without reduction: which update each slice of x gets, the last one that
- * means it, or -1. First all become -1, one invocation a slice; then the updates compete, one invocation each: the largest
+ * Scatter without reduction, with indices computed at run time: which update each slice or element of x gets, the last
+ * one that means it, or -1. First all become -1, one invocation each; then the updates compete, one invocation each: the largest
  * wins in whatever order they come.
  */
 #version 450
@@ -24,5 +24,5 @@ void main()
     if (CLEAR != 0)
         last[i] = -1;
     else
-        atomicMax(last[picked_slice(int(i))], int(i));
+        atomicMax(last[TUPLES != 0 ? picked_slice(int(i)) : picked_element(int(i))], int(i));
 }

@@ -2,7 +2,7 @@
 //! variant f16 STORE_F16=1
 //! variant i32 WORDS=1
 /* SPDX-License-Identifier: Apache-2.0
- * ScatterND, one invocation an element, by a list of which updates mean its slice: in their order if the indices are
+ * Scatter, one invocation an element, by a list of which updates mean its slice: in their order if the indices are
  * constant (first the end of each slice's part, then the updates of all), else one or none (scatter_last.comp).
  */
 #version 450

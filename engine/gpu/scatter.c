@@ -38,7 +38,7 @@ static void add_reduction(const gpu_builder *b, gpu_dispatch *d, const gr_node *
     gpu_spec(d, (uint32_t)reduction_of(n));
 }
 
-/* ---- ScatterND by a list ---- */
+/* ---- by a list ---- */
 
 static int64_t slices_of(const gpu_builder *b, const gr_node *n, const gpu_picks *p)
 {
@@ -118,7 +118,7 @@ static void emit_plan(gpu_builder *b, const gr_node *n)
 
 static bool fits_last(const gpu_builder *b, const gr_node *n, const char **why)
 {
-    if (n->op != OP_ScatterND || !fits_any(b, n, why)) return false;
+    if (!fits_any(b, n, why)) return false;
     *why = "a reduction";
     return reduction_of(n) == OP_SCATTER_NONE;
 }
@@ -129,7 +129,7 @@ static void emit_last(gpu_builder *b, const gr_node *n)
     int64_t slices = slices_of(b, n, &p);
     gpu_bind indices = gpu_in(b, n, INDICES, GPU_ROW), last = gpu_scratch(b, (uint64_t)slices * 4);
     for (int clear = 1; clear >= 0; clear--) {
-        int64_t units = clear ? slices : p.tuple_count;
+        int64_t units = clear ? slices : p.tuples ? p.tuple_count : p.picks;
         gpu_dispatch *d = gpu_dispatch_begin(b, SH_scatter_last_f32);
         gpu_bind_add(d, indices, GPU_READ);
         gpu_bind_add(d, last, GPU_READ | GPU_WRITE);
@@ -141,56 +141,83 @@ static void emit_last(gpu_builder *b, const gr_node *n)
     emit_listed(b, n, &p, last, true);
 }
 
-/* ---- every element looks at all updates that could mean it ---- */
+/* ---- by updates sorted on the device ---- */
 
-/* Innermost dimension first. `dims` are those of x, `limits` and `strides` those of the indices. */
-static gpu_picks walk_of(const gpu_builder *b, const gr_node *n, int64_t *step, int64_t limits[GR_MAX_RANK])
+/* At once: each is compared with all of its line. */
+enum { PART = 8192 };
+
+typedef struct sorted {
+    gpu_picks picks;
+    int64_t axis, lines, line_size, step;
+    int64_t dims[GR_MAX_RANK], limits[GR_MAX_RANK], strides[GR_MAX_RANK]; /* innermost first */
+} sorted;
+
+static sorted sorted_of(const gpu_builder *b, const gr_node *n)
 {
     const gr_tensor *x = &b->g->tensors[n->in[X]], *indices = &b->g->tensors[n->in[INDICES]];
+    sorted s = {.picks = gpu_picks_of(b, n), .lines = 1, .step = 1};
+    s.line_size = s.picks.tuple_count;
+    if (s.picks.tuples) return s;
     int64_t axis = ((const op_scatter_attrs *)n->attrs)->axis, stride = 1;
     if (axis < 0) axis += x->rank;
-    gpu_picks p = {.rank = x->rank, .size = x->dims[axis], .run = 1, .per_batch = 1};
+    s.axis = x->rank - 1 - axis;
     for (int i = 0; i < x->rank; i++) {
         int d = x->rank - 1 - i;
-        p.dims[i] = x->dims[d];
-        p.strides[i] = stride;
-        limits[i] = indices->dims[d];
+        s.dims[i] = x->dims[d];
+        s.limits[i] = indices->dims[d];
+        s.strides[i] = stride;
         stride *= indices->dims[d];
     }
-    p.axis = x->rank - 1 - axis;
-    *step = p.strides[p.axis];
-    return p;
+    s.step = s.strides[s.axis];
+    s.line_size = s.limits[s.axis];
+    s.lines = stride / s.line_size;
+    return s;
 }
 
-static void emit_walk(gpu_builder *b, const gr_node *n)
+static void emit_rank(gpu_builder *b, const sorted *s, gpu_bind indices, gpu_bind order, gpu_bind keys,
+                      int64_t first, int64_t count)
 {
-    int64_t step = 0, limits[GR_MAX_RANK] = {0}, part = GPU_LINE_ROUNDS;
-    gpu_picks p = n->op == OP_ScatterND ? gpu_picks_of(b, n) : walk_of(b, n, &step, limits);
-    int64_t updates = p.tuples ? p.tuple_count : limits[p.axis];
-    gpu_bind x = gpu_in(b, n, X, GPU_ROW), y = gpu_out(b, n, 0, GPU_ROW);
+    gpu_dispatch *d = gpu_dispatch_begin(b, SH_scatter_rank_f32);
+    gpu_bind_add(d, indices, GPU_READ);
+    gpu_bind_add(d, order, GPU_WRITE);
+    gpu_bind_add(d, keys, GPU_WRITE);
+    gpu_grid_flat(b, d, s->lines * count);
+    gpu_picks_add(d, &s->picks);
+    const int64_t words[] = {s->lines * count, first, count, s->step, s->line_size};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+}
+
+static void emit_sorted(gpu_builder *b, const gr_node *n)
+{
+    sorted s = sorted_of(b, n);
+    int64_t elements = gr_elements(&b->g->tensors[n->in[X]]), part = vkb_min(PART, s.line_size);
+    gpu_bind from = gpu_in(b, n, X, GPU_ROW), y = gpu_out(b, n, 0, GPU_ROW);
     gpu_bind indices = gpu_in(b, n, INDICES, GPU_ROW), values = gpu_in(b, n, UPDATES, GPU_ROW);
-    p.picks = gr_elements(&b->g->tensors[n->in[X]]);
-    if (p.tuples) part /= vkb_max(p.rank, 1); /* each is a round of an inner loop */
-    for (int64_t first = 0; first < updates && !b->failed; first += part) {
-        gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_BY(b, dtype_of(b, n), scatter_walk));
-        gpu_bind_add(d, first ? y : x, GPU_READ);
-        gpu_bind_add(d, indices, GPU_READ);
-        gpu_bind_add(d, values, GPU_READ);
+    gpu_bind order = gpu_scratch(b, (uint64_t)(s.lines * part) * 4);
+    gpu_bind keys = gpu_scratch(b, (uint64_t)(s.lines * part) * 4);
+    for (int64_t first = 0; first < s.line_size && !b->failed; first += part) {
+        int64_t count = vkb_min(part, s.line_size - first);
+        emit_rank(b, &s, indices, order, keys, first, count);
+        gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_BY(b, dtype_of(b, n), scatter_sorted));
+        const gpu_bind in[] = {from, order, keys, values};
+        for (size_t i = 0; i < VKB_COUNT(in); i++) gpu_bind_add(d, in[i], GPU_READ);
         gpu_bind_add(d, y, GPU_WRITE);
-        gpu_grid_flat(b, d, p.picks);
+        gpu_grid_flat(b, d, elements);
         add_reduction(b, d, n);
-        gpu_picks_add(d, &p);
-        gpu_push(d, first);
-        gpu_push(d, vkb_min(part, updates - first));
-        gpu_push(d, step);
-        for (int i = 0; i < GR_MAX_RANK; i++) gpu_push(d, limits[i]);
+        gpu_spec(d, s.picks.tuples);
+        gpu_spec(d, (uint32_t)b->g->tensors[n->in[X]].rank);
+        const int64_t words[] = {elements, s.picks.run, first, count, s.step, s.line_size, s.axis};
+        for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+        const int64_t *const lists[] = {s.dims, s.limits, s.strides};
+        for (int k = 0; k < 3 * GR_MAX_RANK; k++) gpu_push(d, lists[k / GR_MAX_RANK][k % GR_MAX_RANK]);
+        from = y;
     }
 }
 
 static const gpu_kernel kernels[] = {
     {"scatter_plan", fits_plan, emit_plan, GPU_ANY},
     {"scatter_last", fits_last, emit_last, GPU_ANY},
-    {"scatter_walk", fits_any, emit_walk, GPU_ANY},
+    {"scatter_sorted", fits_any, emit_sorted, GPU_ANY},
     {0},
 };
 const gpu_op gpu_op_scatter = {kernels};

@@ -3,7 +3,7 @@
  */
 #include "gpu/lines.h"
 
-enum { CHUNK = 2048 };
+enum { CHUNK = 512 };
 
 typedef struct ranking { /* one dispatch */
     int64_t count;       /* elements of a line that are ranked */
