@@ -5,16 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "cpu/ref.h"
+#include "cpu/grid_sample.h"
+#include "cpu/kernels.h"
 
 #define FAR 0x1p30f /* beyond all inputs; keeps integers in range */
-
-typedef struct grid_axis {
-    int64_t size;
-    int count;        /* elements that have a weight: 1, 2 or 4 */
-    int64_t index[4]; /* -1: outside, a zero */
-    double weight[4];
-} grid_axis;
 
 /* Mirrors v at the borders as often as needed. */
 static float reflect(float v, float low, float high)
@@ -28,8 +22,7 @@ static float reflect(float v, float low, float high)
     return fminf(fmaxf(mirrored, low), high);
 }
 
-/* Of the grid's -1 ... 1 in elements; NaN lies far outside. */
-static float place(const void *grid, vki_dtype dtype, int64_t at, int64_t size, bool align)
+float cpu_grid_place(const void *grid, vki_dtype dtype, int64_t at, int64_t size, bool align)
 {
     double n = cpu_load(grid, dtype, at), v;
     float f = (float)n, length = (float)size;
@@ -60,7 +53,7 @@ static void cubic_weights(double t, double weight[4])
     }
 }
 
-static void axis_at(const op_grid_attrs *a, float v, grid_axis *axis)
+void cpu_grid_axis_at(const op_grid_attrs *a, float v, cpu_grid_axis *axis)
 {
     op_grid_padding padding = (op_grid_padding)a->padding_mode;
     float low = a->align_corners ? 0 : -0.5f, high = (float)axis->size - (a->align_corners ? 1 : 0.5f);
@@ -78,7 +71,7 @@ static void axis_at(const op_grid_attrs *a, float v, grid_axis *axis)
         axis->index[i] = element(first + (float)i, axis->size, padding, low, high);
 }
 
-static double sample(const void *x, vki_dtype dtype, const grid_axis axes[3], int64_t plane)
+static double sample(const void *x, vki_dtype dtype, const cpu_grid_axis axes[3], int64_t plane)
 {
     double sum = 0;
     for (int d = 0; d < axes[0].count; d++)
@@ -93,7 +86,7 @@ static double sample(const void *x, vki_dtype dtype, const grid_axis axes[3], in
 }
 
 /* The element itself, of any type, or zeros. */
-static void copy(const cpu_call *c, const grid_axis axes[3], int64_t plane, int64_t to)
+static void copy(const cpu_call *c, const cpu_grid_axis axes[3], int64_t plane, int64_t to)
 {
     size_t size = vki_dtype_size(cpu_in(c, 0)->dtype);
     int64_t i = axes[0].index[0], j = axes[1].index[0], k = axes[2].index[0];
@@ -110,16 +103,17 @@ static void reference(const cpu_call *c)
     const gr_tensor *x = cpu_in(c, 0), *grid = cpu_in(c, 1), *y = cpu_out(c, 0);
     const op_grid_attrs *a = c->n->attrs;
     int spatial = x->rank - 2;
-    grid_axis axes[3] = {{1, 1, {0}, {1}}, {1, 1, {0}, {1}}, {1, 1, {0}, {1}}};
+    cpu_grid_axis axes[3] = {{1, 1, {0}, {1}}, {1, 1, {0}, {1}}, {1, 1, {0}, {1}}};
     int64_t points = 1;
     if (gr_elements(y) == 0) return;
     for (int d = 2; d < y->rank; d++) points *= y->dims[d];
     for (int d = 0; d < spatial; d++) axes[3 - spatial + d].size = x->dims[2 + d];
     for (int64_t i = 0; i < x->dims[0] * points; i++) {
         for (int d = 0; d < spatial; d++) { /* the grid's first coordinate is that of the last dimension */
-            grid_axis *axis = &axes[2 - d];
-            axis_at(a, place(c->in[1], grid->dtype, i * spatial + d, axis->size, a->align_corners != 0),
-                    axis);
+            cpu_grid_axis *axis = &axes[2 - d];
+            cpu_grid_axis_at(
+                a, cpu_grid_place(c->in[1], grid->dtype, i * spatial + d, axis->size, a->align_corners != 0),
+                axis);
         }
         for (int64_t channel = 0; channel < x->dims[1]; channel++) {
             int64_t plane = i / points * x->dims[1] + channel, to = plane * points + i % points;
@@ -138,4 +132,4 @@ static bool supports(const gr_graph *g, const gr_node *n, const char **why)
     return cpu_is_float(g->tensors[n->in[0]].dtype);
 }
 
-const cpu_op cpu_op_grid_sample = {.supports = supports, .reference = reference};
+const cpu_op cpu_op_grid_sample = {.supports = supports, .reference = reference, .kernels = cpu_grid_kernels};

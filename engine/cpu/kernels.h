@@ -22,6 +22,8 @@ extern const cpu_kernel cpu_softmax_kernels[];
 extern const cpu_kernel cpu_resize_kernels[];
 extern const cpu_kernel cpu_recurrent_kernels[];
 extern const cpu_kernel cpu_dft_kernels[];
+extern const cpu_kernel cpu_grid_kernels[];
+extern const cpu_kernel cpu_roi_kernels[];
 extern const cpu_kernel cpu_deform_kernels[];
 extern const cpu_kernel cpu_nms_kernels[];
 extern const cpu_kernel cpu_unique_kernels[];

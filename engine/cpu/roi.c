@@ -5,16 +5,12 @@
 #include <math.h>
 
 #include "cpu/indices.h"
+#include "cpu/kernels.h"
+#include "cpu/roi.h"
 
 #define FAR 0x1p20 /* MaxRoiPool: no image is larger, and sums stay in range */
 
-typedef struct roi_axis { /* of one region */
-    int64_t size;         /* of the image */
-    double start, bin;    /* in elements of the image */
-    int64_t samples;      /* of a bin */
-} roi_axis;
-
-static roi_axis align_axis(const cpu_call *c, int64_t roi, int column, int64_t size, int64_t bins)
+cpu_roi_axis cpu_roi_axis_of(const cpu_call *c, int64_t roi, int column, int64_t size, int64_t bins)
 {
     const op_roi_attrs *a = c->n->attrs;
     vki_dtype dtype = cpu_in(c, 1)->dtype;
@@ -25,7 +21,7 @@ static roi_axis align_axis(const cpu_call *c, int64_t roi, int column, int64_t s
     float start = from * a->spatial_scale - offset, end = to * a->spatial_scale - offset,
           length = end - start;
     if (!half) length = fmaxf(length, 1); /* malformed regions become single elements */
-    roi_axis axis = {size, (double)start, (double)length / (double)bins, a->sampling_ratio};
+    cpu_roi_axis axis = {size, (double)start, (double)length / (double)bins, a->sampling_ratio};
     if (axis.samples > 0) return axis;
     float count = ceilf(length / (float)bins); /* the least that makes samples at most an element apart */
     if ((count - 1) * (float)bins >= length) count -= 1;
@@ -34,13 +30,12 @@ static roi_axis align_axis(const cpu_call *c, int64_t roi, int column, int64_t s
     return axis;
 }
 
-static double sample_place(const roi_axis *a, int64_t bin, int64_t i)
+double cpu_roi_place(const cpu_roi_axis *a, int64_t bin, int64_t i)
 {
     return a->start + (double)bin * a->bin + ((double)i + 0.5) * a->bin / (double)a->samples;
 }
 
-/* The samples that may lie within -1 ... size. */
-static void visible(const roi_axis *a, int64_t bin, int64_t *first, int64_t *end)
+void cpu_roi_visible(const cpu_roi_axis *a, int64_t bin, int64_t *first, int64_t *end)
 {
     double step = a->bin / (double)vkb_max(a->samples, 1), base = a->start + (double)bin * a->bin;
     *first = 0;
@@ -50,12 +45,7 @@ static void visible(const roi_axis *a, int64_t bin, int64_t *first, int64_t *end
     *end = vkb_min(cpu_to_i64(((double)a->size - base) / step + 2), a->samples);
 }
 
-typedef struct roi_tap {
-    int64_t low, high;
-    double weight; /* of high */
-} roi_tap;
-
-static bool tap_at(const roi_axis *a, double v, roi_tap *t)
+bool cpu_roi_tap_at(const cpu_roi_axis *a, double v, cpu_roi_tap *t)
 {
     if (!(v >= -1 && v <= (double)a->size)) return false;
     double inside = fmin(fmax(v, 0), (double)(a->size - 1));
@@ -70,8 +60,8 @@ typedef struct roi_sum {
     int64_t samples;
 } roi_sum;
 
-static void add_sample(const cpu_call *c, int64_t plane, const roi_axis *h, const roi_axis *w,
-                       const roi_tap *y, const roi_tap *x, roi_sum *s)
+static void add_sample(const cpu_call *c, int64_t plane, const cpu_roi_axis *h, const cpu_roi_axis *w,
+                       const cpu_roi_tap *y, const cpu_roi_tap *x, roi_sum *s)
 {
     const int64_t rows[2] = {y->low, y->high}, columns[2] = {x->low, x->high};
     const double row_weight[2] = {1 - y->weight, y->weight}, column_weight[2] = {1 - x->weight, x->weight};
@@ -84,18 +74,18 @@ static void add_sample(const cpu_call *c, int64_t plane, const roi_axis *h, cons
     s->samples++;
 }
 
-static double align_bin(const cpu_call *c, int64_t plane, const roi_axis *h, const roi_axis *w, int64_t row,
-                        int64_t column)
+static double align_bin(const cpu_call *c, int64_t plane, const cpu_roi_axis *h, const cpu_roi_axis *w,
+                        int64_t row, int64_t column)
 {
     roi_sum s = {0, 0, 0};
     int64_t first_y, end_y, first_x, end_x;
-    visible(h, row, &first_y, &end_y);
-    visible(w, column, &first_x, &end_x);
+    cpu_roi_visible(h, row, &first_y, &end_y);
+    cpu_roi_visible(w, column, &first_x, &end_x);
     for (int64_t iy = first_y; iy < end_y; iy++) {
-        roi_tap y, x;
-        if (!tap_at(h, sample_place(h, row, iy), &y)) continue;
+        cpu_roi_tap y, x;
+        if (!cpu_roi_tap_at(h, cpu_roi_place(h, row, iy), &y)) continue;
         for (int64_t ix = first_x; ix < end_x; ix++)
-            if (tap_at(w, sample_place(w, column, ix), &x)) add_sample(c, plane, h, w, &y, &x, &s);
+            if (cpu_roi_tap_at(w, cpu_roi_place(w, column, ix), &x)) add_sample(c, plane, h, w, &y, &x, &s);
     }
     double all = (double)vkb_max(h->samples, 0) * (double)vkb_max(w->samples, 0);
     if (((const op_roi_attrs *)c->n->attrs)->mode == OP_ROI_AVERAGE) return s.sum / fmax(all, 1);
@@ -107,8 +97,8 @@ static void align(const cpu_call *c)
     const gr_tensor *x = cpu_in(c, 0), *y = cpu_out(c, 0), *batch = cpu_in(c, 2);
     int64_t channels = y->dims[1], bins = y->dims[2] * y->dims[3];
     for (int64_t roi = 0; roi < y->dims[0]; roi++) {
-        roi_axis h = align_axis(c, roi, 1, x->dims[2], y->dims[2]);
-        roi_axis w = align_axis(c, roi, 0, x->dims[3], y->dims[3]);
+        cpu_roi_axis h = cpu_roi_axis_of(c, roi, 1, x->dims[2], y->dims[2]);
+        cpu_roi_axis w = cpu_roi_axis_of(c, roi, 0, x->dims[3], y->dims[3]);
         int64_t image = cpu_index(c->in[2], batch->dtype, roi, x->dims[0]);
         for (int64_t i = 0; i < channels * bins; i++)
             cpu_store(
@@ -160,4 +150,4 @@ static void reference(const cpu_call *c)
     (c->n->op == OP_RoiAlign ? align : pool)(c);
 }
 
-const cpu_op cpu_op_roi = {.reference = reference};
+const cpu_op cpu_op_roi = {.reference = reference, .kernels = cpu_roi_kernels};
