@@ -49,7 +49,7 @@ ceiling() { # MODEL DISPATCHES OPTION...
     [ "$dispatches" -le "$most" ] && [ "$pipelines" -le 40 ] || failed=$((failed + 1))
 }
 if [ "$device" = vulkan ] && "$vkinfer" devices | grep '^vulkan:0' | grep -q llvmpipe; then
-    ceiling classification/squeezenet1_fp16 32
+    ceiling classification/squeezenet1_fp16 30
     ceiling detection/nanodet_m_320 90
     ceiling detection/ultraface_slim_320 60
     ceiling textdet/ppocrv4_det 110 --shape x=1x3x640x640

@@ -274,8 +274,11 @@ void gpu_alias(gpu_builder *b, const gr_node *n)
                  (long long)gr_elements(from));
         return;
     }
-    int32_t source = gpu_tensor_buf(b, n->in[0], GPU_ROW);
-    if (source >= 0) gpu_make_alias(b, n->out[0], GPU_ROW, source, 0);
+    bool slices = gr_same_shape(from, to) && b->row_buf[n->in[0]] < 0 && b->c4_buf[n->in[0]] >= 0;
+    gpu_layout layout =
+        slices ? GPU_C4 : GPU_ROW; /* another type's name for the same elements keeps them so */
+    int32_t source = gpu_tensor_buf(b, n->in[0], layout);
+    if (source >= 0) gpu_make_alias(b, n->out[0], layout, source, 0);
 }
 
 bool gpu_has_layout(const gpu_builder *b, gr_id tensor, gpu_layout layout)

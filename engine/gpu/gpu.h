@@ -209,7 +209,8 @@ gpu_bind gpu_out(gpu_builder *b, const gr_node *n, int i,
                  gpu_layout layout); /* makes output i's buffer in `layout` */
 gpu_bind gpu_scratch(gpu_builder *b, uint64_t bytes);
 gpu_bind gpu_pack(gpu_builder *b, gr_id tensor, gpu_pack_fn pack, gpu_pack_arg arg, uint64_t bytes);
-void gpu_alias(gpu_builder *b, const gr_node *n); /* output 0 is input 0's memory, GPU_ROW (views) */
+void gpu_alias(gpu_builder *b, const gr_node *n); /* output 0 is input 0's memory (views): in rows, or as the
+                                                   input lies if it has the same shape */
 bool gpu_has_layout(const gpu_builder *b, gr_id tensor,
                     gpu_layout layout); /* exists already, so reading it so is free */
 
@@ -254,6 +255,7 @@ int64_t gpu_const_i64(const gr_tensor *t, int64_t i); /* element i of an integer
 /* ---- transfer.c: between the host's form of a tensor and the device's rows ---- */
 /* The index of the first element that the device cannot hold (nothing behind it is written), or -1. */
 int64_t gpu_to_device(void *device, const void *host, const gr_tensor *t, bool half);
+void gpu_to_slices(void *device, const void *host, const gr_tensor *t, bool half); /* floats, to GPU_C4 */
 void gpu_from_device(void *host, const void *device, const gr_tensor *t, bool half);
 
 /* ---- ranges.c: which 64-bit integers are known to fit into the device's words ---- */

@@ -78,6 +78,35 @@ int64_t gpu_to_device(void *device, const void *host, const gr_tensor *t, bool h
     return -1;
 }
 
+/* One plane into a lane of its slice. */
+static void put_lane(void *to, const void *from, int lane, int64_t spatial, bool from_half, bool half)
+{
+    const uint16_t *small = from;
+    const float *wide = from;
+    if (half && from_half)
+        for (int64_t i = 0; i < spatial; i++) ((uint16_t *)to)[i * 4 + lane] = small[i];
+    else if (half)
+        for (int64_t i = 0; i < spatial; i++) ((uint16_t *)to)[i * 4 + lane] = vkb_f32_to_f16(wide[i]);
+    else if (from_half)
+        for (int64_t i = 0; i < spatial; i++) ((float *)to)[i * 4 + lane] = vkb_f16_to_f32(small[i]);
+    else
+        for (int64_t i = 0; i < spatial; i++) ((float *)to)[i * 4 + lane] = wide[i];
+}
+
+void gpu_to_slices(void *device, const void *host, const gr_tensor *t, bool half)
+{
+    int64_t n, c, slices, spatial;
+    gpu_c4_dims(t, &n, &c, &slices, &spatial);
+    const size_t from = t->dtype == VKI_F16 ? 2 : 4, to = half ? 2 : 4;
+    if (c % 4) memset(device, 0, (size_t)gpu_layout_bytes(t, GPU_C4, half)); /* lanes without a channel */
+    for (int64_t plane = 0; plane < n * c; plane++) {
+        int64_t slice = plane / c * slices + plane % c / 4;
+        put_lane((char *)device + (size_t)(slice * spatial * 4) * to,
+                 (const char *)host + (size_t)(plane * spatial) * from, (int)(plane % c % 4), spatial,
+                 t->dtype == VKI_F16, half);
+    }
+}
+
 void gpu_from_device(void *host, const void *device, const gr_tensor *t, bool half)
 {
     const int32_t *from = device;

@@ -15,16 +15,47 @@ typedef struct device_state {
     vki_error *err;
 } device_state;
 
-static vki_status add_crossing(device_state *s, ses_crossing **list, int *count, int *capacity, gr_id tensor)
+static vki_status add_crossing(device_state *s, ses_crossing **list, int *count, int *capacity, gr_id tensor,
+                               gpu_layout layout)
 {
     ses_plan *p = s->p;
-    int32_t buf = gpu_tensor_buf(&s->builder, tensor, GPU_ROW);
+    int32_t buf = layout == GPU_ROW ? gpu_tensor_buf(&s->builder, tensor, GPU_ROW)
+                                    : gpu_make_buf(&s->builder, tensor, GPU_C4);
     if (buf < 0) return s->builder.failed;
     if (!VKB_GROW(p->allocator, *list, *capacity, *count + 1)) return vkb_nomem(s->err, sizeof **list);
-    uint64_t bytes = gpu_layout_bytes(&p->graph.tensors[tensor], GPU_ROW, p->options->half);
-    (*list)[(*count)++] = (ses_crossing){tensor, {buf, p->staging_bytes, bytes}};
+    uint64_t bytes = gpu_layout_bytes(&p->graph.tensors[tensor], layout, p->options->half);
+    (*list)[(*count)++] = (ses_crossing){tensor, {buf, p->staging_bytes, bytes}, layout};
     p->staging_bytes += vkb_round_up(bytes, 256);
     return VKI_OK;
+}
+
+/* Only kernels that want slices of channels read the tensor, or it under another type's name. */
+static bool read_in_slices(const ses_plan *p, gr_id tensor, int depth)
+{
+    const gr_graph *g = &p->graph;
+    int readers = 0;
+    for (gr_id i = 0; i < g->n_nodes; i++) {
+        const gr_node *n = &g->nodes[i];
+        for (int k = 0; k < n->n_in; k++) {
+            if (n->in[k] != tensor) continue;
+            const char *family = op_family(n->op);
+            bool windows =
+                !strcmp(family, "conv2d") || !strcmp(family, "pool") || !strcmp(family, "conv_pool");
+            bool named = n->op == OP_Cast && depth < 4 && read_in_slices(p, n->out[0], depth + 1);
+            if (!p->places[i].gpu || k > 0 || !(windows || named)) return false;
+            readers++;
+        }
+    }
+    return readers > 0 && !(depth > 0 && g->tensors[tensor].flags & GR_OUTPUT);
+}
+
+/* An input is brought into slices by the copy from the host, where nobody wants it otherwise. */
+static gpu_layout upload_layout(const ses_plan *p, gr_id tensor)
+{
+    const gr_tensor *t = &p->graph.tensors[tensor];
+    bool slices = t->flags & GR_INPUT && !(t->flags & GR_OUTPUT) && t->rank == 4 && gpu_is_float(t->dtype) &&
+                  !p->options->keep && gr_pass_is_on(&pass_input_slices, p->options->disable_passes);
+    return slices && read_in_slices(p, tensor, 0) ? GPU_C4 : GPU_ROW;
 }
 
 static vki_status upload_inputs(device_state *s, ses_segment *seg, const gr_node *n)
@@ -32,7 +63,8 @@ static vki_status upload_inputs(device_state *s, ses_segment *seg, const gr_node
     for (int i = 0; i < n->n_in; i++) {
         gr_id t = n->in[i];
         if (t == GR_NONE || s->on_device[t] || gr_is_const(&s->p->graph, t)) continue;
-        VKB_TRY(add_crossing(s, &seg->uploads, &seg->n_uploads, &seg->cap_uploads, t));
+        VKB_TRY(
+            add_crossing(s, &seg->uploads, &seg->n_uploads, &seg->cap_uploads, t, upload_layout(s->p, t)));
         s->on_device[t] = true;
     }
     return VKI_OK;
@@ -47,7 +79,7 @@ static vki_status download_outputs(device_state *s, ses_segment *seg, gr_id node
         gr_id t = n->out[i];
         if (t == GR_NONE || !(s->read_on_cpu[t] || s->p->options->keep || g->tensors[t].flags & GR_OUTPUT))
             continue;
-        VKB_TRY(add_crossing(s, &seg->downloads, &seg->n_downloads, &seg->cap_downloads, t));
+        VKB_TRY(add_crossing(s, &seg->downloads, &seg->n_downloads, &seg->cap_downloads, t, GPU_ROW));
     }
     return VKI_OK;
 }

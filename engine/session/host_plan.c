@@ -6,17 +6,28 @@
 #include <string.h>
 
 #include "graph/memplan.h"
+#include "graph/ops/strided.h"
 
 typedef struct host_tensor {
-    gr_id root; /* the tensor whose memory this is: itself, or a view's source */
+    gr_id
+        root; /* the tensor that this one lies in: itself, a view's source, the whole that it is a part of */
+    uint64_t at; /* bytes from the start of that */
     bool needed;
     int32_t first, last; /* of roots: node indices */
 } host_tensor;
 
+/* Whose memory it is in the end, and at which offset (may be NULL). */
+static gr_id root_at(const host_tensor *t, gr_id id, uint64_t *at)
+{
+    uint64_t sum = 0;
+    for (; t[id].root != id; id = t[id].root) sum += t[id].at;
+    if (at) *at = sum;
+    return id;
+}
+
 static gr_id root_of(const host_tensor *t, gr_id id)
 {
-    while (t[id].root != id) id = t[id].root;
-    return id;
+    return root_at(t, id, NULL);
 }
 
 /* Constants, and views of them, have an address already and need no memory of the plan's. */
@@ -45,13 +56,47 @@ static void touch_downloads(const ses_plan *p, host_tensor *t, const bool *read_
         if (read_on_cpu[s->downloads[i].tensor]) touch(p, t, s->downloads[i].tensor, at);
 }
 
+static bool views_are_on(const ses_plan *p)
+{
+    return !p->options->reference && gr_pass_is_on(&pass_views, p->options->disable_passes);
+}
+
+/* What a view shows, and what Split and Slice cut out in one stretch, lies in the input. */
+static void share_memory(ses_plan *p, host_tensor *t, gr_id i)
+{
+    const gr_node *n = &p->graph.nodes[i];
+    bool cuts = views_are_on(p) && (n->op == OP_Split || n->op == OP_Slice);
+    uint64_t from = 0, to;
+    for (int k = 0; k < (p->places[i].view ? 1 : n->n_out); k++) {
+        if (n->out[k] == GR_NONE) continue;
+        if (!p->places[i].view && !(cuts && op_strided_stretch(&p->graph, n, k, &from, &to))) continue;
+        t[n->out[k]].root = n->in[0];
+        t[n->out[k]].at = from;
+        char *source = p->host[n->in[0]];
+        p->host[n->out[k]] = source ? source + from : NULL;
+    }
+}
+
+/* What a Concat joins is made in its place, if it has memory of its own and no other place yet. */
+static void place_parts(ses_plan *p, host_tensor *t, gr_id i)
+{
+    const gr_graph *g = &p->graph;
+    const gr_node *n = &g->nodes[i];
+    for (int k = 0; k < n->n_in && views_are_on(p); k++) {
+        uint64_t from, to, at;
+        gr_id part = root_at(t, n->in[k], &at);
+        const gr_tensor *whole = &g->tensors[part];
+        bool own = !p->host[part] && !(whole->flags & GR_INPUT) && root_of(t, n->out[0]) != part;
+        if (!own || at || gr_bytes(whole) != gr_bytes(&g->tensors[n->in[k]])) continue;
+        if (!op_strided_stretch(g, n, k, &from, &to)) continue;
+        t[part].root = n->out[0];
+        t[part].at = to;
+    }
+}
+
 static void touch_cpu_node(ses_plan *p, host_tensor *t, gr_id i)
 {
     const gr_node *n = &p->graph.nodes[i];
-    if (p->places[i].view) {
-        t[n->out[0]].root = n->in[0];
-        p->host[n->out[0]] = p->host[n->in[0]];
-    }
     for (int k = 0; k < n->n_in; k++)
         if (n->in[k] != GR_NONE) touch(p, t, n->in[k], i);
     for (int k = 0; k < n->n_out; k++)
@@ -66,6 +111,10 @@ static void find_lifetimes(ses_plan *p, host_tensor *t, bool *read_on_cpu)
         t[i] = (host_tensor){.root = i, .first = INT32_MAX, .last = -1};
         p->host[i] = (void *)(uintptr_t)g->tensors[i].data;
     }
+    for (gr_id i = 0; i < g->n_nodes; i++)
+        if (!p->places[i].gpu) share_memory(p, t, i);
+    for (gr_id i = 0; i < g->n_nodes; i++)
+        if (!p->places[i].gpu && g->nodes[i].op == OP_Concat) place_parts(p, t, i);
     for (int s = 0; s < p->n_segments; s++)
         for (gr_id i = p->segments[s].first;
              !p->segments[s].gpu && i < p->segments[s].first + p->segments[s].count; i++)
@@ -114,7 +163,11 @@ static vki_status assign_memory(ses_plan *p, const host_tensor *t, vki_error *er
         for (gr_id i = 0; i < g->n_tensors; i++)
             if (t[i].root == i && t[i].needed) p->host[i] = (char *)p->host_arena + items[count++].offset;
         for (gr_id i = 0; i < g->n_tensors; i++)
-            if (!p->host[i] && t[i].root != i) p->host[i] = p->host[root_of(t, i)];
+            if (!p->host[i] && t[i].root != i) {
+                uint64_t at;
+                char *root = p->host[root_at(t, i, &at)];
+                p->host[i] = root ? root + at : NULL;
+            }
     }
     vkb_free(p->allocator, items);
     return status;

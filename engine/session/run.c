@@ -8,7 +8,12 @@
 static vki_status upload(const ses_plan *p, const ses_crossing *c, const void *host, vki_error *err)
 {
     const gr_tensor *t = &p->graph.tensors[c->tensor];
-    int64_t bad = gpu_to_device(vkr_plan_host(p->device, &c->transfer), host, t, p->options->half);
+    void *device = vkr_plan_host(p->device, &c->transfer);
+    if (c->layout == GPU_C4) {
+        gpu_to_slices(device, host, t, p->options->half);
+        return VKI_OK;
+    }
+    int64_t bad = gpu_to_device(device, host, t, p->options->half);
     if (bad < 0) return VKI_OK;
     char value[32];
     if (t->dtype == VKI_U64)

@@ -63,6 +63,7 @@ typedef struct ses_step { /* one node on the CPU */
 typedef struct ses_crossing { /* a tensor that goes between host and device at a segment's edge */
     gr_id tensor;
     vkr_transfer transfer;
+    gpu_layout layout; /* of the device's side */
 } ses_crossing;
 
 typedef struct ses_segment {

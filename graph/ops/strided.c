@@ -189,3 +189,14 @@ op_strided op_strided_expand(const gr_tensor *from, const gr_tensor *to)
     normalize(&s);
     return s;
 }
+
+bool op_strided_stretch(const gr_graph *g, const gr_node *n, int i, uint64_t *from, uint64_t *to)
+{
+    op_strided s;
+    uint64_t element = vki_dtype_size(g->tensors[n->out[0]].dtype);
+    if (!op_strided_of(g, n, i, 1, &s) || s.elements == 0) return false;
+    if (s.rank != 1 || s.src[0] != 1 || s.dst[0] != 1) return false;
+    *from = (uint64_t)s.src_offset * element;
+    *to = (uint64_t)s.dst_offset * element;
+    return true;
+}

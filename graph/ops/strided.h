@@ -27,4 +27,8 @@ bool op_strided_of(const gr_graph *g, const gr_node *n, int i, int channels, op_
 /* The copy that broadcasts row-major `from` to the shape of `to`, which it fits. */
 op_strided op_strided_expand(const gr_tensor *from, const gr_tensor *to);
 
+/* Whether copy i, of plain row-major tensors, moves one stretch onto one stretch: where in bytes (sizes of
+ * the graph's own types). */
+bool op_strided_stretch(const gr_graph *g, const gr_node *n, int i, uint64_t *from, uint64_t *to);
+
 #endif

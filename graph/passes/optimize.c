@@ -20,6 +20,7 @@ const gr_pass *const gr_passes[] = {
     &pass_fuse_pool,
     &pass_separable,
     &pass_channel_shuffle,
+    &pass_input_slices,
     &pass_views,
     NULL,
 };
@@ -28,6 +29,9 @@ const gr_pass pass_separable = {
     "separable", "a depthwise and a 1x1 convolution in one dispatch, where that pays (planners)", NULL, true};
 const gr_pass pass_channel_shuffle = {
     "channel_shuffle", "Concat, channel shuffle and Split in one dispatch (planners)", NULL, true};
+const gr_pass pass_input_slices = {
+    "input_slices", "inputs are brought into the device's layout by the copy from the host (planners)", NULL,
+    true};
 const gr_pass pass_views = {"views", "Concat, Split and Slice without copies, where memory allows (planners)",
                             NULL, true};
 
