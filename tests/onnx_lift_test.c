@@ -361,6 +361,9 @@ static void norms(void **state)
     oe_expect(&b, X32(1, 2, -3, 4, 5, -6), "2,3", l2, 6);
     n = oe_start(&b, 11, "LpNormalization", "2,3");
     ob_int(&b, n, "p", 1);
+    oe_expect(&b, X32(0, 0, 0, 1, -1, 2), "2,3", X32(0, 0, 0, 0.25f, -0.25f, 0.5f), 6);
+    n = oe_start(&b, 11, "LpNormalization", "2,3");
+    ob_int(&b, n, "p", 1);
     ob_int(&b, n, "axis", 0);
     oe_expect(&b, X32(1, 2, -3, 4, 5, -6), "2,3", l1, 6);
     oe_start(&b, 11, "GlobalLpPool", "1,4,2");
@@ -418,7 +421,12 @@ static void hardmax(void **state)
         oe_expect(&b, X32(4, 9, 1, 3, 2, 3), "2,3", last, 6);
     }
     ob b;
-    ob_node_t *n = oe_start(&b, 13, "Hardmax", "2,3");
+    ob_node_t *n = oe_start(&b, 12, "Hardmax", "2,1,3"); /* of rows of 3, then of one row */
+    oe_expect(&b, X32(4, 9, 1, 3, 2, 3), "2,1,3", last, 6);
+    n = oe_start(&b, 12, "Hardmax", "2,1,3");
+    ob_int(&b, n, "axis", 0);
+    oe_expect(&b, X32(4, 9, 1, 3, 2, 3), "2,1,3", X32(0, 1, 0, 0, 0, 0), 6);
+    n = oe_start(&b, 13, "Hardmax", "2,3");
     ob_int(&b, n, "axis", 0);
     oe_expect(&b, X32(4, 9, 1, 3, 2, 3), "2,3", first, 6);
 }
@@ -436,7 +444,58 @@ static void types_of_others(void **state)
     oe_expect(&b, X32(1.5f, -2.5f), "2", X32(1, -2), 2);
 }
 
-/* ---- fp16 ---- */
+/* The type follows from the shapes of a session only. */
+static void type_found_late(void **state)
+{
+    (void)state;
+    ob b;
+    gr_graph g;
+    vki_error err;
+    ob_start(&b, 15);
+    ob_input(&b, "x", VKI_F32, "N");
+    ob_output(&b, "y", VKI_F32, NULL);
+    ob_node(&b, "Shape", "x", "s");
+    ob_node(&b, "Relu", "x", "r");
+    ob_node(&b, "CastLike", "s,r", "y");
+    assert_int_equal(ob_import(&b, &g, NULL, &err), VKI_OK);
+    vki_shape shape = {.input = "x", .rank = 1, .dims = {7}};
+    assert_int_equal(gr_bind_shapes(&g, &shape, 1, &err), VKI_OK);
+    static const float x[7] = {0};
+    g.tensors[g.inputs[0]].data = x;
+    oe_evaluate(&g);
+    const gr_tensor *y = &g.tensors[g.outputs[0]];
+    assert_int_equal(y->dtype, VKI_F32);
+    assert_true(*(const float *)y->data == 7);
+    gr_free(&g);
+    ob_end(&b);
+}
+
+/* ---- fp16, bf16 ---- */
+
+static void bfloat_model(void **state)
+{
+    (void)state;
+    static const uint16_t weight[2] = {0x3f80, 0x4000}, x[2] = {0x4040, 0x3f00}; /* 1, 2; 3, 0.5 */
+    ob b;
+    gr_graph g;
+    vki_error err;
+    ob_start(&b, 13);
+    ob_input(&b, "x", VKI_BF16, "2");
+    ob_output(&b, "y", VKI_BF16, "2");
+    ob_initializer(&b, "w", VKI_BF16, "2", weight);
+    ob_node(&b, "Mul", "x,w", "y");
+    assert_int_equal(ob_import(&b, &g, NULL, &err), VKI_OK);
+    g.tensors[g.inputs[0]].data = x;
+    oe_evaluate(&g);
+    const gr_tensor *y = &g.tensors[g.outputs[0]];
+    assert_int_equal(y->dtype, VKI_BF16);
+    assert_int_equal(((const uint16_t *)y->data)[0], 0x4040);
+    assert_int_equal(((const uint16_t *)y->data)[1], 0x3f80);
+    for (int i = 0; i < g.n_tensors; i++) /* only at the edge */
+        assert_true(g.tensors[i].dtype != VKI_BF16 || g.tensors[i].flags);
+    gr_free(&g);
+    ob_end(&b);
+}
 
 static void half_model(void **state)
 {
@@ -499,6 +558,8 @@ int main(void)
         cmocka_unit_test(variadic),
         cmocka_unit_test(activations),
         cmocka_unit_test(half_model),
+        cmocka_unit_test(bfloat_model),
+        cmocka_unit_test(type_found_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 bool compare_is_float(vki_dtype dtype)
 {
-    return dtype == VKI_F32 || dtype == VKI_F16 || dtype == VKI_F64;
+    return dtype == VKI_F32 || dtype == VKI_F16 || dtype == VKI_F64 || dtype == VKI_BF16;
 }
 
 double compare_element(const void *data, vki_dtype dtype, uint64_t i)
@@ -18,6 +18,8 @@ double compare_element(const void *data, vki_dtype dtype, uint64_t i)
         return ((const double *)data)[i];
     case VKI_F16:
         return vkb_f16_to_f32(((const uint16_t *)data)[i]);
+    case VKI_BF16:
+        return vkb_bf16_to_f32(((const uint16_t *)data)[i]);
     case VKI_I8:
         return ((const int8_t *)data)[i];
     case VKI_I16:
@@ -86,6 +88,8 @@ bool compare_convert(void *dst, vki_dtype dst_dtype, const void *src, vki_dtype 
             ((double *)dst)[i] = v;
         else if (dst_dtype == VKI_F32)
             ((float *)dst)[i] = (float)v;
+        else if (dst_dtype == VKI_BF16)
+            ((uint16_t *)dst)[i] = vkb_f32_to_bf16((float)v);
         else
             ((uint16_t *)dst)[i] = vkb_f32_to_f16((float)v);
     }

@@ -45,6 +45,8 @@ double tensor_value(const void *data, vki_dtype dtype, size_t i)
         return ((const double *)data)[i];
     case VKI_F16:
         return (double)vkb_f16_to_f32(((const uint16_t *)data)[i]);
+    case VKI_BF16:
+        return (double)vkb_bf16_to_f32(((const uint16_t *)data)[i]);
     case VKI_U8:
     case VKI_BOOL:
         return ((const uint8_t *)data)[i];
@@ -70,7 +72,7 @@ double tensor_value(const void *data, vki_dtype dtype, size_t i)
 
 bool tensor_is_float(vki_dtype dtype)
 {
-    return dtype == VKI_F32 || dtype == VKI_F64 || dtype == VKI_F16;
+    return dtype == VKI_F32 || dtype == VKI_F64 || dtype == VKI_F16 || dtype == VKI_BF16;
 }
 
 static double rounded(double v, double low, double high)
@@ -89,6 +91,9 @@ static void put(void *data, vki_dtype dtype, size_t i, double v)
         break;
     case VKI_F16:
         ((uint16_t *)data)[i] = vkb_f32_to_f16((float)v);
+        break;
+    case VKI_BF16:
+        ((uint16_t *)data)[i] = vkb_f32_to_bf16((float)v);
         break;
     case VKI_U8:
         ((uint8_t *)data)[i] = (uint8_t)rounded(v, 0, UINT8_MAX);

@@ -23,6 +23,8 @@ void verify_random(void *data, vki_dtype dtype, uint64_t count, uint64_t seed)
             ((double *)data)[i] = (double)value;
         else if (dtype == VKI_F16)
             ((uint16_t *)data)[i] = vkb_f32_to_f16(value);
+        else if (dtype == VKI_BF16)
+            ((uint16_t *)data)[i] = vkb_f32_to_bf16(value);
         else
             ((uint8_t *)data)[i * size] = bits >> 30 & 1; /* the low byte */
     }

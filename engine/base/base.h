@@ -92,9 +92,11 @@ uint64_t vkb_hash(const void *data, size_t bytes, uint64_t seed); /* XXH3, 64 bi
  */
 bool vkb_inflate(void *dst, size_t dst_bytes, const void *src, size_t src_bytes);
 
-/* ---- half.c: IEEE binary16 <-> binary32, round to nearest even, denormals kept ---- */
+/* ---- half.c: IEEE binary16 and bfloat16 <-> binary32, round to nearest even, denormals kept ---- */
 float vkb_f16_to_f32(uint16_t h);
 uint16_t vkb_f32_to_f16(float f);
+float vkb_bf16_to_f32(uint16_t h); /* the upper half of a float's bits */
+uint16_t vkb_f32_to_bf16(float f);
 void vkb_f16_to_f32_n(float *dst, const uint16_t *src, size_t n);
 void vkb_f32_to_f16_n(uint16_t *dst, const float *src, size_t n);
 

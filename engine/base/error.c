@@ -60,10 +60,11 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [VKI_F32] = {"float32", 4}, [VKI_U8] = {"uint8", 1},   [VKI_I8] = {"int8", 1},
-    [VKI_U16] = {"uint16", 2},  [VKI_I16] = {"int16", 2},  [VKI_I32] = {"int32", 4},
-    [VKI_I64] = {"int64", 8},   [VKI_BOOL] = {"bool", 1},  [VKI_F16] = {"float16", 2},
-    [VKI_F64] = {"float64", 8}, [VKI_U32] = {"uint32", 4}, [VKI_U64] = {"uint64", 8},
+    [VKI_F32] = {"float32", 4},   [VKI_U8] = {"uint8", 1},   [VKI_I8] = {"int8", 1},
+    [VKI_U16] = {"uint16", 2},    [VKI_I16] = {"int16", 2},  [VKI_I32] = {"int32", 4},
+    [VKI_I64] = {"int64", 8},     [VKI_BOOL] = {"bool", 1},  [VKI_F16] = {"float16", 2},
+    [VKI_F64] = {"float64", 8},   [VKI_U32] = {"uint32", 4}, [VKI_U64] = {"uint64", 8},
+    [VKI_BF16] = {"bfloat16", 2},
 };
 
 const char *vki_dtype_name(vki_dtype dtype)

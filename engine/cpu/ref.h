@@ -9,7 +9,7 @@
 
 static inline bool cpu_is_float(vki_dtype dtype)
 {
-    return dtype == VKI_F32 || dtype == VKI_F16 || dtype == VKI_F64;
+    return dtype == VKI_F32 || dtype == VKI_F16 || dtype == VKI_F64 || dtype == VKI_BF16;
 }
 
 /* Element i as an integer; uint64 keeps its bits, floats are cut off. */
@@ -72,6 +72,8 @@ static inline double cpu_load(const void *p, vki_dtype dtype, int64_t i)
         return (double)((const float *)p)[i];
     case VKI_F16:
         return (double)vkb_f16_to_f32(((const uint16_t *)p)[i]);
+    case VKI_BF16:
+        return (double)vkb_bf16_to_f32(((const uint16_t *)p)[i]);
     case VKI_F64:
         return ((const double *)p)[i];
     case VKI_U64:
@@ -91,6 +93,9 @@ static inline void cpu_store(void *p, vki_dtype dtype, int64_t i, double v)
         break;
     case VKI_F16:
         ((uint16_t *)p)[i] = vkb_f32_to_f16((float)v);
+        break;
+    case VKI_BF16:
+        ((uint16_t *)p)[i] = vkb_f32_to_bf16((float)v);
         break;
     case VKI_F64:
         ((double *)p)[i] = v;

@@ -264,7 +264,7 @@ typedef struct op_quantize_dims {
 bool op_quantize_of(const gr_graph *g, const gr_node *n, op_quantize_dims *d);
 
 typedef struct op_cast_attrs {
-    int64_t to, saturate; /* to: vki_dtype */
+    int64_t to, saturate; /* to: vki_dtype; 0 until inference, if input 1 gives the type */
 } op_cast_attrs;
 
 typedef enum op_rnn_act { /* in the order of the attribute's names; alpha and beta as in ONNX */

@@ -5,8 +5,12 @@
 
 static vki_status infer_cast(op_infer *c)
 {
-    const op_cast_attrs *a = c->n->attrs;
-    const gr_tensor *x = op_in(c, 0);
+    op_cast_attrs *a = c->n->attrs;
+    const gr_tensor *x = op_in(c, 0), *like = op_in(c, 1);
+    if (like) { /* has said all it can */
+        a->to = like->dtype;
+        c->n->n_in = 1;
+    }
     if (vki_dtype_size((vki_dtype)a->to) == 0)
         return op_fail(c, VKI_E_UNSUPPORTED, "element type %lld (ONNX's numbering) is not supported",
                        (long long)a->to);
@@ -14,17 +18,18 @@ static vki_status infer_cast(op_infer *c)
 }
 
 static const op_attr cast_attrs[] = {
-    OP_ROW_INT(op_cast_attrs, to, VKI_F32, 1, 255),
+    OP_ROW_INT(op_cast_attrs, to, VKI_F32, 0, 255),
     OP_ROW_INT(op_cast_attrs, saturate, 1, 0, 1),
 };
 
 const op_info op_info_Cast = {
     .name = "Cast",
-    .doc = "Another element type; floats are cut towards zero and held within an integer's range (NaN: 0)",
+    .doc = "Another element type; floats are cut towards zero and held within an integer's range (NaN: 0). "
+           "`to` 0: the type of input 1",
     OP_ATTR_TABLE(cast_attrs),
     .attrs_size = sizeof(op_cast_attrs),
     .min_in = 1,
-    .max_in = 1,
+    .max_in = 2,
     .min_out = 1,
     .max_out = 1,
     .infer = infer_cast,

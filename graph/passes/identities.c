@@ -69,7 +69,7 @@ static bool is_identity(const rewrite *rw, const gr_node *n, gr_id *same)
         return identity_perm(n);
     case OP_Cast: {
         const op_cast_attrs *a = n->attrs;
-        return g->tensors[n->in[0]].dtype == (vki_dtype)a->to;
+        return a->to && g->tensors[n->in[0]].dtype == (vki_dtype)a->to;
     }
     case OP_Concat:
         return n->n_in == 1;

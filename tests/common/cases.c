@@ -64,9 +64,9 @@ static vki_dtype dtype_of(const char *text, size_t n)
     static const struct {
         const char *name;
         vki_dtype dtype;
-    } names[] = {{"f32", VKI_F32}, {"f16", VKI_F16}, {"f64", VKI_F64}, {"i8", VKI_I8},
-                 {"u8", VKI_U8},   {"i16", VKI_I16}, {"u16", VKI_U16}, {"i32", VKI_I32},
-                 {"u32", VKI_U32}, {"i64", VKI_I64}, {"u64", VKI_U64}, {"bool", VKI_BOOL}};
+    } names[] = {{"f32", VKI_F32}, {"f16", VKI_F16}, {"bf16", VKI_BF16}, {"f64", VKI_F64}, {"i8", VKI_I8},
+                 {"u8", VKI_U8},   {"i16", VKI_I16}, {"u16", VKI_U16},   {"i32", VKI_I32}, {"u32", VKI_U32},
+                 {"i64", VKI_I64}, {"u64", VKI_U64}, {"bool", VKI_BOOL}};
     for (size_t i = 0; i < VKB_COUNT(names); i++)
         if (strlen(names[i].name) == n && !memcmp(names[i].name, text, n)) return names[i].dtype;
     return VKI_DT_NONE;

@@ -6,7 +6,7 @@
  *
  * Inputs, separated by spaces:
  *   f32[1,3]        a tensor, filled at random from [-1, 1] (integers: [-8, 8], unsigned: [0, 16], bool: 0 or
- * 1); types are f32 f16 f64 i8 u8 i16 u16 i32 u32 i64 u64 bool; f32[] has one element and no dimension
+ * 1); types are f32 f16 bf16 f64 i8 u8 i16 u16 i32 u32 i64 u64 bool; f32[] has one element and no dimension
  *   f32[1,3]@2:5    the same from [2, 5]
  *   const f32[1,3]  the same as a constant
  *   {1,2,3}         a constant int64 vector; {} is empty

@@ -73,7 +73,8 @@ typedef enum vki_dtype {
     VKI_F16 = 10,
     VKI_F64 = 11,
     VKI_U32 = 12,
-    VKI_U64 = 13
+    VKI_U64 = 13,
+    VKI_BF16 = 16 /* inputs and outputs of networks; what is computed of them is float32 */
 } vki_dtype;
 
 /* Memory functions of the caller's. `alloc` returns memory aligned to `align` (a power of two) or NULL;

@@ -79,6 +79,12 @@ static int32_t element_type(const Onnx__TypeProto__Tensor *type)
     return type && type->has_elem_type ? type->elem_type : 0;
 }
 
+/* fp16 and bf16, which networks are not computed in; else NONE. */
+static vki_dtype narrow_type(int32_t type)
+{
+    return type == VKI_F16 || type == VKI_BF16 ? (vki_dtype)type : VKI_DT_NONE;
+}
+
 /* A symbol for a dimension of which the model says nothing. */
 static int64_t fresh_symbol(onnx_ctx *c, const char *input, size_t dim)
 {
@@ -182,7 +188,7 @@ static vki_status declare_outputs(onnx_ctx *c, const Onnx__GraphProto *graph)
         if (!type && info->type) VKB_TRY(refuse_output(c, graph, info));
         if (type && element_type(type) && !onnx_dtype(element_type(type), &dtype))
             VKB_TRY(refuse_io(c, "output", name, onnx_type_name(element_type(type))));
-        v->half_output = element_type(type) == VKI_F16;
+        v->narrow = narrow_type(element_type(type));
     }
     return VKI_OK;
 }
@@ -193,7 +199,7 @@ static vki_status declare_outputs(onnx_ctx *c, const Onnx__GraphProto *graph)
 static vki_status define_const(onnx_ctx *c, onnx_value *v, const Onnx__TensorProto *t, const char *op,
                                const char *node)
 {
-    vki_status status = onnx_tensor(c, t, v->name, !v->half_output, &v->tensor);
+    vki_status status = onnx_tensor(c, t, v->name, !v->narrow, &v->tensor);
     if (status == VKI_E_UNSUPPORTED) {
         char reason[160];
         snprintf(reason, sizeof reason, "%.150s", c->err->text);
@@ -282,7 +288,7 @@ vki_status onnx_define_node(onnx_ctx *c, const Onnx__NodeProto *node, size_t ind
     return VKI_OK;
 }
 
-/* ---- fp16 at the edge of the model ---- */
+/* ---- fp16 and bf16 at the edge of the model ---- */
 
 static vki_status add_cast(onnx_ctx *c, gr_id from, gr_id to, vki_dtype dtype)
 {
@@ -296,15 +302,14 @@ static vki_status add_cast(onnx_ctx *c, gr_id from, gr_id to, vki_dtype dtype)
     return VKI_OK;
 }
 
-/* Nodes work on an fp32 twin of every fp16 input and output; a Cast stands between. */
+/* Nodes work on an fp32 twin of every fp16 or bf16 input and output; a Cast stands between. */
 static vki_status make_twins(onnx_ctx *c)
 {
     for (size_t i = 0; i < c->values.n_entries; i++) {
         onnx_value *v = &c->values.entries[i];
         if (!v->defined) continue;
         const gr_tensor *t = &c->g->tensors[v->tensor];
-        bool half = t->dtype == VKI_F16 || (v->made && v->half_output);
-        if (!half) continue;
+        if (!narrow_type(t->dtype) && !(v->made && v->narrow)) continue;
         const char *name = vkb_arena_printf(&c->scratch, "%s/float", v->name);
         v->value = name ? gr_add_tensor(c->g, name, VKI_DT_NONE, -1, NULL) : GR_NONE;
         if (v->value == GR_NONE) return onnx_nomem(c);
@@ -344,7 +349,7 @@ vki_status onnx_define_outputs(onnx_ctx *c, const Onnx__GraphProto *graph)
         if (!v || !v->defined)
             return vkb_fail(c->err, VKI_E_FORMAT, "no node makes the model's output '%.96s'", name);
         if (v->list) VKB_TRY(refuse_io(c, "output", name, "a sequence or an optional"));
-        if (v->made && v->value != v->tensor) VKB_TRY(add_cast(c, v->value, v->tensor, VKI_F16));
+        if (v->made && v->value != v->tensor) VKB_TRY(add_cast(c, v->value, v->tensor, v->narrow));
         if (v->made) hint_output(&c->g->tensors[v->tensor], tensor_type(graph->output[i]));
         if (!gr_add_output(c->g, v->tensor)) return onnx_nomem(c);
     }

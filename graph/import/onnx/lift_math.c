@@ -40,10 +40,10 @@ vki_status lift_cast_like(onnx_node *n)
 {
     VKB_TRY(onnx_require_inputs(n, 2));
     vki_dtype dtype = n->c->g->tensors[n->in[1]].dtype;
-    if (dtype == VKI_DT_NONE) return onnx_refuse(n, "to a type that is not known");
-    n->n_in = 1;
     n->op = OP_Cast;
-    return lift_cast_to(n, "to", dtype);
+    if (dtype != VKI_DT_NONE) n->n_in = 1;
+    onnx_set_attr(n, "to", (double)dtype);
+    return VKI_OK;
 }
 
 vki_status lift_eye_like(onnx_node *n)
@@ -156,15 +156,20 @@ vki_status lift_hardmax(onnx_node *n)
     VKB_TRY(onnx_attr_int(n, "axis", &axis));
     VKB_TRY(onnx_require_inputs(n, 1));
     const gr_tensor *t = &n->c->g->tensors[n->in[0]];
-    if (t->dtype != VKI_F32) return onnx_refuse(n, "of a type other than float32");
-    if (n->c->opset < 13 && !is_one_axis(t, axis)) return onnx_refuse(n, "over several dimensions");
-    gr_id x = n->in[0], shape = onnx_unary(n, OP_Shape, "shape", x);
-    gr_id size = onnx_binary(n, OP_Gather, "size", shape, onnx_const_ints(n, "axis", &axis, 1));
+    bool rows = n->c->opset < 13 && !is_one_axis(t, axis), floats = t->dtype == VKI_F32;
+    gr_id x = n->in[0], shape = onnx_unary(n, OP_Shape, "shape", x), y = x;
+    if (rows) y = onnx_helper(n, OP_Flatten, "flat", 1, &x, (onnx_set[]){{"axis", (double)axis}, {NULL, 0}});
+    if (rows) axis = 1;
+    gr_id sizes = rows ? onnx_unary(n, OP_Shape, "rows", y) : shape;
+    gr_id size = onnx_binary(n, OP_Gather, "size", sizes, onnx_const_ints(n, "axis", &axis, 1));
     onnx_set set[] = {{"axis", (double)axis}, {"keepdims", 0}, {NULL, 0}};
-    gr_id largest = onnx_helper(n, OP_ArgMax, "largest", 1, &x, set);
-    gr_id values = onnx_const_floats(n, "values", 1, (float[]){0, 1}, 2);
-    onnx_set_attr(n, "axis", (double)axis);
-    return onnx_finish(n, OP_OneHot, 3, (gr_id[]){largest, size, values});
+    gr_id largest = onnx_helper(n, OP_ArgMax, "largest", 1, &y, set);
+    gr_id in[3] = {largest, size, onnx_const_floats(n, "values", 1, (float[]){0, 1}, 2)};
+    y = onnx_helper(n, OP_OneHot, "ones", 3, in, (onnx_set[]){{"axis", (double)axis}, {NULL, 0}});
+    if (rows) y = onnx_binary(n, OP_Reshape, "back", y, shape);
+    if (floats) return onnx_finish(n, OP_Identity, 1, &y);
+    onnx_set_attr(n, "to", 0);
+    return onnx_finish(n, OP_Cast, 2, (gr_id[]){y, x});
 }
 
 /* ---- compositions ---- */

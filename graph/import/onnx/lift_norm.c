@@ -2,6 +2,8 @@
  * Normalizations that the graph composes of other operators. None needs to know the input's rank. */
 #include "graph/import/onnx/onnx_internal.h"
 
+#include <float.h>
+
 static gr_id scalar(onnx_node *n, const char *suffix, float value)
 {
     return onnx_const_floats(n, suffix, 0, &value, 1);
@@ -11,13 +13,8 @@ static gr_id scalar(onnx_node *n, const char *suffix, float value)
 static vki_status norm_operator(onnx_node *n, op_kind *op)
 {
     int64_t p = 2;
-    float number = 2;
     VKB_TRY(onnx_require_inputs(n, 1));
-    if (n->c->opset < 2)
-        VKB_TRY(onnx_attr_float(n, "p", &number));
-    else
-        VKB_TRY(onnx_attr_int(n, "p", &p));
-    if (n->c->opset < 2) p = number == 1 ? 1 : number == 2 ? 2 : 0;
+    VKB_TRY(onnx_attr_int(n, "p", &p));
     *op = p == 1 ? OP_ReduceL1 : p == 2 ? OP_ReduceL2 : OP_NONE;
     return *op == OP_NONE ? onnx_refuse(n, "p = %lld", (long long)p) : VKI_OK;
 }
@@ -30,6 +27,8 @@ vki_status lift_lp_normalization(onnx_node *n) /* x / its norm along one axis */
     VKB_TRY(onnx_attr_int(n, "axis", &axis));
     if (op == OP_NONE) return VKI_OK;
     gr_id norm = onnx_binary(n, op, "norm", n->in[0], onnx_const_ints(n, "axis", &axis, 1));
+    if (n->c->g->tensors[n->in[0]].dtype != VKI_F64) /* zeros stay zeros */
+        norm = onnx_binary(n, OP_Max, "above", norm, scalar(n, "least", FLT_MIN));
     return onnx_finish(n, OP_Div, 2, (gr_id[]){n->in[0], norm});
 }
 

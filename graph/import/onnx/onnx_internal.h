@@ -31,7 +31,7 @@ typedef struct onnx_value {
     gr_id tensor, value;
     bool defined, read;    /* read: by a node or as a model output */
     bool made;             /* by a node that is no constant */
-    bool half_output;      /* a model output declared as fp16 */
+    vki_dtype narrow;      /* of a model output declared as fp16 or bf16; else NONE */
     const onnx_list *list; /* if it is no tensor, from where its node was imported */
 } onnx_value;
 

@@ -21,7 +21,7 @@ const char *onnx_type_name(int32_t data_type)
 bool onnx_dtype(int32_t data_type, vki_dtype *dtype)
 {
     *dtype = VKI_DT_NONE;
-    if (data_type <= 0 || data_type > VKI_U64 || vki_dtype_size((vki_dtype)data_type) == 0) return false;
+    if (data_type <= 0 || data_type > VKI_BF16 || vki_dtype_size((vki_dtype)data_type) == 0) return false;
     *dtype = (vki_dtype)data_type; /* vki_dtype uses ONNX's numbers */
     return true;
 }
