@@ -170,10 +170,11 @@ static vki_status bench_session(const bench_job *job, vki_model *model, vki_sess
     vki_status status = times ? VKI_OK : vkb_nomem(err, 3 * (uint64_t)job->iterations * sizeof *times);
     if (status == VKI_OK) status = make_buffers(&in, session, vki_model_input_count(model), true, err);
     if (status == VKI_OK) status = leave_out_tied(job, model, &in, err);
-    if (status == VKI_OK) status = make_buffers(&out, session, vki_model_output_count(model), false, err);
     if (status == VKI_OK) status = write_all(session, &in, err);
     if (status == VKI_OK)
         status = vki_session_run(session, 0, err); /* the first run, which the stats tell apart */
+    if (status == VKI_OK)                          /* shapes may depend on values: they are known now */
+        status = make_buffers(&out, session, vki_model_output_count(model), false, err);
     if (status == VKI_OK) status = measure(job, session, &in, &out, times, result, err);
     if (status == VKI_OK) {
         result->stats.size = sizeof result->stats;

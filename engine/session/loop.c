@@ -150,29 +150,25 @@ static vki_status finish_round(loop *l)
 
 /* ---- when all rounds are done ---- */
 
-/* Without any round: what a piece would be, from a plan of the body. */
-static vki_status describe_piece(loop *l, int scan)
+/* Without any round: what a piece would be. The body has no effects, so it can be tried. */
+static vki_status describe_pieces(loop *l)
 {
-    ses_value *v = &l->stage->made[l->states + scan];
-    ses_stage *first;
-    VKB_TRY(ses_stage_get(l->r->s, l->stage, l->body, l->in, &first, l->r->err));
-    for (int i = 0; first->plan && i < first->links.n_yields; i++) {
-        const gr_tensor *t = &first->plan->graph.tensors[first->plan->graph.outputs[i]];
-        if (first->links.yields[i] != l->first_out + l->states + scan) continue;
-        v->dtype = t->dtype;
-        v->rank = t->rank;
-        memcpy(v->dims, t->dims, sizeof v->dims);
-        return VKI_OK;
+    VKB_TRY(run_body(l));
+    for (int i = 0; i < l->scans; i++) {
+        ses_value *v = &l->stage->made[l->states + i];
+        const ses_value *piece;
+        VKB_TRY(value_of(l, l->first_out + l->states + i, &piece));
+        v->dtype = piece->dtype;
+        v->rank = piece->rank;
+        memcpy(v->dims, piece->dims, sizeof v->dims);
     }
-    return fail(l, VKI_E_UNSUPPORTED,
-                "it runs no round, and the shape of a scan output cannot be known without", scan);
+    return VKI_OK;
 }
 
 /* Pieces lie one after the other; brings them in place along `axis`. */
 static vki_status stack(loop *l, int scan, int64_t axis, bool reverse)
 {
     ses_value *v = &l->stage->made[l->states + scan];
-    if (!l->rounds) VKB_TRY(describe_piece(l, scan));
     if (axis < 0) axis += v->rank + 1;
     if (axis < 0 || axis > v->rank || v->rank == GR_MAX_RANK)
         return fail(l, VKI_E_SHAPE, "a scan output cannot be stacked along axis", axis);
@@ -258,6 +254,7 @@ static vki_status run_loop(loop *l)
         VKB_TRY(finish_round(l));
     }
     keep_states(l);
+    if (!l->rounds && l->scans) VKB_TRY(describe_pieces(l));
     for (int i = 0; i < l->scans; i++) VKB_TRY(stack(l, i, 0, false));
     return VKI_OK;
 }
@@ -315,6 +312,7 @@ static vki_status run_scan(loop *l)
     if (!elements) return vkb_nomem(l->r->err, n * sizeof *elements);
     vki_status status = run_rounds(l, a, elements);
     keep_states(l);
+    if (status == VKI_OK && !l->rounds && l->scans) status = describe_pieces(l);
     for (int i = 0; i < l->scans && status == VKI_OK; i++)
         status =
             stack(l, i, op_listed(&a->scan_output_axes, i), op_listed(&a->scan_output_directions, i) == 1);

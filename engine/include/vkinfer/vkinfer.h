@@ -254,12 +254,15 @@ VKI_API vki_status vki_session_create(vki_model *model, const vki_session_option
                                       vki_error *err);
 VKI_API void vki_session_destroy(vki_session **session);
 
-/* Plans again for other input shapes; inputs not named keep theirs. Weights and pipelines are kept. On
+/* Plans for other input shapes; inputs not named keep theirs. Weights and pipelines are kept, and so are the
+ * plans of earlier shapes, up to a bound, for when these come back. All inputs must be written again. On
  * failure the old plan stays in force. Errors: as vki_session_create. */
 VKI_API vki_status vki_session_reshape(vki_session *session, const vki_shape *shapes, int count,
                                        vki_error *err);
 
-/* Concrete types and shapes. Errors: VKI_E_ARG (no such index), VKI_E_STATE (no plan yet). */
+/* Concrete types and shapes. Where an output's shape depends on values, it is known after a run, for that
+ * run: before, unknown dimensions are -1, and so is an unknown rank. Errors: VKI_E_ARG (no such index),
+ * VKI_E_STATE (no plan yet). */
 VKI_API vki_status vki_session_input(const vki_session *session, int index, vki_tensor_info *out);
 VKI_API vki_status vki_session_output(const vki_session *session, int index, vki_tensor_info *out);
 
@@ -276,7 +279,10 @@ VKI_API vki_status vki_session_reset(vki_session *session, vki_error *err);
 
 /* Runs the plan and waits. Allocates nothing, creates no Vulkan object, records no command. timeout_ns: 0
  * means no limit. Errors: VKI_E_STATE (an input was never written), VKI_E_TIMEOUT, VKI_E_DEVICE,
- * VKI_E_DEVICE_LOST, VKI_E_UNSUPPORTED (a 64-bit integer made on the CPU exceeds what the device stores). */
+ * VKI_E_DEVICE_LOST, VKI_E_UNSUPPORTED (a 64-bit integer made on the CPU exceeds what the device stores).
+ * Networks with loops, or with shapes that depend on values, are planned further while they run, wherever
+ * shapes and values come up that are new: then the errors of vki_session_create are possible too, and leave
+ * the session as it was, without results. */
 VKI_API vki_status vki_session_run(vki_session *session, uint64_t timeout_ns, vki_error *err);
 
 /* Copies a whole output out. Errors: VKI_E_ARG, VKI_E_STATE (not run yet, or the last run failed). Allocates
