@@ -144,7 +144,7 @@ static void emit_last(gpu_builder *b, const gr_node *n)
 /* ---- by updates sorted on the device ---- */
 
 /* At once: each is compared with all of its line. */
-enum { PART = 8192 };
+enum { PART = 2048 };
 
 typedef struct sorted {
     gpu_picks picks;
