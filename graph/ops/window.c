@@ -122,11 +122,12 @@ static vki_status resolve_out(const gr_node *n, const window_attrs *a, op_window
             continue;
         }
         int64_t room = w->in[i] + w->pad_begin[i] + w->pad_end[i] - extent(w, i);
+        bool up = a->ceil_mode && a->auto_pad == OP_PAD_NOTSET;
+        if (up && room < 0 && -room < w->stride[i]) room = 0; /* one window, which reaches beyond the end */
         if (room < 0)
             return FAIL("a window of %lld does not fit into an input of %lld with padding %lld and %lld",
                         (long long)extent(w, i), (long long)w->in[i], (long long)w->pad_begin[i],
                         (long long)w->pad_end[i]);
-        bool up = a->ceil_mode && a->auto_pad == OP_PAD_NOTSET;
         w->out[i] = (up ? vkb_ceil_div(room, w->stride[i]) : room / w->stride[i]) + 1;
         if (up && (w->out[i] - 1) * w->stride[i] >= w->in[i] + w->pad_begin[i])
             w->out[i]--; /* a window that starts in the padding at the end is ignored */
