@@ -141,37 +141,56 @@ void cpu_conv_pack(float *dst, const float *src, const op_window *w)
 bool cpu_conv2d_gemm_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    return cpu_all_f32(g, n) && gr_is_const(g, n->in[1]) && op_window_of(g, n, &w) && cpu_conv_fits(&w);
+    return cpu_all_f32(g, n) && op_window_of(g, n, &w) && cpu_conv_fits(&w);
 }
+
+uint64_t cpu_prepare_weights(cpu_prep *p, uint64_t bytes,
+                             void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state),
+                             uint64_t key)
+{
+    if (!gr_is_const(p->g, p->n->in[1])) return vkb_round_up(bytes, 64);
+    p->weight_bytes = bytes;
+    p->pack = pack;
+    p->pack_key = key;
+    return 0;
+}
+
+typedef struct gemm_state {
+    cpu_conv conv;
+    uint64_t
+        packed_bytes; /* of weights that are packed at each run: they are no constant. Before the scratch */
+} gemm_state;
 
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
-    cpu_conv_pack(dst, g->tensors[n->in[1]].data, &((const cpu_conv *)state)->w);
+    cpu_conv_pack(dst, g->tensors[n->in[1]].data, &((const gemm_state *)state)->conv.w);
 }
 
 vki_status cpu_conv2d_gemm_prepare(cpu_prep *p, vki_error *err)
 {
-    cpu_conv *c = vkb_arena_alloc(p->arena, sizeof *c);
+    gemm_state *s = vkb_arena_alloc(p->arena, sizeof *s);
     op_window w;
-    if (!c) return vkb_nomem(err, sizeof *c);
+    if (!s) return vkb_nomem(err, sizeof *s);
     if (!op_window_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    cpu_conv_plan(c, &w, p->threads);
-    p->state = c;
-    p->scratch_bytes = cpu_gemm_scratch(&c->gemm, p->threads);
-    p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
-    p->pack = pack;
-    p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, op_window_taps(&w)}, 4);
+    cpu_conv_plan(&s->conv, &w, p->threads);
+    p->state = s;
+    s->packed_bytes = cpu_prepare_weights(
+        p, cpu_conv_weight_floats(&w) * sizeof(float), pack,
+        cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, op_window_taps(&w)}, 4));
+    p->scratch_bytes = s->packed_bytes + cpu_gemm_scratch(&s->conv.gemm, p->threads);
     return VKI_OK;
 }
 
 void cpu_conv2d_gemm_run(const cpu_call *c)
 {
-    const cpu_conv_args args = {.conv = c->state,
+    const gemm_state *s = c->state;
+    const cpu_conv_args args = {.conv = &s->conv,
                                 .x = c->in[0],
-                                .weights = c->weights,
+                                .weights = s->packed_bytes ? c->scratch : c->weights,
                                 .bias = cpu_own_input(c, 2),
                                 .residual = cpu_residual(c),
                                 .y = c->out[0],
                                 .epilogue = &c->n->epilogue};
-    cpu_conv_run(&args, c->scratch, c->pool);
+    if (s->packed_bytes) cpu_conv_pack(c->scratch, c->in[1], &s->conv.w);
+    cpu_conv_run(&args, (char *)c->scratch + s->packed_bytes, c->pool);
 }

@@ -22,6 +22,12 @@ static inline uint64_t cpu_conv_weight_floats(const op_window *w)
     return (uint64_t)w->out_c * (uint64_t)(w->in_c / w->group * op_window_taps(w));
 }
 
+/* Asks for packed weights of `bytes` if they are constant. If not, the kernel packs them at each run: the
+ * result is the scratch they need for it, a multiple of 64. */
+uint64_t cpu_prepare_weights(cpu_prep *p, uint64_t bytes,
+                             void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state),
+                             uint64_t key);
+
 typedef struct cpu_conv_args {
     const cpu_conv *conv;
     const float *x, *weights, *bias, *residual; /* weights packed; bias and residual may be NULL */

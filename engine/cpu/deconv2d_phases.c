@@ -30,7 +30,8 @@ typedef struct deconv_state {
     phase *phases; /* stride_d x stride_h x stride_w */
     int count;
     bool depthwise;
-    uint64_t out_floats; /* of all phases of all batches */
+    uint64_t packed_bytes; /* first in scratch: weights that are no constant; else 0 */
+    uint64_t out_floats;   /* then: of all phases of all batches */
     const cpu_micro *micro;
 } deconv_state;
 
@@ -97,8 +98,8 @@ static bool is_depthwise(const op_window *w)
 bool cpu_deconv2d_phases_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    return cpu_all_f32(g, n) && gr_is_const(g, n->in[1]) && op_window_of(g, n, &w) && cpu_conv_fits(&w) &&
-           w.pad_front >= 0 && w.pad_top >= 0 && w.pad_left >= 0 && w.stride_h <= MOST_PHASES / w.stride_w &&
+    return cpu_all_f32(g, n) && op_window_of(g, n, &w) && cpu_conv_fits(&w) && w.pad_front >= 0 &&
+           w.pad_top >= 0 && w.pad_left >= 0 && w.stride_h <= MOST_PHASES / w.stride_w &&
            w.stride_d <= MOST_PHASES / (w.stride_h * w.stride_w);
 }
 
@@ -120,13 +121,17 @@ static void pack_phase(float *out, const phase *p, const op_window *w, const flo
         }
 }
 
-static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
+static void pack_all(float *dst, const deconv_state *s, const float *src)
 {
-    const deconv_state *s = state;
     op_window unused;
     for (int i = 0; i < s->count; i++)
         if (phase_window(&s->w, &s->phases[i], &unused))
-            pack_phase((float *)dst + s->phases[i].weights, &s->phases[i], &s->w, g->tensors[n->in[1]].data);
+            pack_phase(dst + s->phases[i].weights, &s->phases[i], &s->w, src);
+}
+
+static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
+{
+    pack_all(dst, state, g->tensors[n->in[1]].data);
 }
 
 /* Geometry of phase i; then how it is computed, and the scratch bytes that takes. */
@@ -177,14 +182,13 @@ vki_status cpu_deconv2d_phases_prepare(cpu_prep *p, vki_error *err)
     }
     s->out_floats = vkb_round_up(s->out_floats, 16);
     p->state = s;
-    p->scratch_bytes = s->out_floats * sizeof(float) + most_bytes;
-    p->weight_bytes = weights * sizeof(float);
-    p->pack = pack;
-    p->pack_key = cpu_pack_key("deconv2d",
-                               (int64_t[]){w->in_c, w->out_c, w->group, w->kernel_d, w->kernel_h, w->kernel_w,
-                                           w->stride_d, w->stride_h, w->stride_w, w->dilation_d,
-                                           w->dilation_h, w->dilation_w},
-                               12);
+    const uint64_t key = cpu_pack_key("deconv2d",
+                                      (int64_t[]){w->in_c, w->out_c, w->group, w->kernel_d, w->kernel_h,
+                                                  w->kernel_w, w->stride_d, w->stride_h, w->stride_w,
+                                                  w->dilation_d, w->dilation_h, w->dilation_w},
+                                      12);
+    s->packed_bytes = cpu_prepare_weights(p, weights * sizeof(float), pack, key);
+    p->scratch_bytes = s->packed_bytes + s->out_floats * sizeof(float) + most_bytes;
     return VKI_OK;
 }
 
@@ -302,8 +306,13 @@ void cpu_deconv2d_phases_run(const cpu_call *c)
     const op_window *w = &s->w;
     cpu_call call = *c;
     op_window unused;
+    if (s->packed_bytes) {
+        pack_all(c->scratch, s, c->in[1]);
+        call.weights = c->scratch;
+        call.scratch = (char *)c->scratch + s->packed_bytes;
+    }
     for (int i = 0; i < s->count; i++)
-        if (phase_window(w, &s->phases[i], &unused)) run_phase(c, s, &s->phases[i]);
+        if (phase_window(w, &s->phases[i], &unused)) run_phase(&call, s, &s->phases[i]);
     vkb_parallel_for(c->pool, w->batch * w->out_c * w->out_d * w->out_h,
                      vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->out_w), on_rows, &call);
 }
