@@ -50,33 +50,23 @@ V8_INLINE void pairs_part(const cpu_tile *t, int row, int rows, int col, int vec
         }
 }
 
-V8_INLINE void pairs_of(const cpu_tile *t, int rows, int vecs)
-{
-    for (int v = 0; v < vecs; v += V8_TILE_VECS)
-        for (int r = 0; r < rows; r += W8_ROWS)
-            pairs_part(t, r, rows - r < W8_ROWS ? rows - r : W8_ROWS, 8 * v,
-                       vecs - v < V8_TILE_VECS ? vecs - v : V8_TILE_VECS);
-}
-
 #define PAIRS(ROWS)                                                                                          \
-    static void pairs_##ROWS(const cpu_tile *t)                                                              \
+    static void pairs_##ROWS(const cpu_tile *t, int row, int col)                                            \
     {                                                                                                        \
-        if (t->cols > 8)                                                                                     \
-            pairs_of(t, ROWS, 2);                                                                            \
+        if (V8_TILE_VECS == 2 && t->cols > 8)                                                                \
+            pairs_part(t, row, ROWS, col, 2);                                                                \
         else                                                                                                 \
-            pairs_of(t, ROWS, 1);                                                                            \
+            pairs_part(t, row, ROWS, col, 1);                                                                \
     }
 PAIRS(1)
 PAIRS(2)
 PAIRS(3)
-PAIRS(4)
-PAIRS(5)
-PAIRS(6)
 #undef PAIRS
 
 static void gemm_i16(const cpu_tile *t)
 {
-    static void (*const tiles[CPU_MR])(const cpu_tile *) = {pairs_1, pairs_2, pairs_3,
-                                                            pairs_4, pairs_5, pairs_6};
-    tiles[t->rows - 1](t);
+    static const part_fn all[W8_ROWS] = {pairs_1, pairs_2, pairs_3};
+    const int vecs = t->cols > 8 ? 2 : 1;
+    for (int v = 0; v < vecs; v += V8_TILE_VECS)
+        for (int r = 0; r < t->rows; r += W8_ROWS) all[at_most(t->rows - r, W8_ROWS) - 1](t, r, 8 * v);
 }

@@ -49,47 +49,48 @@ V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs
             tile_store(t->c + (row + r) * t->c_stride + col + 8 * v, s[r][v], t->cols - col - 8 * v);
 }
 
-/* The whole tile in parts that fit into the registers. */
-V8_INLINE void tile_of(const cpu_tile *t, int rows, int vecs, bool offsets)
+typedef void (*part_fn)(const cpu_tile *t, int row, int col);
+#define PART(ROWS, VECS)                                                                                     \
+    static void part_##ROWS##_##VECS(const cpu_tile *t, int row, int col)                                    \
+    {                                                                                                        \
+        if (t->b_offset)                                                                                     \
+            tile_part(t, row, ROWS, col, VECS, true);                                                        \
+        else                                                                                                 \
+            tile_part(t, row, ROWS, col, VECS, false);                                                       \
+    }
+PART(1, 1)
+PART(2, 1)
+PART(3, 1)
+#if V8_TILE_ROWS == 6 /* all rows and columns of a tile fit into the registers */
+PART(4, 1)
+PART(5, 1)
+PART(6, 1)
+PART(1, 2)
+PART(2, 2)
+PART(3, 2)
+PART(4, 2)
+PART(5, 2)
+PART(6, 2)
+static const part_fn parts[V8_TILE_VECS][V8_TILE_ROWS] = {
+    {part_1_1, part_2_1, part_3_1, part_4_1, part_5_1, part_6_1},
+    {part_1_2, part_2_2, part_3_2, part_4_2, part_5_2, part_6_2}};
+#else
+static const part_fn parts[V8_TILE_VECS][V8_TILE_ROWS] = {{part_1_1, part_2_1, part_3_1}};
+#endif
+#undef PART
+
+static int at_most(int n, int most)
 {
-    for (int v = 0; v < vecs; v += V8_TILE_VECS)
-        for (int r = 0; r < rows; r += V8_TILE_ROWS)
-            tile_part(t, r, rows - r < V8_TILE_ROWS ? rows - r : V8_TILE_ROWS, 8 * v,
-                      vecs - v < V8_TILE_VECS ? vecs - v : V8_TILE_VECS, offsets);
+    return n < most ? n : most;
 }
 
-#define TILE(ROWS, COLS)                                                                                     \
-    static void tile_##ROWS##_##COLS(const cpu_tile *t)                                                      \
-    {                                                                                                        \
-        tile_of(t, ROWS, COLS / 8, false);                                                                   \
-    }                                                                                                        \
-    static void offset_tile_##ROWS##_##COLS(const cpu_tile *t)                                               \
-    {                                                                                                        \
-        tile_of(t, ROWS, COLS / 8, true);                                                                    \
-    }
-#define TILE_ROWS(ROWS) TILE(ROWS, 8) TILE(ROWS, 16)
-TILE_ROWS(1)
-TILE_ROWS(2)
-TILE_ROWS(3)
-TILE_ROWS(4)
-TILE_ROWS(5)
-TILE_ROWS(6)
-#undef TILE_ROWS
-#undef TILE
-
+/* The whole tile in parts that fit into the registers. */
 static void gemm(const cpu_tile *t)
 {
-#define ROW(ROWS)                                                                                            \
-    {                                                                                                        \
-        {tile_##ROWS##_8, tile_##ROWS##_16},                                                                 \
-        {                                                                                                    \
-            offset_tile_##ROWS##_8, offset_tile_##ROWS##_16                                                  \
-        }                                                                                                    \
-    }
-    static void (*const tiles[CPU_MR][2][2])(const cpu_tile *) = {ROW(1), ROW(2), ROW(3),
-                                                                  ROW(4), ROW(5), ROW(6)};
-#undef ROW
-    tiles[t->rows - 1][t->b_offset != NULL][t->cols > 8](t);
+    const int vecs = t->cols > 8 ? 2 : 1;
+    for (int v = 0; v < vecs; v += V8_TILE_VECS)
+        for (int r = 0; r < t->rows; r += V8_TILE_ROWS)
+            parts[at_most(vecs - v, V8_TILE_VECS) - 1][at_most(t->rows - r, V8_TILE_ROWS) - 1](t, r, 8 * v);
     const gr_epilogue *e = t->epilogue;
     if (!e || (e->residual == GR_RESIDUAL_NONE &&
                (e->act == GR_ACT_NONE || e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP)))

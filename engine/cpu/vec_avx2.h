@@ -9,7 +9,9 @@
 
 #define V8_INLINE static inline __attribute__((always_inline, unused))
 
-enum { V8_TILE_ROWS = 6, V8_TILE_VECS = 2 }; /* 12 of 16 registers hold sums */
+/* 12 of 16 registers hold sums */
+#define V8_TILE_ROWS 6
+#define V8_TILE_VECS 2
 
 typedef __m256 v8;
 

@@ -14,7 +14,9 @@
 #define V8_INLINE static inline
 #endif
 
-enum { V8_TILE_ROWS = 3, V8_TILE_VECS = 1 }; /* sums of a GEMM tile that fit into 16 registers of 4 floats */
+/* sums of a GEMM tile that fit into 16 registers of 4 floats */
+#define V8_TILE_ROWS 3
+#define V8_TILE_VECS 1
 
 typedef struct v8 {
     float f[8];

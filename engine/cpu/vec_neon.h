@@ -12,7 +12,9 @@
 
 #define V8_INLINE static inline __attribute__((always_inline, unused))
 
-enum { V8_TILE_ROWS = 6, V8_TILE_VECS = 2 }; /* 24 of 32 registers hold sums */
+/* 24 of 32 registers hold sums */
+#define V8_TILE_ROWS 6
+#define V8_TILE_VECS 2
 
 typedef struct v8 {
     float32x4_t lo, hi;

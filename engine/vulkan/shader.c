@@ -2,13 +2,30 @@
 #include "vulkan/internal.h"
 #include "vulkan/shader_code.h"
 
+#include <string.h>
+
+static size_t size_of(const vkr_shader_code *code, int variant)
+{
+    const uint8_t *at = code->data + 4 * variant;
+    return at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
+}
+
 VkResult vkr_shader_unpack(int shader, const vki_allocator *a, uint32_t **words, size_t *bytes)
 {
     const vkr_shader_code *code = &vkr_shader_codes[shader];
-    *bytes = code->data[0] | (size_t)code->data[1] << 8 | (size_t)code->data[2] << 16;
-    *words = vkb_alloc(a, *bytes);
+    const size_t head = 4 * (size_t)code->count;
+    size_t before = 0, all = 0;
+    for (int i = 0; i < code->count; i++) {
+        before += i < code->index ? size_of(code, i) : 0;
+        all += size_of(code, i);
+    }
+    *bytes = size_of(code, code->index);
+    *words = vkb_alloc(a, all);
     if (!*words) return VK_ERROR_OUT_OF_HOST_MEMORY;
-    if (vkb_inflate(*words, *bytes, code->data + 4, code->bytes - 4)) return VK_SUCCESS;
+    if (vkb_inflate(*words, all, code->data + head, code->bytes - head)) {
+        memmove(*words, (const char *)*words + before, *bytes);
+        return VK_SUCCESS;
+    }
     vkb_free(a, *words);
     *words = NULL;
     return VK_ERROR_INVALID_SHADER_NV;

@@ -10,8 +10,10 @@
 
 typedef struct vkr_shader_code {
     const char *name;    /* "conv2d_1x1_f16" */
-    const uint8_t *data; /* size of the module in bytes, little-endian, then the deflated module */
+    const uint8_t *data; /* of all variants of the shader: the size of each in bytes, four little-endian
+                            bytes, then one deflate stream of them all */
     size_t bytes;
+    int index, count; /* which of how many variants */
 } vkr_shader_code;
 extern const vkr_shader_code vkr_shader_codes[SH_COUNT + 1]; /* the last is empty: SH_COUNT may be 0 */
 
