@@ -42,4 +42,12 @@ typedef struct gpu_linear { /* Y[rows][n] = A[rows][k] B + c: all dense, none of
 bool gpu_linear_fits(const gpu_builder *b, int64_t rows, int64_t columns, int64_t k);
 void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l); /* matmul.c */
 
+typedef struct gpu_line_product { /* Y[batch][rows][columns] = A B, with the node's epilogue */
+    gpu_bind a, b, y;             /* b: [k][columns rounded up to 4] in the storage's precision */
+    int64_t batch, rows, columns, k;
+    int64_t a_batch, a_row; /* from one batch, one row of A to the next; rows may overlap */
+} gpu_line_product;
+bool gpu_line_product_fits(const gpu_builder *b, const gpu_line_product *r); /* binds are not looked at */
+void gpu_emit_line_product(gpu_builder *b, const gr_node *n, const gpu_line_product *r);
+
 #endif

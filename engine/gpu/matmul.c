@@ -283,6 +283,29 @@ void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
     write_tile(b, n, &p, choose_tile(b->limits, &p), &(span){0, columns, 0, 1}, &o);
 }
 
+bool gpu_line_product_fits(const gpu_builder *b, const gpu_line_product *r)
+{
+    uint64_t most = (b->limits->max_range < INT32_MAX ? b->limits->max_range : INT32_MAX) / (b->half ? 2 : 4);
+    return r->rows <= b->limits->max_groups[1] && r->batch <= b->limits->max_groups[2] &&
+           (uint64_t)r->columns <= most && (uint64_t)r->k <= most / (uint64_t)vkb_max(r->columns + 3, 1);
+}
+
+void gpu_emit_line_product(gpu_builder *b, const gr_node *n, const gpu_line_product *r)
+{
+    product p = {.batch = r->batch,
+                 .m = r->rows,
+                 .n = r->columns,
+                 .k = r->k,
+                 .a_row = r->a_row,
+                 .a_col = 1,
+                 .dims = {1, 1, r->batch},
+                 .a_batch = {0, 0, r->a_batch},
+                 .constant_b = true};
+    operands o = {.a = r->a, .b = r->b, .c = r->a, .y = r->y, .scale = 1};
+    o.access = gpu_read_access(b, n, GPU_ROW, &o.b);
+    write_tile(b, n, &p, choose_tile(b->limits, &p), &(span){0, r->columns, 0, r->batch}, &o);
+}
+
 static const gpu_kernel kernels[] = {
     {"matmul_gemv", fits_gemv, emit_gemv, GPU_FLOATS},
     {"matmul_tile", fits_tile, emit_tile, GPU_FLOATS},
