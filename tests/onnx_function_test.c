@@ -321,6 +321,14 @@ static void refused(void **state)
     ob_outputs(&b, n, "s");
     ob_node(&b, "SequenceLength", "s", "y");
     oe_refuses(&b, "SplitToSequence (node 'SplitToSequence_0': of a dimension whose size is not known)");
+    static const char *const makers[] = {"SequenceConstruct", "SplitToSequence"};
+    for (int i = 0; i < LEN(makers); i++) { /* no sequences of sequences */
+        n = oe_start(&b, 13, "SequenceConstruct", "2");
+        ob_outputs(&b, n, "s");
+        ob_outputs(&b, ob_node(&b, makers[i], "s", ""), "t");
+        ob_node(&b, "SequenceLength", "t", "y");
+        oe_fails(&b, "an input is no tensor");
+    }
     n = oe_start(&b, 13, "SequenceConstruct", "2");
     ob_outputs(&b, n, "s");
     ob_node(&b, "Relu", "s", "y");

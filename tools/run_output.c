@@ -84,6 +84,19 @@ static vki_status name_file(output *all, int index, const char *folder, vki_erro
     }
 }
 
+/* .npy has no bfloat16: such an output is written as float32. */
+static vki_status save(const output *o, vki_error *err)
+{
+    if (o->info.dtype != VKI_BF16)
+        return npy_save(o->file, o->info.dtype, o->info.rank, o->info.dims, o->data, err);
+    float *wide = malloc(2 * o->bytes + 1);
+    if (!wide) return vkb_nomem(err, 2 * o->bytes);
+    for (size_t i = 0; i < o->elements; i++) wide[i] = vkb_bf16_to_f32(((const uint16_t *)o->data)[i]);
+    vki_status status = npy_save(o->file, VKI_F32, o->info.rank, o->info.dims, wide, err);
+    free(wide);
+    return status;
+}
+
 static vki_status take_output(output *all, int index, const run_job *job, vki_session *session,
                               vki_error *err)
 {
@@ -96,7 +109,7 @@ static vki_status take_output(output *all, int index, const run_job *job, vki_se
     summarize(o);
     find_top(o);
     VKB_TRY(name_file(all, index, job->output_dir, err));
-    return npy_save(o->file, o->info.dtype, o->info.rank, o->info.dims, o->data, err);
+    return save(o, err);
 }
 
 static void print_output(const output *o)

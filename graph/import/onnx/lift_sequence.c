@@ -76,6 +76,7 @@ static vki_status construct(onnx_node *n)
 {
     gr_id *items;
     VKB_TRY(onnx_require_inputs(n, n->n_in));
+    if (n->has_list) return onnx_fail(n, "an input is no tensor");
     onnx_list *list = new_list(n, ONNX_SEQUENCE, n->n_in, &items);
     for (int i = 0; list && i < n->n_in; i++) items[i] = n->in[i];
     return give(n, list);
@@ -184,6 +185,7 @@ static vki_status split(onnx_node *n)
     int count;
     gr_id *items;
     VKB_TRY(onnx_require_inputs(n, 1));
+    if (n->has_list) return onnx_fail(n, "an input is no tensor");
     VKB_TRY(onnx_attr_int(n, "axis", &axis));
     VKB_TRY(onnx_attr_int(n, "keepdims", &keep));
     const gr_tensor *x = &n->c->g->tensors[n->in[0]];
