@@ -295,7 +295,7 @@ static void wrong_models(void **state)
     ob b;
     start(&b, "Relu", "x", "y");
     b.model.opset_import[0]->version = 99;
-    expect_failure(&b, VKI_E_UNSUPPORTED, "operator set 99; 1 to 21");
+    expect_failure(&b, VKI_E_UNSUPPORTED, "operator set 99; 1 to 25");
     start(&b, "Relu", "x", "y");
     b.model.n_opset_import = 0;
     expect_failure(&b, VKI_E_FORMAT, "operator set");

@@ -217,3 +217,14 @@ vki_status lift_log_sum_exp(onnx_node *n)
     gr_id sum = reduce(n, &r, OP_ReduceLogSum, "log", e, r.keep);
     return onnx_finish(n, OP_Add, 2, (gr_id[]){sum, largest});
 }
+
+vki_status lift_swish(onnx_node *n) /* x sigmoid(alpha x) */
+{
+    float alpha = 1;
+    VKB_TRY(onnx_require_inputs(n, 1));
+    VKB_TRY(onnx_attr_float(n, "alpha", &alpha));
+    gr_id x = n->in[0];
+    if (alpha == 1) return onnx_finish(n, OP_Silu, 1, &x);
+    gr_id scaled = onnx_binary(n, OP_Mul, "scaled", x, scalar(n, "alpha", alpha));
+    return onnx_finish(n, OP_Mul, 2, (gr_id[]){x, onnx_unary(n, OP_Sigmoid, "gate", scaled)});
+}

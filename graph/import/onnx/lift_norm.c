@@ -88,3 +88,24 @@ vki_status lift_group_norm(onnx_node *n)
     y = onnx_binary(n, OP_Add, "shifted", y, onnx_binary(n, OP_Unsqueeze, "bias", bias, axis));
     return onnx_finish(n, OP_Reshape, 2, (gr_id[]){y, shape});
 }
+
+/* scale x / sqrt(mean of x^2 + epsilon) over the dimensions from `axis` on. */
+vki_status lift_rms_norm(onnx_node *n)
+{
+    int64_t axis = -1, axes[GR_MAX_RANK];
+    float epsilon = 1e-5f;
+    VKB_TRY(onnx_require_inputs(n, 2));
+    VKB_TRY(onnx_attr_int(n, "axis", &axis));
+    VKB_TRY(onnx_attr_float(n, "epsilon", &epsilon));
+    onnx_attr(n, "stash_type"); /* sums are fp32 at least */
+    int rank = n->c->g->tensors[n->in[0]].rank, count = 0;
+    if (axis >= 0 && rank < 0) return onnx_refuse(n, "an input whose number of dimensions is not known");
+    if (axis < (rank < 0 ? -GR_MAX_RANK : -rank) || (axis >= 0 && axis >= rank))
+        return onnx_fail(n, "axis %lld of %d dimensions", (long long)axis, rank);
+    for (int64_t d = axis < 0 ? axis : axis - rank; d < 0; d++) axes[count++] = d;
+    gr_id x = n->in[0], square = onnx_binary(n, OP_Mul, "square", x, x);
+    gr_id mean = onnx_binary(n, OP_ReduceMean, "mean", square, onnx_const_ints(n, "axes", axes, count));
+    gr_id above = onnx_binary(n, OP_Add, "above", mean, scalar(n, "epsilon", epsilon));
+    gr_id normal = onnx_binary(n, OP_Div, "normal", x, onnx_unary(n, OP_Sqrt, "root", above));
+    return onnx_finish(n, OP_Mul, 2, (gr_id[]){normal, n->in[1]});
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ONNX files to graphs: opsets 1 to 21 lifted to the newest semantics. */
+ * ONNX files to graphs: opsets 1 to 25 lifted to the newest semantics. */
 #ifndef GRAPH_IMPORT_ONNX_IMPORT_H
 #define GRAPH_IMPORT_ONNX_IMPORT_H
 

@@ -13,7 +13,7 @@
 
 #include "onnx.pb-c.h"
 
-enum { ONNX_OPSET_MIN = 1, ONNX_OPSET_MAX = 21 };
+enum { ONNX_OPSET_MIN = 1, ONNX_OPSET_MAX = 25 };
 
 /* A name of the model. fp16 models are computed in fp32: `tensor` is what carries the name; `value` is what
  * nodes read and write, another tensor only for fp16 inputs and outputs of the model. */
@@ -253,6 +253,8 @@ vki_status lift_einsum(onnx_node *n);
 vki_status lift_lp_normalization(onnx_node *n);
 vki_status lift_mean_variance(onnx_node *n);
 vki_status lift_group_norm(onnx_node *n);
+vki_status lift_rms_norm(onnx_node *n);
+vki_status lift_swish(onnx_node *n);
 vki_status lift_window(onnx_node *n);
 vki_status lift_dft(onnx_node *n);
 vki_status lift_grid_sample(onnx_node *n);
