@@ -74,10 +74,11 @@ check_all() {
         textdet/ppocrv4_det segmentation/deeplab_v3_257 superres/{super_resolution_10,waifu2x_upconv7_art} \
         audio/{oww_embedding,dtln_1,silero_v6_16k_static,silero_v6_if,gtcrn_simple} textrec/tesseract_eng_crnn \
         landmark/yunet_n_320 gan/{style_candy_256,tbefn_180x320}
+    check_stored int8/{mnist_convinteger,ultraface_slim_320_qdq_perchannel}
     check_recognition
     # These have nodes that only the CPU takes.
     gpu_only=()
-    check_stored bytes/magika_v3_3 transformer/bert_tiny_synthetic_op13 int8/{mnist_convinteger,ultraface_slim_320_qdq_perchannel}
+    check_stored bytes/magika_v3_3 transformer/bert_tiny_synthetic_op13
 }
 
 # On an emulator all would take too long.
