@@ -319,6 +319,37 @@ static void carrying_allocates_nothing(void **unused)
     gr_free(&g);
 }
 
+/* Every allocation of a session with a tie and of its second plan fails once: a status, no leak. */
+static void exhausted(void **unused)
+{
+    (void)unused;
+    gr_graph g;
+    net_init(&g);
+    const int64_t n = gr_symbol(&g, "N");
+    gr_id x = net_input(&g, "x", DIMS(n)), state = net_input(&g, "state", DIMS(n));
+    net_output(&g, net_binary(&g, OP_Add, x, state));
+    const vki_tie tie = {output_name(&g, 0), "state"};
+    counting c = {0};
+    const vki_allocator a = counting_allocator(&c);
+    vki_model *m = load(&settings[0], small_model_file(&g), &a);
+    const long long live = atomic_load(&c.live);
+    vki_status status = VKI_E_NOMEM;
+    for (long long fail = 1; status == VKI_E_NOMEM && fail < 1000; fail++) {
+        vki_session *s = NULL;
+        vki_session_options o = {.size = sizeof o, .ties = &tie, .tie_count = 1, .threads = 1};
+        atomic_store(&c.fail_at, atomic_load(&c.calls) + fail);
+        status = vki_session_create(m, &o, &s, NULL);
+        for (int64_t size = 4; status == VKI_OK && size < 6; size++)
+            status = vki_session_reshape(s, (vki_shape[]){{"x", 1, {size}}, {"state", 1, {size}}}, 2, NULL);
+        vki_session_destroy(&s);
+        assert_true(status == VKI_OK || status == VKI_E_NOMEM);
+        assert_int_equal(atomic_load(&c.live), live);
+    }
+    assert_int_equal(status, VKI_OK);
+    vki_model_destroy(&m);
+    gr_free(&g);
+}
+
 static void check_shared(const char *model, const vki_tie *tie)
 {
     char path[512];
@@ -350,6 +381,7 @@ int main(void)
                                        cmocka_unit_test(wrong_ties),
                                        cmocka_unit_test(new_plan),
                                        cmocka_unit_test(carrying_allocates_nothing),
+                                       cmocka_unit_test(exhausted),
                                        cmocka_unit_test(dtln),
                                        cmocka_unit_test(silero)};
     gpu_run_device();

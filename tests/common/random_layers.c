@@ -92,10 +92,10 @@ static gr_node *pool(random_graph *r)
     const gr_id x = rg_any(r, F32, 3, 5);
     if (x == GR_NONE || !has_values(rg_tensor(r, x))) return NULL;
     const gr_tensor t = *rg_tensor(r, x);
-    if (rg_chance(r, 20))
-        return rg_node(r, rg_chance(r, 50) ? OP_GlobalMaxPool : OP_GlobalAveragePool, 1, &x, 1);
-    const bool max = rg_chance(r, 50);
-    gr_node *n = rg_node(r, max ? OP_MaxPool : OP_AveragePool, 1, &x, 1);
+    static const op_kind global[] = {OP_GlobalMaxPool, OP_GlobalAveragePool, OP_GlobalLpPool};
+    static const op_kind windows[] = {OP_MaxPool, OP_MaxPool, OP_AveragePool, OP_AveragePool, OP_LpPool};
+    if (rg_chance(r, 20)) return rg_node(r, global[rg_pick(r, 0, 2)], 1, &x, 1);
+    gr_node *n = rg_node(r, windows[rg_pick(r, 0, 4)], 1, &x, 1);
     op_pool_attrs *a = n->attrs;
     for (int i = 0; i < t.rank - 2; i++) {
         append(&a->kernel_shape, rg_pick(r, 1, vkb_min(3, t.dims[2 + i])));
@@ -104,7 +104,7 @@ static gr_node *pool(random_graph *r)
     for (int i = 0; i < 2 * (t.rank - 2); i++)
         append(&a->pads, rg_pick(r, 0, a->kernel_shape.v[i % (t.rank - 2)] - 1));
     a->ceil_mode = rg_chance(r, 25);
-    if (!max) a->count_include_pad = rg_chance(r, 50);
+    if (n->op == OP_AveragePool) a->count_include_pad = rg_chance(r, 50);
     return n;
 }
 
@@ -126,6 +126,31 @@ static gr_node *resize(random_graph *r)
     /* coordinates that may land on a tie, or nearly so, are rounded either way: none of those for nearest */
     a->coordinate_transformation_mode = nearest ? OP_COORD_ASYMMETRIC : coords[rg_pick(r, 0, 3)];
     if (nearest) a->nearest_mode = OP_NEAREST_FLOOR;
+    return n;
+}
+
+/* The fp32 coordinates are off by some units; sampling with neighbours is continuous in them. */
+static gr_node *grid_sample(random_graph *r)
+{
+    const gr_id x = rg_any(r, F32, 4, 4);
+    if (x == GR_NONE) return NULL;
+    const int64_t dims[] = {rg_tensor(r, x)->dims[0], rg_pick(r, 1, 6), rg_pick(r, 1, 6), 2};
+    gr_node *n = rg_node(r, OP_GridSample, 2, (gr_id[]){x, rg_operand(r, VKI_F32, 4, dims, -1.2, 1.2)}, 1);
+    op_grid_attrs *a = n->attrs;
+    a->mode = OP_GRID_LINEAR;
+    a->padding_mode = rg_pick(r, OP_GRID_ZEROS, OP_GRID_BORDER);
+    a->align_corners = rg_pick(r, 0, 1);
+    return n;
+}
+
+static gr_node *response_norm(random_graph *r)
+{
+    const gr_id x = rg_any(r, F32, 3, 4);
+    if (x == GR_NONE) return NULL;
+    gr_node *n = rg_node(r, OP_LRN, 1, &x, 1);
+    op_lrn_attrs *a = n->attrs;
+    a->size = rg_pick(r, 1, 5);
+    a->alpha = 0.1f;
     return n;
 }
 
@@ -228,9 +253,9 @@ static gr_node *quantized_conv(random_graph *r)
     return n;
 }
 
-const rg_generator rg_layers[] = {conv,       conv,      conv,           conv,       deconv,
-                                  pool,       pool,      resize,         batch_norm, instance_norm,
-                                  layer_norm, recurrent, quantized_conv, NULL};
+const rg_generator rg_layers[] = {
+    conv,       conv,          conv,       conv,      deconv,         pool,        pool,          resize,
+    batch_norm, instance_norm, layer_norm, recurrent, quantized_conv, grid_sample, response_norm, NULL};
 
 static gr_node *activation(random_graph *r)
 {
