@@ -5,24 +5,15 @@
 #include "graph/passes/rewrite.h"
 
 const gr_pass *const gr_passes[] = {
-    &pass_fold_constants,
-    &pass_inline_bodies,
-    &pass_identities,
-    &pass_common_subexpressions,
-    &pass_dead_code,
-    &pass_layer_normalization,
-    &pass_composites,
-    &pass_fold_batchnorm,
-    &pass_fold_pad,
-    &pass_fuse_activation,
-    &pass_fold_scale,
-    &pass_fuse_residual,
-    &pass_fuse_pool,
-    &pass_separable,
-    &pass_channel_shuffle,
-    &pass_input_slices,
-    &pass_views,
-    NULL,
+    &pass_fold_constants,  &pass_inline_bodies,
+    &pass_identities,      &pass_common_subexpressions,
+    &pass_dead_code,       &pass_layer_normalization,
+    &pass_composites,      &pass_fold_batchnorm,
+    &pass_fold_pad,        &pass_fuse_activation,
+    &pass_fold_scale,      &pass_fuse_residual,
+    &pass_fuse_pool,       &pass_separable,
+    &pass_channel_shuffle, &pass_input_slices,
+    &pass_views,           NULL,
 };
 
 const gr_pass pass_separable = {
