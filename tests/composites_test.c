@@ -121,6 +121,52 @@ static void gelu_forms(void **state)
 }
 
 /* Another number, another factor, another x, and a gate that somebody else reads. */
+/* 1 + Tanh(sqrt(2/pi) (x + c x^3)); the cube as a power or as products */
+static gr_id tanh_gate(gr_graph *g, gr_id x, bool power, float c)
+{
+    gr_id cube = power ? net_binary(g, OP_Pow, x, net_scalar(g, 3))
+                       : net_binary(g, OP_Mul, net_binary(g, OP_Mul, x, x), x);
+    gr_id sum = net_binary(g, OP_Add, x, net_binary(g, OP_Mul, cube, net_scalar(g, c)));
+    gr_id curve = net_unary(g, OP_Tanh, net_binary(g, OP_Mul, net_scalar(g, 0.79788458f), sum));
+    return net_binary(g, OP_Add, curve, net_scalar(g, 1));
+}
+
+static void gelu_by_tanh(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 6; form++) {
+        gr_graph g;
+        gr_id x = net_conv(&g, input4(&g)), half = net_scalar(&g, 0.5f), y;
+        gr_id gate = tanh_gate(&g, x, form % 2, form < 4 ? 0.044715f : 0.05f);
+        if (form / 2 == 0)
+            y = net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, half), gate);
+        else
+            y = net_binary(&g, OP_Mul, half, net_binary(&g, OP_Mul, gate, x));
+        net_output(&g, y);
+        optimize(&g, "composites");
+        const gr_node *n = net_find(&g, OP_Gelu);
+        assert_int_equal(n != NULL, form < 4);
+        if (n) assert_int_equal(((const op_unary_attrs *)n->attrs)->approximate, 1);
+        finish(&g, form < 4 ? 2 : g.n_nodes, ROUNDING);
+    }
+}
+
+static void mish(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 4; form++) {
+        gr_graph g;
+        gr_id x = net_conv(&g, input4(&g)), soft = net_unary(&g, OP_Softplus, x);
+        gr_id curve = net_unary(&g, OP_Tanh, soft);
+        net_output(&g, form % 2 ? net_binary(&g, OP_Mul, curve, x) : net_binary(&g, OP_Mul, x, curve));
+        if (form == 2) net_output(&g, soft);
+        if (form == 3) net_output(&g, net_binary(&g, OP_Mul, curve, soft));
+        optimize(&g, "composites");
+        assert_int_equal(net_count(&g, OP_Mish), form < 2);
+        finish(&g, form < 2 ? 2 : g.n_nodes, ROUNDING);
+    }
+}
+
 static void not_gelu(void **state)
 {
     (void)state;
@@ -259,6 +305,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gelu_forms),
+        cmocka_unit_test(gelu_by_tanh),
+        cmocka_unit_test(mish),
         cmocka_unit_test(not_gelu),
         cmocka_unit_test(hard_swish_forms),
         cmocka_unit_test(hard_swish_of_hard_sigmoid),

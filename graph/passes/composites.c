@@ -3,7 +3,8 @@
  *   HardSigmoid  Clip(x + 3, 0, 6) / 6 and Clip(x, 0, 1) after a scale and a shift
  *   HardSwish    x HardSigmoid(x), x Clip(x + 3, 0, 6) / 6 in any order
  *   Silu         x Sigmoid(x)
- *   Gelu         x/2 (1 + Erf(x / sqrt 2)) in any order */
+ *   Mish         x Tanh(Softplus(x))
+ *   Gelu         x/2 (1 + Erf(x / sqrt 2)) in any order, and x/2 (1 + Tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
 #include <math.h>
 
 #include "graph/passes/rewrite.h"
@@ -119,44 +120,113 @@ static bool half_of(const rewrite *rw, const gr_node *n, gr_id *x)
     return c == (n->op == OP_Div ? 2.0f : 0.5f);
 }
 
-/* t is 1 + Erf(x / sqrt 2), its nodes read by nobody else. */
-static bool erf_gate(const rewrite *rw, gr_id t, gr_id *x, gr_node *inner[3])
+typedef struct gelu { /* 1 + Erf(x / sqrt 2), or its approximation by Tanh, whose nodes nobody else reads */
+    gr_id x;
+    bool approximate;
+    gr_node *inner[8];
+    int count;
+} gelu;
+
+/* The maker of t, if it is of the kind and only one node reads t; noted. */
+static gr_node *inner_of(const rewrite *rw, gelu *m, gr_id t, op_kind op)
+{
+    gr_node *n = rw_single(rw, t) ? rw_maker(rw, t, op) : NULL;
+    if (n) m->inner[m->count++] = n;
+    return n;
+}
+
+/* t is m->x cubed. */
+static bool is_cube(const rewrite *rw, gelu *m, gr_id t)
+{
+    float exponent;
+    gr_id x;
+    gr_node *n = inner_of(rw, m, t, OP_Pow);
+    if (n) return rw_scalar(rw, n, &x, &exponent) && exponent == 3 && x == m->x;
+    n = inner_of(rw, m, t, OP_Mul);
+    for (int side = 0; n && side < 2; side++) {
+        if (n->in[side] != m->x) continue;
+        const gr_node *square = inner_of(rw, m, n->in[1 - side], OP_Mul);
+        return square && square->in[0] == m->x && square->in[1] == m->x;
+    }
+    return false;
+}
+
+/* t is sqrt(2/pi) (x + 0.044715 x^3). */
+static bool is_cubic(const rewrite *rw, gelu *m, gr_id t)
+{
+    float c;
+    gr_id sum, cube;
+    gr_node *scale = inner_of(rw, m, t, OP_Mul);
+    if (!scale || !float_scalar(rw, scale, &sum, &c) || !rw_near(c, 0.7978845608028654)) return false;
+    gr_node *add = inner_of(rw, m, sum, OP_Add);
+    int count = m->count;
+    for (int side = 0; add && side < 2; side++) {
+        m->count = count;
+        m->x = add->in[side];
+        gr_node *part = inner_of(rw, m, add->in[1 - side], OP_Mul);
+        if (part && float_scalar(rw, part, &cube, &c) && rw_near(c, 0.044715) && is_cube(rw, m, cube))
+            return true;
+    }
+    return false;
+}
+
+/* t is the factor of x/2 in Gelu(x). */
+static bool gelu_gate(const rewrite *rw, gr_id t, gelu *m)
 {
     const double root = 1.4142135623730951;
     float one, c;
-    gr_id e;
-    gr_node *add = rw_single(rw, t) ? rw_maker(rw, t, OP_Add) : NULL;
-    if (!add || !float_scalar(rw, add, &e, &one) || one != 1 || !rw_single(rw, e)) return false;
-    gr_node *erf = rw_maker(rw, e, OP_Erf);
-    if (!erf || !rw_single(rw, erf->in[0])) return false;
-    gr_node *scale = rw_maker(rw, erf->in[0], OP_NONE);
-    if (!scale || (scale->op != OP_Div && scale->op != OP_Mul) || !float_scalar(rw, scale, x, &c))
+    gr_id f;
+    m->count = 0;
+    gr_node *add = inner_of(rw, m, t, OP_Add);
+    if (!add || !float_scalar(rw, add, &f, &one) || one != 1) return false;
+    gr_node *curve = inner_of(rw, m, f, OP_Tanh);
+    m->approximate = curve != NULL;
+    if (curve) return is_cubic(rw, m, curve->in[0]);
+    curve = inner_of(rw, m, f, OP_Erf);
+    gr_node *scale = curve ? inner_of(rw, m, curve->in[0], OP_NONE) : NULL;
+    if (!scale || (scale->op != OP_Div && scale->op != OP_Mul) || !float_scalar(rw, scale, &m->x, &c))
         return false;
-    inner[0] = add;
-    inner[1] = erf;
-    inner[2] = scale;
     return rw_near(c, scale->op == OP_Div ? root : 1 / root);
+}
+
+/* n becomes Gelu(m->x); `last` is dropped too. */
+static vki_status become_gelu(rewrite *rw, gr_node *n, gelu *m, gr_node *last, vki_error *err)
+{
+    m->inner[m->count++] = last;
+    VKB_TRY(become_unary(rw, n, OP_Gelu, m->x, m->inner, m->count, err));
+    ((op_unary_attrs *)n->attrs)->approximate = m->approximate;
+    return VKI_OK;
 }
 
 static vki_status match_gelu(rewrite *rw, gr_node *n, vki_error *err)
 {
-    gr_node *inner[4];
-    gr_id t, x, y;
+    gelu m;
+    gr_id t, y;
     if (n->op == OP_NONE || !rw_plain(n)) return VKI_OK;
     gr_node *mul = half_of(rw, n, &t) && rw_single(rw, t) ? rw_maker(rw, t, OP_Mul) : NULL;
-    for (int side = 0; mul && side < 2; side++) { /* (x gate) / 2 */
-        inner[3] = mul;
-        if (erf_gate(rw, mul->in[side], &x, inner) && mul->in[1 - side] == x)
-            return become_unary(rw, n, OP_Gelu, x, inner, 4, err);
-    }
+    for (int side = 0; mul && side < 2; side++) /* (x gate) / 2 */
+        if (gelu_gate(rw, mul->in[side], &m) && mul->in[1 - side] == m.x)
+            return become_gelu(rw, n, &m, mul, err);
     for (int side = 0; n->op == OP_Mul && side < 2; side++) {
         gr_id gate = n->in[side], other = n->in[1 - side];
-        inner[3] = rw_single(rw, other) ? rw_maker(rw, other, OP_NONE) : NULL; /* (x / 2) gate */
-        if (half_of(rw, inner[3], &y) && erf_gate(rw, gate, &x, inner) && x == y)
-            return become_unary(rw, n, OP_Gelu, x, inner, 4, err);
-        inner[3] = rw_single(rw, gate) ? rw_maker(rw, gate, OP_NONE) : NULL; /* x (gate / 2) */
-        if (half_of(rw, inner[3], &t) && erf_gate(rw, t, &x, inner) && x == other)
-            return become_unary(rw, n, OP_Gelu, x, inner, 4, err);
+        gr_node *half = rw_single(rw, other) ? rw_maker(rw, other, OP_NONE) : NULL; /* (x / 2) gate */
+        if (half_of(rw, half, &y) && gelu_gate(rw, gate, &m) && m.x == y)
+            return become_gelu(rw, n, &m, half, err);
+        half = rw_single(rw, gate) ? rw_maker(rw, gate, OP_NONE) : NULL; /* x (gate / 2) */
+        if (half_of(rw, half, &t) && gelu_gate(rw, t, &m) && m.x == other)
+            return become_gelu(rw, n, &m, half, err);
+    }
+    return VKI_OK;
+}
+
+/* x Tanh(Softplus(x)) */
+static vki_status match_mish(rewrite *rw, gr_node *n, vki_error *err)
+{
+    for (int side = 0; n->op == OP_Mul && rw_plain(n) && side < 2; side++) {
+        gr_node *curve = rw_single(rw, n->in[side]) ? rw_maker(rw, n->in[side], OP_Tanh) : NULL;
+        gr_node *soft = curve && rw_single(rw, curve->in[0]) ? rw_maker(rw, curve->in[0], OP_Softplus) : NULL;
+        if (soft && soft->in[0] == n->in[1 - side])
+            return become_unary(rw, n, OP_Mish, soft->in[0], (gr_node *[]){curve, soft}, 2, err);
     }
     return VKI_OK;
 }
@@ -164,7 +234,8 @@ static vki_status match_gelu(rewrite *rw, gr_node *n, vki_error *err)
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
 {
     static vki_status (*const matchers[])(rewrite *, gr_node *, vki_error *) = {
-        match_hard_swish_outer, match_hard_sigmoid, match_product, match_clipped_line, match_gelu};
+        match_hard_swish_outer, match_hard_sigmoid, match_product,
+        match_clipped_line,     match_gelu,         match_mish};
     (void)ev;
     rewrite rw;
     VKB_TRY(rw_begin(&rw, g, changed, err));
