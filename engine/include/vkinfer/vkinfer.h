@@ -326,8 +326,10 @@ typedef struct vki_session_stats {
 
 typedef void (*vki_report_fn)(void *user, const vki_node_report *node);
 
-/* Calls `fn` for each node in the order of execution; strings and lists are valid during the call. Errors:
- * VKI_E_ARG, VKI_E_NOMEM, VKI_E_STATE. */
+/* Calls `fn` for each node in the order of execution; strings and lists are valid during the call. Where
+ * shapes depend on values, and in loops, the nodes are those of the last run (of a loop's body once for each
+ * of its plans); before the first, those that could be planned. So are the sums of vki_session_stats_get.
+ * Errors: VKI_E_ARG, VKI_E_NOMEM, VKI_E_STATE. */
 VKI_API vki_status vki_session_report(const vki_session *session, vki_report_fn fn, void *user);
 /* Errors: VKI_E_ARG (size), VKI_E_STATE. */
 VKI_API vki_status vki_session_stats_get(const vki_session *session, vki_session_stats *out);

@@ -142,6 +142,9 @@ static vki_status read_body(onnx_node *n, const char *attribute, body *b)
     if (!a || !a->g) return onnx_fail(n, "the attribute '%s' is missing", attribute);
     if (a->g->n_input > NAMES_MAX || a->g->n_output > NAMES_MAX)
         return onnx_fail(n, "its body has %zu inputs and %zu outputs", a->g->n_input, a->g->n_output);
+    c->inlined += a->g->n_node;
+    if (a->g->n_node > BODY_NODES_MAX || c->inlined > BODY_NODES_MAX)
+        return onnx_fail(n, "functions and subgraphs expand to more than %d nodes", BODY_NODES_MAX);
     const onnx_values around = c->values;
     const char *prefix = c->prefix;
     gr_graph *g = c->g;

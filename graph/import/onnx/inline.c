@@ -3,10 +3,7 @@
  * its inputs are names for values that are there, its outputs are handed back. */
 #include "graph/import/onnx/onnx_internal.h"
 
-enum {
-    BODY_DEPTH_MAX = 32,
-    BODY_NODES_MAX = 200000 /* over the whole import: functions that call each other twice grow fast */
-};
+enum { BODY_DEPTH_MAX = 32 };
 
 static vki_status define_body(onnx_ctx *c, const onnx_body *body)
 {

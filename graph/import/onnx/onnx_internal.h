@@ -49,6 +49,9 @@ typedef struct onnx_issue {
     struct onnx_issue *next;
 } onnx_issue;
 
+/* Nodes of bodies over the whole import: functions that call each other twice grow fast. */
+enum { BODY_NODES_MAX = 200000 };
+
 typedef struct onnx_ctx {
     gr_graph *g;       /* that nodes are added to: `main` or a body */
     gr_graph *main;    /* the model's */
