@@ -467,7 +467,7 @@ static void forged_files(void **state)
     print_message("%d forged files, %d accepted\n", CASES, accepted);
     assert_true(accepted > CASES / 100 &&
                 accepted < CASES); /* the cases are neither all wrong nor all right */
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         free_image(&files[i]);
         gr_free(&graphs[i]);
     }

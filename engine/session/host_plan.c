@@ -154,7 +154,7 @@ static vki_status assign_memory(ses_plan *p, const host_tensor *t, vki_error *er
             items[count++] = (memplan_item){gr_bytes(&g->tensors[i]), t[i].first + 1, t[i].last + 1, 0};
     vki_status status =
         memplan_solve(items, count, 64, p->allocator, &p->host_bytes, &p->host_lower_bound, err);
-    if (status == VKI_OK && p->host_bytes) {
+    if (status == VKI_OK && count) { /* of no bytes, too: all of them have an address */
         p->host_arena = p->host_bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)p->host_bytes) : NULL;
         if (!p->host_arena) status = vkb_nomem(err, p->host_bytes);
     }
