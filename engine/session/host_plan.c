@@ -241,6 +241,21 @@ static vki_status make_steps(ses_plan *p, vki_error *err)
     return p->scratch ? VKI_OK : vkb_nomem(err, p->scratch_bytes);
 }
 
+/* A CPU segment and the GPU segment before it run at once where the first reads nothing of the second: what the
+ * one leaves in host memory is alive over both, so nothing of the other lies there. */
+static void find_waits(ses_plan *p)
+{
+    for (int s = 1; s < p->n_segments; s++) {
+        ses_segment *seg = &p->segments[s], *before = &p->segments[s - 1];
+        for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) {
+            const gr_node *n = &p->graph.nodes[i];
+            for (int k = 0; k < n->n_in; k++)
+                for (int d = 0; d < before->n_downloads; d++)
+                    seg->waits = seg->waits || n->in[k] == before->downloads[d].tensor;
+        }
+    }
+}
+
 vki_status ses_host_plan(ses_plan *p, vki_error *err)
 {
     size_t n = (size_t)p->graph.n_tensors;
@@ -253,6 +268,7 @@ vki_status ses_host_plan(ses_plan *p, vki_error *err)
         status = assign_memory(p, t, err);
     }
     if (status == VKI_OK) status = make_steps(p, err);
+    if (status == VKI_OK) find_waits(p);
     vkb_free(p->allocator, t);
     vkb_free(p->allocator, read_on_cpu);
     return status;

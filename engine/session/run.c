@@ -27,13 +27,19 @@ static vki_status upload(const ses_plan *p, const ses_crossing *c, const void *h
         (long long)bad, t->name, vki_dtype_name(t->dtype), value, t->dtype == VKI_U64 ? "0" : "-2147483647");
 }
 
-static vki_status run_on_device(ses_plan *p, const ses_segment *seg, int index, uint64_t timeout_ns,
-                                vki_error *err)
+static vki_status start_on_device(ses_plan *p, const ses_segment *seg, int index, uint64_t timeout_ns,
+                                  vki_error *err)
 {
     for (int i = 0; i < seg->n_uploads; i++)
         if (!(p->graph.tensors[seg->uploads[i].tensor].flags & GR_INPUT))
             VKB_TRY(upload(p, &seg->uploads[i], p->host[seg->uploads[i].tensor], err));
-    VKB_TRY(vkr_plan_run(p->device, index, timeout_ns, err));
+    return vkr_plan_submit(p->device, index, timeout_ns, err);
+}
+
+static vki_status finish_on_device(ses_plan *p, const ses_segment *seg, int index, uint64_t timeout_ns,
+                                   vki_error *err)
+{
+    VKB_TRY(vkr_plan_wait(p->device, index, timeout_ns, err));
     for (int i = 0; i < seg->n_downloads; i++) {
         const ses_crossing *c = &seg->downloads[i];
         if (p->host[c->tensor])
@@ -63,16 +69,22 @@ static void run_step(ses_plan *p, ses_step *step, vkb_pool *pool)
 vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *err)
 {
     ses_step *step = p->steps;
+    const ses_segment *flying = NULL; /* on the device and not waited for */
     int device_index = 0;
     for (int s = 0; s < p->n_segments; s++) {
         const ses_segment *seg = &p->segments[s];
+        if (flying && (seg->gpu || seg->waits)) {
+            VKB_TRY(finish_on_device(p, flying, device_index - 1, timeout_ns, err));
+            flying = NULL;
+        }
         if (seg->gpu) {
-            VKB_TRY(run_on_device(p, seg, device_index++, timeout_ns, err));
+            VKB_TRY(start_on_device(p, seg, device_index++, timeout_ns, err));
+            flying = seg;
         } else {
             for (int i = 0; i < seg->count; i++) run_step(p, step++, pool);
         }
     }
-    return VKI_OK;
+    return flying ? finish_on_device(p, flying, device_index - 1, timeout_ns, err) : VKI_OK;
 }
 
 vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_error *err)

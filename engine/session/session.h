@@ -72,6 +72,7 @@ typedef struct ses_segment {
     int first_dispatch, n_dispatches;
     ses_crossing *uploads, *downloads; /* gpu: before and after; inputs and outputs of the graph among them */
     int n_uploads, cap_uploads, n_downloads, cap_downloads;
+    bool waits; /* cpu: reads what the GPU segment before it makes; else both run at once */
 } ses_segment;
 
 typedef struct ses_place { /* of one node */

@@ -89,6 +89,18 @@ void *vkr_plan_host(const vkr_plan *plan, const vkr_transfer *t)
     return (void)plan, (void)t, NULL;
 }
 
+vki_status vkr_plan_submit(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
+{
+    (void)plan, (void)index, (void)timeout_ns;
+    return no_device(err);
+}
+
+vki_status vkr_plan_wait(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
+{
+    (void)plan, (void)index, (void)timeout_ns;
+    return no_device(err);
+}
+
 vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
 {
     (void)plan, (void)index, (void)timeout_ns;

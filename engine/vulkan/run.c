@@ -16,7 +16,7 @@ static vki_status wait(vkr_plan *plan, uint64_t timeout_ns, vki_error *err)
     return VKI_OK;
 }
 
-vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
+vki_status vkr_plan_submit(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
 {
     vkr_device *device = plan->device;
     vkr_plan_segment *s = &plan->segments[index];
@@ -29,6 +29,14 @@ vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_erro
     }
     VKB_TRY(vkr_submit(device, s->commands, plan->fence, err));
     plan->pending = true;
+    return VKI_OK;
+}
+
+vki_status vkr_plan_wait(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
+{
+    vkr_device *device = plan->device;
+    vkr_plan_segment *s = &plan->segments[index];
+    VkResult result;
     VKB_TRY(wait(plan, timeout_ns, err));
     s->done = true;
     if (s->n_invalidate) {
@@ -38,6 +46,12 @@ vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_erro
             return vkr_device_fail(device, result, "vkInvalidateMappedMemoryRanges", err);
     }
     return VKI_OK;
+}
+
+vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
+{
+    VKB_TRY(vkr_plan_submit(plan, index, timeout_ns, err));
+    return vkr_plan_wait(plan, index, timeout_ns, err);
 }
 
 bool vkr_plan_times(vkr_plan *plan, double *us)

@@ -83,9 +83,12 @@ void vkr_plan_info_get(const vkr_plan *plan, vkr_plan_info *out);
 /* Host address of a transfer's bytes: in the arena itself (unified) or in the staging buffer. Valid while the
  * plan lives. */
 void *vkr_plan_host(const vkr_plan *plan, const vkr_transfer *t);
-/* Submits segment `index` (upload copies, dispatches, download copies) and waits. timeout_ns 0: no limit.
- * Allocates, records and creates nothing. VKI_E_TIMEOUT, VKI_E_DEVICE, VKI_E_DEVICE_LOST. After VKI_E_TIMEOUT
- * the next call waits first. */
+/* Submits segment `index` (upload copies, dispatches, download copies), after waiting for one that is still
+ * running; waits for the one submitted last. timeout_ns 0: no limit. Allocate, record and create nothing.
+ * VKI_E_TIMEOUT, VKI_E_DEVICE, VKI_E_DEVICE_LOST. After VKI_E_TIMEOUT the next call waits first. */
+vki_status vkr_plan_submit(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err);
+vki_status vkr_plan_wait(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err);
+/* Both. */
 vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err);
 /* Microseconds of every dispatch in the last run, into us[n_dispatches]; false without profile or timestamps.
  */
