@@ -17,6 +17,7 @@
 #include "common/net.h"
 #include "common/session_check.h"
 #include "common/small_models.h"
+#include "session/session.h"
 
 static bool have_vulkan;
 
@@ -99,6 +100,35 @@ static void float64_stays_on_the_cpu(void **state)
     gr_id sum = net_binary(&g, OP_Add, wide, small);
     net_output(&g, cast(&g, net_binary(&g, OP_Sub, sum, wide), VKI_F32));
     net_output(&g, sum);
+    try_everywhere(&g);
+}
+
+/* A GPU segment, a CPU segment that reads nothing of it, and a GPU segment that reads both: the first two run
+ * at once. */
+static void both_places_at_once(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(1, 4, 9, 9)), h = net_conv(&g, x);
+    for (int i = 0; i < 3; i++) {
+        gr_id wide = net_unary(&g, OP_Neg, cast(&g, x, VKI_F64));
+        gr_id sum = net_node(&g, OP_ReduceSum, IN(wide, net_ints(&g, 3, (const int64_t[]){1, 2, 3})));
+        h = net_binary(&g, OP_Add, net_unary(&g, OP_Relu, h), cast(&g, sum, VKI_F32));
+        if (i == 1) net_output(&g, sum);
+    }
+    net_output(&g, h);
+    if (have_vulkan) {
+        vki_model *m = session_load(&g, true, false, NULL);
+        vki_session *s = NULL;
+        SESSION_OK(vki_session_create(m, NULL, &s, why));
+        int at_once = 0;
+        for (int i = 1; i < s->plan->n_segments; i++)
+            at_once += !s->plan->segments[i].gpu && !s->plan->segments[i].waits;
+        assert_true(at_once > 0);
+        vki_session_destroy(&s);
+        vki_model_destroy(&m);
+    }
     try_everywhere(&g);
 }
 
@@ -246,6 +276,7 @@ int main(void)
     if (!have_vulkan) print_message("no Vulkan device: the Vulkan half of these tests is skipped\n");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_places_in_turn),
+        cmocka_unit_test(both_places_at_once),
         cmocka_unit_test(float64_stays_on_the_cpu),
         cmocka_unit_test(constants_and_inputs_are_outputs),
         cmocka_unit_test(no_nodes_at_all),
