@@ -241,8 +241,8 @@ static vki_status make_steps(ses_plan *p, vki_error *err)
     return p->scratch ? VKI_OK : vkb_nomem(err, p->scratch_bytes);
 }
 
-/* A CPU segment and the GPU segment before it run at once where the first reads nothing of the second: what the
- * one leaves in host memory is alive over both, so nothing of the other lies there. */
+/* A CPU segment and the GPU segment before it run at once where the first reads nothing of the second: what
+ * the one leaves in host memory is alive over both, so nothing of the other lies there. */
 static void find_waits(ses_plan *p)
 {
     for (int s = 1; s < p->n_segments; s++) {
