@@ -9,16 +9,16 @@
 #extension GL_GOOGLE_include_directive : require
 #include "lib/types.glsl"
 #include "lib/elementary.glsl"
+#include "lib/recurrent.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const int LANES = 128;
 layout(constant_id = 4) const int CELL = 0;
 layout(constant_id = 5) const int HIDDEN = 4;
-layout(constant_id = 6) const int ACT_F = 2; /* enum op_rnn_act; Relu and Tanh go as LeakyRelu and ScaledTanh */
+layout(constant_id = 6) const int ACT_F = 2;
 layout(constant_id = 7) const int ACT_G = 6;
 layout(constant_id = 8) const int ACT_H = 6;
 
-const int RNN = 0, GRU = 1, GRU_LINEAR = 2, LSTM = 3; /* linear: the reset gate comes after the product */
 const int GATES = CELL == LSTM ? 4 : CELL == RNN ? 1 : 3;
 const int ROWS = GATES * HIDDEN;
 const int H4 = (HIDDEN + 3) / 4, PADDED = 4 * H4;
@@ -47,31 +47,9 @@ layout(push_constant) uniform Push
     float clip;
     float f_alpha, f_beta, g_alpha, g_beta, h_alpha, h_beta;
 };
-const int START_H = 1, START_C = 2, EXTRA = 4, WRITE_Y = 8, FORGET_BY_INPUT = 16, LENGTHS = 32;
-
 shared float h[STATES];
 shared float c[CELLS];
 shared float sums[ROWS];
-
-float elu(float x, float alpha)
-{
-    return x < 0.0 ? alpha * accurate_expm1(x) : x;
-}
-
-vec4 activate(int kind, vec4 v, float alpha, float beta)
-{
-    switch (kind) {
-    case 2: return math_sigmoid(v);
-    case 3: return alpha * v + beta;
-    case 4: return mix(v, alpha * v, lessThan(v, vec4(0.0)));
-    case 5: return mix(v, vec4(0.0), lessThan(v, vec4(alpha)));
-    case 6: return alpha * math_tanh(beta * v);
-    case 7: return clamp(alpha * v + beta, 0.0, 1.0);
-    case 8: return vec4(elu(v.x, alpha), elu(v.y, alpha), elu(v.z, alpha), elu(v.w, alpha));
-    case 10: return vec4(softplus(v.x), softplus(v.y), softplus(v.z), softplus(v.w));
-    default: return v / (1.0 + abs(v));
-    }
-}
 
 vec4 gate_f(vec4 v)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * LSTM, GRU and RNN: the products of all inputs as one matrix product, then all steps of all sequences in one
- * dispatch, a workgroup a sequence and direction. */
+ * dispatch, a workgroup a sequence and direction; or, where a workgroup cannot hold the state, a dispatch or
+ * two a step. */
 #include "gpu/gemv.h"
 #include "gpu/strided.h"
 #include "graph/ops/schema.h"
@@ -22,6 +23,7 @@ enum {
  * some tens of milliseconds, far from where operating systems reset the device, and lavapipe (Mesa 22.3,
  * 2026) ends loops after 65535 rounds in all. */
 enum { MOST_ROUNDS = 32768, MOST_LANES = 1024 };
+enum { MOST_STEPS = 4096 }; /* that are recorded one by one */
 
 typedef struct layer {
     op_recurrent r;
@@ -69,22 +71,38 @@ static uint64_t shared_bytes(const layer *l)
     return (uint64_t)(states + cells + l->rows) * sizeof(float);
 }
 
+/* What both kernels need. */
+static bool layer_fits(const gpu_builder *b, const gr_node *n, layer *l, const char **why)
+{
+    *why = "shapes that do not fit";
+    if (!layer_of(b, n, l)) return false;
+    const op_recurrent *r = &l->r;
+    *why = "an empty input";
+    if (r->steps < 1 || r->batch < 1 || r->input < 1) return false;
+    *why = "more sequences than a dispatch can have";
+    if (r->batch > vkb_min(b->limits->max_groups[0], b->limits->max_groups[1])) return false;
+    *why = "products of the input or weights larger than one binding of this device";
+    return vkb_max(l->r_bytes, l->state_bytes) <= vkb_min((int64_t)b->limits->max_range, INT32_MAX) &&
+           r->steps <= INT32_MAX / r->batch &&
+           gpu_linear_fits(b, r->steps * r->batch, r->directions * l->rows, r->input);
+}
+
 static bool fits(const gpu_builder *b, const gr_node *n, const char **why)
 {
     layer l;
-    *why = "shapes that do not fit";
-    if (!layer_of(b, n, &l)) return false;
-    const op_recurrent *r = &l.r;
-    *why = "an empty input";
-    if (r->steps < 1 || r->batch < 1 || r->input < 1) return false;
+    if (!layer_fits(b, n, &l, why)) return false;
     *why = "a hidden state that this device's workgroups cannot hold or finish in time";
-    if (shared_bytes(&l) > b->limits->max_shared || l.step_rounds > MOST_ROUNDS) return false;
-    *why = "more sequences than a dispatch can have";
-    if (r->batch > b->limits->max_groups[0]) return false;
-    *why = "products of the input or weights larger than one binding of this device";
-    return vkb_max(l.r_bytes, l.state_bytes) <= vkb_min((int64_t)b->limits->max_range, INT32_MAX) &&
-           r->steps <= INT32_MAX / r->batch &&
-           gpu_linear_fits(b, r->steps * r->batch, r->directions * l.rows, r->input);
+    return shared_bytes(&l) <= b->limits->max_shared && l.step_rounds <= MOST_ROUNDS;
+}
+
+static bool fits_step_by_step(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    layer l;
+    if (!layer_fits(b, n, &l, why)) return false;
+    *why = "too many steps of a hidden state that this device's workgroups cannot hold";
+    if (l.r.steps > MOST_STEPS || l.r.gates * (l.h4 + 1) > MOST_ROUNDS) return false;
+    *why = "sequences of different lengths, and a hidden state that this device's workgroups cannot hold";
+    return full_lengths(b, n, l.r.steps);
 }
 
 /* ---- weights ---- */
@@ -236,31 +254,40 @@ static states bind_states(gpu_builder *b, const gr_node *n, const layer *l)
     return s;
 }
 
-static void push_steps(gpu_dispatch *d, const layer *l, const states *s, int64_t first, int64_t count,
-                       int64_t direction)
+/* Strides of the products of the input, of Y and of the states */
+static void push_strides(gpu_dispatch *d, const layer *l)
 {
     const op_recurrent *r = &l->r;
     const int64_t row = r->directions * l->rows; /* X's strides, an input taken for a row of products */
-    const int64_t words[] = {first,
-                             count,
-                             r->steps,
-                             direction,
-                             r->reverse,
-                             r->x_step / r->input * row,
+    const int64_t words[] = {r->x_step / r->input * row,
                              r->x_batch / r->input * row,
                              r->y_step,
                              r->y_direction,
                              r->y_batch,
                              r->h_direction,
-                             r->h_batch,
-                             r->batch * r->directions * r->hidden,
-                             s->flags};
+                             r->h_batch};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+}
+
+static void push_activations(gpu_dispatch *d, const layer *l, int flags, int64_t direction)
+{
+    gpu_push(d, flags);
     gpu_push_f32(d, l->a->clip > 0 ? l->a->clip : FLT_MAX);
     for (int i = 0; i < 3; i++) {
-        gpu_push_f32(d, r->act[direction][i].alpha);
-        gpu_push_f32(d, r->act[direction][i].beta);
+        gpu_push_f32(d, l->r.act[direction][i].alpha);
+        gpu_push_f32(d, l->r.act[direction][i].beta);
     }
+}
+
+static void push_steps(gpu_dispatch *d, const layer *l, const states *s, int64_t first, int64_t count,
+                       int64_t direction)
+{
+    const op_recurrent *r = &l->r;
+    const int64_t words[] = {first, count, r->steps, direction, r->reverse};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    push_strides(d, l);
+    gpu_push(d, r->batch * r->directions * r->hidden);
+    push_activations(d, l, s->flags, direction);
 }
 
 static void emit_steps(gpu_builder *b, const layer *l, const states *s, int64_t first, int64_t count,
@@ -323,5 +350,66 @@ static void emit(gpu_builder *b, const gr_node *n)
     }
 }
 
-static const gpu_kernel kernels[] = {{"recurrent_steps", fits, emit, GPU_FLOATS | OP_BIT(VKI_I32)}, {0}};
+/* ---- a dispatch a step ---- */
+
+/* One step of `directions` directions; the states go from s->start_* to s->end_*. */
+static void emit_step(gpu_builder *b, const layer *l, const states *s, int64_t step, int64_t direction,
+                      int64_t directions, bool reset)
+{
+    const op_recurrent *r = &l->r;
+    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, recurrent_step));
+    const gpu_bind in[] = {s->x, s->r, s->extra, s->start_h, s->start_c}, out[] = {s->y, s->end_h, s->end_c};
+    for (size_t i = 0; i < VKB_COUNT(in); i++) gpu_bind_add(d, in[i], GPU_READ);
+    for (size_t i = 0; i < VKB_COUNT(out); i++) gpu_bind_add(d, out[i], GPU_WRITE);
+    gpu_grid(b, d, r->hidden, r->batch, directions, 64, 1, 1);
+    gpu_spec(d, (uint32_t)l->cell);
+    for (int i = 0; i < 3; i++) gpu_spec(d, r->act[direction][i].kind);
+    gpu_spec(d, reset);
+    const int64_t words[] = {step, r->steps, r->batch, directions, direction, r->reverse, r->hidden};
+    for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
+    push_strides(d, l);
+    push_activations(d, l, s->flags, direction);
+}
+
+static gpu_bind state_scratch(gpu_builder *b, const layer *l)
+{
+    return gpu_scratch(b, (uint64_t)l->state_bytes);
+}
+
+/* The states change places from step to step, since every unit reads all of them; the last step leaves them
+ * in the outputs. */
+static void emit_step_by_step(gpu_builder *b, const gr_node *n)
+{
+    layer l;
+    if (!layer_of(b, n, &l)) return;
+    const op_recurrent *r = &l.r;
+    for (int i = 0; i < 6; i++) l.r.act[i / 3][i % 3] = shader_act(l.r.act[i / 3][i % 3]);
+    states s = bind_states(b, n, &l);
+    const gpu_bind last_h = s.end_h, last_c = s.end_c, h[2] = {state_scratch(b, &l), state_scratch(b, &l)};
+    gpu_bind c[2] = {h[0], h[1]}, reset = l.cell == GRU ? state_scratch(b, &l) : s.x;
+    for (int i = 0; i < 2 && l.cell == LSTM; i++) c[i] = state_scratch(b, &l);
+    const int64_t together = r->directions == 2 && same_acts(r) ? 2 : 1;
+    for (int64_t step = 0; step < r->steps && !b->failed; step++) {
+        const bool last = step + 1 == r->steps;
+        for (int64_t direction = 0; direction < r->directions; direction += together) {
+            states now = s;
+            if (l.cell == GRU) {
+                now.end_h = now.end_c = reset;
+                emit_step(b, &l, &now, step, direction, together, true);
+                now.extra = reset;
+            }
+            now.end_h = last ? last_h : h[step % 2];
+            now.end_c = last ? last_c : c[step % 2];
+            emit_step(b, &l, &now, step, direction, together, false);
+        }
+        s.flags |= START_H | START_C;
+        s.start_h = h[step % 2];
+        s.start_c = c[step % 2];
+    }
+}
+
+static const gpu_kernel kernels[] = {
+    {"recurrent_steps", fits, emit, GPU_FLOATS | OP_BIT(VKI_I32)},
+    {"recurrent_step", fits_step_by_step, emit_step_by_step, GPU_FLOATS | OP_BIT(VKI_I32)},
+    {0}};
 const gpu_op gpu_op_recurrent = {kernels};
