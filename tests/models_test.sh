@@ -48,13 +48,15 @@ ceiling() { # MODEL DISPATCHES OPTION...
     echo "$model: $dispatches dispatches (at most $most), $pipelines pipelines (at most 40)"
     [ "$dispatches" -le "$most" ] && [ "$pipelines" -le 40 ] || failed=$((failed + 1))
 }
-if [ "$device" = vulkan ] && "$vkinfer" devices | grep '^vulkan:0' | grep -q llvmpipe; then
+
+check_ceilings() {
+    [ "$device" = vulkan ] && "$vkinfer" devices | grep '^vulkan:0' | grep -q llvmpipe || return 0
     ceiling classification/squeezenet1_fp16 30
     ceiling detection/nanodet_m_320 90
     ceiling detection/ultraface_slim_320 60
     ceiling textdet/ppocrv4_det 110 --shape x=1x3x640x640
     ceiling segmentation/deeplab_v3_257 60
-fi
+}
 
 # The recognition network is not stored with its results: tools/dev fetches it for the demo.
 check_recognition() {
@@ -74,11 +76,11 @@ check_all() {
         textdet/ppocrv4_det segmentation/deeplab_v3_257 superres/{super_resolution_10,waifu2x_upconv7_art} \
         audio/{oww_embedding,dtln_1,silero_v6_16k_static,silero_v6_if,gtcrn_simple} textrec/tesseract_eng_crnn \
         landmark/yunet_n_320 gan/{style_candy_256,tbefn_180x320}
-    check_stored int8/{mnist_convinteger,ultraface_slim_320_qdq_perchannel}
+    check_stored bytes/magika_v3_3 transformer/bert_tiny_synthetic_op13 int8/{mnist_convinteger,ultraface_slim_320_qdq_perchannel}
+    # the same network, widened to fp32 before it ran
+    check "$models/classification/squeezenet1_fp16/model.onnx" "$models/classification/squeezenet1_fp32"
     check_recognition
-    # These have nodes that only the CPU takes.
-    gpu_only=()
-    check_stored bytes/magika_v3_3 transformer/bert_tiny_synthetic_op13
+    check_ceilings
 }
 
 # On an emulator all would take too long.
