@@ -135,7 +135,8 @@ static void test_parts_as_data(void **state)
         const gpu_dispatch *d = &p.dispatches[i];
         if (d->shader != SH_conv2d_direct_f32) continue;
         assert_true(p.weights[d->bind[1].index].bytes <= limits.max_range);
-        const uint32_t *own = &d->push[d->n_push - 4]; /* first_tile, tiles; the activation's two stand last */
+        const uint32_t *own =
+            &d->push[d->n_push - 4]; /* first_tile, tiles; the activation's two stand last */
         assert_int_equal(own[0], next);
         next += own[1];
         parts++;
