@@ -44,7 +44,7 @@ arm_tests() {
     export QEMU_SET_ENV="LD_LIBRARY_PATH=$PWD/$arm_root/usr/lib/aarch64-linux-gnu"
     local core
     for core in "${arm_cores[@]}"; do
-        QEMU_CPU=$core ctest_stage "arm-$core" build/arm --tests-regex '^(cpu_kernels|cpu_fast|ops|threads)_test$|^models_small$'
+        QEMU_CPU=$core ctest_stage "arm-$core" build/arm --parallel 2 --tests-regex '^(cpu_kernels|cpu_fast|ops|threads)_test$|^models_small$'
     done
     unset QEMU_LD_PREFIX QEMU_SET_ENV
 }

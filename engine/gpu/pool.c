@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pools over windows and over all positions, in slices of four channels. */
+#include "gpu/pool.h"
 #include "gpu/texels.h"
 
 enum {
@@ -7,19 +8,18 @@ enum {
     GLOBAL_MIN = 128,   /* positions; below, one invocation walks them all */
     MOST_ROUNDS = 32768 /* of the loops of an invocation: see docs/design.md */
 };
-enum { POOL_MAX = 0, POOL_MEAN_INSIDE, POOL_MEAN_PADDED, POOL_POWERS }; /* KIND in shaders/lib/pool.glsl */
 
-static uint32_t kind_of(const gr_node *n)
+static enum gpu_pool_kind kind_of(const gr_node *n)
 {
-    if (n->op == OP_MaxPool || n->op == OP_GlobalMaxPool) return POOL_MAX;
-    if (n->op == OP_LpPool || n->op == OP_GlobalLpPool) return POOL_POWERS;
-    if (n->op == OP_GlobalAveragePool) return POOL_MEAN_INSIDE;
-    return ((const op_pool_attrs *)n->attrs)->count_include_pad ? POOL_MEAN_PADDED : POOL_MEAN_INSIDE;
+    if (n->op == OP_MaxPool || n->op == OP_GlobalMaxPool) return GPU_POOL_MAX;
+    if (n->op == OP_LpPool || n->op == OP_GlobalLpPool) return GPU_POOL_POWERS;
+    if (n->op == OP_GlobalAveragePool) return GPU_POOL_MEAN_INSIDE;
+    return ((const op_pool_attrs *)n->attrs)->count_include_pad ? GPU_POOL_MEAN_PADDED : GPU_POOL_MEAN_INSIDE;
 }
 
 static int64_t exponent(const gr_node *n)
 {
-    return kind_of(n) == POOL_POWERS ? ((const op_pool_attrs *)n->attrs)->p : 0;
+    return kind_of(n) == GPU_POOL_POWERS ? ((const op_pool_attrs *)n->attrs)->p : 0;
 }
 
 static bool fits_slices(const gr_node *n, const char **why)
@@ -97,23 +97,27 @@ static void emit_window(gpu_builder *b, const gr_node *n)
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
 
-static void emit_global(gpu_builder *b, const gr_node *n)
+void gpu_emit_pool_global(gpu_builder *b, const gr_node *n, enum gpu_pool_kind kind, int64_t power)
 {
-    op_window w;
-    if (!op_window_of(b->g, n, &w)) return;
-    int64_t slices = vkb_ceil_div(w.in_c, 4);
+    int64_t batch, channels, slices, spatial;
+    gpu_c4_dims(&b->g->tensors[n->in[0]], &batch, &channels, &slices, &spatial);
     gpu_bind in = gpu_in(b, n, 0, GPU_C4);
     uint8_t access = gpu_read_access(b, n, GPU_C4, NULL);
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, pool_global));
     gpu_bind_add(d, in, access);
-    gpu_grid(b, d, GLOBAL_LANES, slices, w.batch, GLOBAL_LANES, 1, 1);
-    gpu_push(d, op_window_taps(&w));
+    gpu_grid(b, d, GLOBAL_LANES, slices, batch, GLOBAL_LANES, 1, 1);
+    gpu_push(d, spatial);
     gpu_push(d, slices);
-    gpu_push(d, exponent(n));
+    gpu_push(d, power);
     gpu_epilogue_as(b, d, n, GPU_C4, in, access);
-    gpu_spec(d, kind_of(n));
+    gpu_spec(d, kind);
     gpu_spec(d, GLOBAL_LANES);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+}
+
+static void emit_global(gpu_builder *b, const gr_node *n)
+{
+    gpu_emit_pool_global(b, n, kind_of(n), exponent(n));
 }
 
 /* ---- MaxPool in rows: with positions, and of integers ---- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gpu/pool.h"
 #include "gpu/words.h"
 
 /* Elements that make one output. From MANY on a workgroup's lanes have something to do. lavapipe ends loops
@@ -133,18 +134,7 @@ static void emit_group(gpu_builder *b, const gr_node *n)
 
 static void emit_channels(gpu_builder *b, const gr_node *n)
 {
-    int64_t batch, channels, slices, spatial;
-    gpu_c4_dims(&b->g->tensors[n->in[0]], &batch, &channels, &slices, &spatial);
-    gpu_bind in = gpu_in(b, n, 0, GPU_C4);
-    gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, pool_global));
-    gpu_grid(b, d, LANES, slices, batch, LANES, 1, 1);
-    gpu_bind_add(d, in, GPU_READ);
-    gpu_push(d, spatial);
-    gpu_push(d, slices);
-    gpu_epilogue(b, d, n, GPU_C4, in);
-    gpu_spec(d, n->op == OP_ReduceMean);
-    gpu_spec(d, LANES);
-    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+    gpu_emit_pool_global(b, n, n->op == OP_ReduceMean ? GPU_POOL_MEAN_INSIDE : GPU_POOL_MAX, 0);
 }
 
 static const gpu_kernel kernels[] = {

@@ -4,7 +4,7 @@
 #ifndef POOL_GLSL
 #define POOL_GLSL
 
-layout(constant_id = POOL_SPEC) const int KIND = 0; /* enum in engine/gpu/pool.c */
+layout(constant_id = POOL_SPEC) const int KIND = 0; /* enum gpu_pool_kind */
 const int MAX = 0, MEAN_INSIDE = 1, MEAN_PADDED = 2, POWERS = 3;
 
 vec4 pool_start()
