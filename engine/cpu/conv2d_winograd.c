@@ -55,17 +55,14 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     const float *weights = g->tensors[n->in[1]].data;
     for (int64_t group = 0; group < s->w.group; group++) {
         float *to = (float *)dst + group * PRODUCTS * m * k;
-        for (int64_t row = 0; row < m; row++) {
-            const int64_t panel = row * cpu_panels(m) / m; /* or one beside it */
-            int64_t p = panel;
-            while (cpu_panel_row(m, p) > row) p--;
-            while (cpu_panel_row(m, p + 1) <= row) p++;
+        for (int64_t p = 0; p < cpu_panels(m); p++) {
             const int64_t first = cpu_panel_row(m, p), rows = cpu_panel_row(m, p + 1) - first;
-            for (int64_t c = 0; c < k; c++) {
-                float u[PRODUCTS];
-                transform_weight(u, weights + ((group * m + row) * k + c) * 9);
-                for (int i = 0; i < PRODUCTS; i++) to[i * m * k + first * k + c * rows + row - first] = u[i];
-            }
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t c = 0; c < k; c++) {
+                    float u[PRODUCTS];
+                    transform_weight(u, weights + ((group * m + first + r) * k + c) * 9);
+                    for (int i = 0; i < PRODUCTS; i++) to[i * m * k + first * k + c * rows + r] = u[i];
+                }
         }
     }
 }
