@@ -180,7 +180,8 @@ static vki_status check_limit(const ses_plan *p, vki_error *err)
                     (unsigned long long)limit);
 }
 
-static vki_status count(ses_plan *p, vki_error *err)
+/* What recording would count: for plans without a device. */
+static vki_status count_beforehand(ses_plan *p, vki_error *err)
 {
     p->pipelines = gpu_count_pipelines(&p->program);
     for (int i = 0; i < p->n_segments; i++)
@@ -258,6 +259,12 @@ static vki_status make_device_plan(ses_plan *p, vki_error *err)
                               p->arena_bytes, p->staging_bytes, p->options->profile};
         status = vkr_plan_create(p->model->context->device, p->model->device_weights, &desc, &p->device, err);
     }
+    if (status == VKI_OK) {
+        vkr_plan_info info;
+        vkr_plan_info_get(p->device, &info);
+        p->barriers = info.barriers;
+        p->pipelines = info.pipelines;
+    }
     vkb_free(p->allocator, d.links);
     vkb_free(p->allocator, d.transfers);
     vkb_free(p->allocator, d.segments);
@@ -275,8 +282,7 @@ static vki_status plan(device_state *s, const gpu_limits *limits)
     find_lifetimes(p, unified);
     VKB_TRY(lay_out(p, limits, s->err));
     VKB_TRY(check_limit(p, s->err));
-    VKB_TRY(count(p, s->err));
-    if (p->model->context->device) VKB_TRY(make_device_plan(p, s->err));
+    VKB_TRY(p->model->context->device ? make_device_plan(p, s->err) : count_beforehand(p, s->err));
     p->dispatch_us = vkb_calloc(p->allocator, (size_t)p->program.n_dispatches, sizeof *p->dispatch_us);
     if (!p->dispatch_us) return vkb_nomem(s->err, (uint64_t)p->program.n_dispatches * sizeof *p->dispatch_us);
     for (int i = 0; i < p->n_segments; i++)
