@@ -10,20 +10,10 @@
 
 #include "common/net.h"
 
-static gr_graph before;
-
-static void optimize(gr_graph *g, const char *only)
-{
-    assert_int_equal(gr_clone(&before, g, NULL), VKI_OK);
-    net_optimize(g, only);
-}
-
 static void finish(gr_graph *g, int nodes, double tolerance)
 {
     assert_int_equal(net_count(g, OP_NONE), nodes);
-    net_same_results(&before, g, tolerance);
-    gr_free(&before);
-    gr_free(g);
+    net_pass_end(g, tolerance);
 }
 
 static gr_id input4(gr_graph *g)
@@ -73,7 +63,7 @@ static void hard_swish_forms(void **state)
             break;
         }
         net_output(&g, y);
-        optimize(&g, "composites");
+        net_pass(&g, "composites");
         assert_int_equal(net_count(&g, OP_HardSwish), 1);
         finish(&g, 2, ROUNDING);
     }
@@ -114,7 +104,7 @@ static void gelu_forms(void **state)
             break;
         }
         net_output(&g, y);
-        optimize(&g, "composites");
+        net_pass(&g, "composites");
         assert_int_equal(net_count(&g, OP_Gelu), 1);
         finish(&g, 2, ROUNDING);
     }
@@ -143,7 +133,7 @@ static void gelu_by_tanh(void **state)
         else
             y = net_binary(&g, OP_Mul, half, net_binary(&g, OP_Mul, gate, x));
         net_output(&g, y);
-        optimize(&g, "composites");
+        net_pass(&g, "composites");
         const gr_node *n = net_find(&g, OP_Gelu);
         assert_int_equal(n != NULL, form < 4);
         if (n) assert_int_equal(((const op_unary_attrs *)n->attrs)->approximate, 1);
@@ -161,7 +151,7 @@ static void mish(void **state)
         net_output(&g, form % 2 ? net_binary(&g, OP_Mul, curve, x) : net_binary(&g, OP_Mul, x, curve));
         if (form == 2) net_output(&g, soft);
         if (form == 3) net_output(&g, net_binary(&g, OP_Mul, curve, soft));
-        optimize(&g, "composites");
+        net_pass(&g, "composites");
         assert_int_equal(net_count(&g, OP_Mish), form < 2);
         finish(&g, form < 2 ? 2 : g.n_nodes, ROUNDING);
     }
@@ -179,7 +169,7 @@ static void not_gelu(void **state)
     net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, c), half));
     net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Mul, x, d), half));
     net_output(&g, d);
-    optimize(&g, "composites");
+    net_pass(&g, "composites");
     assert_int_equal(net_count(&g, OP_Gelu), 0);
     finish(&g, net_count(&g, OP_NONE), ROUNDING);
 }
@@ -195,7 +185,7 @@ static void hard_swish_of_hard_sigmoid(void **state)
     net_output(&g, net_binary(&g, OP_Mul, h, x));
     gr_id other = net_unary(&g, OP_HardSigmoid, x); /* with 0.2, as it is by default */
     net_output(&g, net_binary(&g, OP_Mul, other, x));
-    optimize(&g, "composites");
+    net_pass(&g, "composites");
     assert_int_equal(net_count(&g, OP_HardSwish), 1);
     finish(&g, 3, ROUNDING);
 }
@@ -209,7 +199,7 @@ static void hard_sigmoid_forms(void **state)
     gr_id line =
         net_binary(&g, OP_Add, net_binary(&g, OP_Mul, x, net_scalar(&g, 0.3f)), net_scalar(&g, 0.4f));
     net_output(&g, net_node(&g, OP_Clip, IN(line, zero, one)));
-    optimize(&g, "composites");
+    net_pass(&g, "composites");
     assert_int_equal(net_count(&g, OP_HardSigmoid), 2);
     finish(&g, 2, ROUNDING);
 }
@@ -222,7 +212,7 @@ static void silu(void **state)
     net_output(&g, net_binary(&g, OP_Mul, x, net_unary(&g, OP_Sigmoid, x)));
     net_output(&g,
                net_binary(&g, OP_Mul, net_unary(&g, OP_Sigmoid, x), net_input(&g, "z", DIMS(2, 4, 5, 6))));
-    optimize(&g, "composites");
+    net_pass(&g, "composites");
     assert_int_equal(net_count(&g, OP_Silu), 1);
     finish(&g, 3, ROUNDING);
 }
@@ -247,7 +237,7 @@ static void almost_composites(void **state)
         gr_add_const(&g, NULL, VKI_F32, 5, (const int64_t[]){1, 1, 1, 1, 1}, (const float[]){6}, true);
     net_output(&g, net_binary(&g, OP_Div, relu6_of_plus3(&g, x, 3), wide));
     int nodes = g.n_nodes;
-    optimize(&g, "composites");
+    net_pass(&g, "composites");
     finish(&g, nodes, 0);
 }
 
@@ -274,7 +264,7 @@ static void layer_normalization_forms(void **state)
         net_init(&g);
         gr_id x = net_input(&g, "x", DIMS(2, 5, 8));
         net_output(&g, layer_norm(&g, x, 8, form & 1 ? -1 : 2, form));
-        optimize(&g, "layer_normalization");
+        net_pass(&g, "layer_normalization");
         const gr_node *n = net_find(&g, OP_LayerNormalization);
         assert_non_null(n);
         assert_int_equal(n->n_in, form & 6 ? 2 : 3);
@@ -297,7 +287,7 @@ static void other_normalizations_stay(void **state)
     gr_id centred = net_last(&g)->in[0];
     net_output(&g, net_unary(&g, OP_Neg, centred)); /* so is what it is divided into */
     int nodes = g.n_nodes;
-    optimize(&g, "layer_normalization");
+    net_pass(&g, "layer_normalization");
     finish(&g, nodes, 0);
 }
 

@@ -10,20 +10,10 @@
 
 #include "common/net.h"
 
-static gr_graph before;
-
-static void optimize(gr_graph *g, const char *only)
-{
-    assert_int_equal(gr_clone(&before, g, NULL), VKI_OK);
-    net_optimize(g, only);
-}
-
 static void finish(gr_graph *g, int nodes, double tolerance)
 {
     assert_int_equal(net_count(g, OP_NONE), nodes);
-    net_same_results(&before, g, tolerance);
-    gr_free(&before);
-    gr_free(g);
+    net_pass_end(g, tolerance);
 }
 
 static gr_id input4(gr_graph *g)
@@ -57,7 +47,7 @@ static void batchnorm_into_convolutions(void **state)
         y = net_node(&g, transposed ? OP_ConvTranspose : OP_Conv, bias ? 3 : 2, in);
         ((op_conv_attrs *)net_last(&g)->attrs)->group = groups;
         net_output(&g, batchnorm(&g, y, out));
-        optimize(&g, "fold_batchnorm");
+        net_pass(&g, "fold_batchnorm");
         assert_int_equal(g.nodes[0].n_in, 3);
         assert_string_not_equal(g.nodes[0].fused, "");
         finish(&g, 1, ROUNDING);
@@ -82,7 +72,7 @@ static void batchnorm_into_gemm(void **state)
         a->alpha = 0.5f;
         a->beta = 3;
         net_output(&g, batchnorm(&g, y, 7));
-        optimize(&g, "fold_batchnorm");
+        net_pass(&g, "fold_batchnorm");
         finish(&g, 1, ROUNDING);
     }
 }
@@ -98,7 +88,7 @@ static void scales_and_shifts(void **state)
     y = net_binary(&g, OP_Sub, net_random(&g, DIMS(6, 1, 1)), y);
     y = net_binary(&g, OP_Div, y, net_positive(&g, DIMS(1, 6, 1, 1)));
     net_output(&g, y);
-    optimize(&g, "fold_batchnorm");
+    net_pass(&g, "fold_batchnorm");
     finish(&g, 1, ROUNDING);
 }
 
@@ -162,7 +152,7 @@ static void padding_into_windows(void **state)
     gr_id pool = net_unary(&g, OP_AveragePool, pad(&g, x, (const int64_t[]){0, 0, 1, 0, 0, 0, 0, 1}, 0));
     net_set_ints(&((op_pool_attrs *)net_last(&g)->attrs)->kernel_shape, 2, (const int64_t[]){3, 2});
     net_output(&g, pool);
-    optimize(&g, "fold_pad");
+    net_pass(&g, "fold_pad");
     net_optimize(&g, "dead_code");
     assert_int_equal(((op_conv_attrs *)g.nodes[0].attrs)->pads.v[0], 2);
     assert_int_equal(((op_conv_attrs *)g.nodes[0].attrs)->pads.v[3], 3);
@@ -197,7 +187,7 @@ static void padding_that_stays(void **state)
     const int64_t channels[8] = {0, 1, 1, 1, 0, 0, 1, 1};
     gr_id wide = pad(&g, net_input(&g, "three", DIMS(2, 3, 5, 6)), channels, 0);
     net_output(&g, net_conv(&g, wide));
-    optimize(&g, "fold_pad");
+    net_pass(&g, "fold_pad");
     finish(&g, 14, 0);
 }
 
@@ -227,7 +217,7 @@ static void activations_fuse(void **state)
         gr_id x = net_conv(&g, input4(&g));
         net_output(&g, activation(&g, rows[i].op, x));
         const char *name = net_last(&g)->name;
-        optimize(&g, "fuse_activation");
+        net_pass(&g, "fuse_activation");
         const gr_epilogue *e = &g.nodes[0].epilogue;
         assert_int_equal(e->act, rows[i].act);
         assert_true(e->alpha == rows[i].alpha && e->beta == rows[i].beta);
@@ -245,7 +235,7 @@ static void open_limits(void **state)
     net_output(&g, net_node(&g, OP_Clip, IN(net_conv(&g, x), net_scalar(&g, 0)))); /* Relu by another name */
     net_output(&g, net_node(&g, OP_Clip, IN(net_conv(&g, x), GR_NONE, net_scalar(&g, 1))));
     net_output(&g, net_node(&g, OP_Clip, IN(net_conv(&g, x))));
-    optimize(&g, "fuse_activation");
+    net_pass(&g, "fuse_activation");
     assert_int_equal(g.nodes[0].epilogue.act, GR_ACT_RELU);
     assert_int_equal(g.nodes[1].epilogue.act, GR_ACT_CLIP);
     finish(&g, 3, 0);
@@ -271,7 +261,7 @@ static void activations_that_stay(void **state)
     net_output(&g, net_unary(&g, OP_Relu, taken));
     net_output(&g, net_unary(&g, OP_Exp, net_conv(&g, x)));
     int nodes = g.n_nodes;
-    optimize(&g, "fuse_activation");
+    net_pass(&g, "fuse_activation");
     finish(&g, nodes, 0);
 }
 
@@ -296,7 +286,7 @@ static void residual_before(void **state)
     gr_graph g;
     gr_id x = input4(&g), shortcut = net_unary(&g, OP_Exp, net_input(&g, "s", DIMS(2, 6, 5, 6)));
     net_output(&g, net_unary(&g, OP_Relu, net_binary(&g, OP_Add, shortcut, net_conv(&g, x))));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     const gr_node *n = net_find(&g, OP_Conv);
     assert_int_equal(n->epilogue.residual, GR_RESIDUAL_BEFORE);
     assert_int_equal(n->epilogue.act, GR_ACT_RELU);
@@ -319,7 +309,7 @@ static void residual_after(void **state)
     shortcut = net_input(&g, "s", DIMS(2, 6, 5, 6));
     net_output(
         &g, net_unary(&g, OP_Neg, net_binary(&g, OP_Add, net_unary(&g, OP_Relu, net_conv(&g, x)), shortcut)));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(g.nodes[0].epilogue.residual, GR_RESIDUAL_AFTER);
     assert_int_equal(g.nodes[0].epilogue.act, GR_ACT_RELU);
     finish(&g, 2, ROUNDING);
@@ -336,7 +326,7 @@ static void residual_made_later(void **state)
     late = net_unary(&g, OP_Neg, late);
     net_output(&g, late);
     net_output(&g, net_unary(&g, OP_Sqrt, net_unary(&g, OP_Abs, net_binary(&g, OP_Add, y, late))));
-    optimize(&g, "fuse_residual");
+    net_pass(&g, "fuse_residual");
     assert_int_equal(g.nodes[2].op, OP_Conv);
     assert_int_equal(g.nodes[2].n_in, 3); /* no bias, so the residual is input 2 */
     finish(&g, 5, ROUNDING);
@@ -349,7 +339,7 @@ static void residual_of_two_convolutions(void **state)
     gr_id x = input4(&g);
     gr_id a = net_conv(&g, x), b = net_conv(&g, x), c = net_conv(&g, x);
     net_output(&g, net_unary(&g, OP_Relu, net_binary(&g, OP_Add, net_binary(&g, OP_Add, a, b), c)));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     finish(&g, 3, ROUNDING);
 }
 
@@ -370,7 +360,7 @@ static void sums_that_stay(void **state)
     gr_id narrow = net_node(&g, OP_Conv, IN(x, net_random(&g, DIMS(1, 4, 1, 1)))); /* is widened itself */
     net_output(&g, net_binary(&g, OP_Add, narrow, net_input(&g, "u", DIMS(2, 6, 5, 6))));
     int nodes = g.n_nodes;
-    optimize(&g, "fuse_residual");
+    net_pass(&g, "fuse_residual");
     finish(&g, nodes, 0);
 }
 
@@ -393,7 +383,7 @@ static void residual_network(void **state)
     }
     gr_id flat = net_unary(&g, OP_Flatten, net_unary(&g, OP_GlobalAveragePool, x));
     net_output(&g, net_node(&g, OP_Gemm, IN(flat, net_random(&g, DIMS(6, 10)), net_random(&g, DIMS(10)))));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(net_count(&g, OP_Conv), 5);
     finish(&g, 8, 1e-5);
 }
@@ -410,7 +400,7 @@ static void scale_after_hardswish(void **state)
     gr_id pad = net_binary(&g, OP_Div, x, net_scalar(&g, -2));
     net_output(&g, pad);
     net_output(&g, net_unary(&g, OP_Exp, pad));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(g.nodes[0].epilogue.act, GR_ACT_HARDSWISH_AFFINE);
     assert_float_equal(g.nodes[0].epilogue.alpha, -0.75f, 0);
     assert_float_equal(g.nodes[0].epilogue.beta, 0.125f, 0);
@@ -428,7 +418,7 @@ static void scales_that_stay(void **state)
     net_output(&g, net_binary(&g, OP_Mul, y[1], net_scalar(&g, 2)));
     net_output(&g, net_binary(&g, OP_Mul, y[2], net_random(&g, DIMS(6, 1, 1))));
     net_output(&g, net_binary(&g, OP_Sub, net_scalar(&g, 2), y[3]));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     finish(&g, 8, ROUNDING);
 }
 
@@ -443,7 +433,7 @@ static void residuals_of_products_and_resizes(void **state)
         net_node(&g, OP_Resize, IN(y, GR_NONE, GR_NONE, net_ints(&g, 4, (const int64_t[]){2, 4, 10, 12})));
     net_output(&g,
                net_unary(&g, OP_Relu, net_binary(&g, OP_Add, net_input(&g, "s", DIMS(2, 4, 10, 12)), big)));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(net_find(&g, OP_Mul)->epilogue.residual, GR_RESIDUAL_BEFORE);
     assert_int_equal(net_find(&g, OP_Resize)->epilogue.act, GR_ACT_RELU);
     finish(&g, 3, ROUNDING);

@@ -10,22 +10,6 @@
 
 #include "common/net.h"
 
-static gr_graph before;
-
-/* Keeps a copy of g for check_same and runs one pass. */
-static void optimize(gr_graph *g, const char *only)
-{
-    assert_int_equal(gr_clone(&before, g, NULL), VKI_OK);
-    net_optimize(g, only);
-}
-
-static void finish(gr_graph *g, double tolerance)
-{
-    net_same_results(&before, g, tolerance);
-    gr_free(&before);
-    gr_free(g);
-}
-
 /* ---- fold_constants ---- */
 
 /* Shape -> Gather -> Concat -> Reshape, as exporters flatten all but the batch. */
@@ -46,12 +30,12 @@ static void shape_chains_vanish(void **state)
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3, 4, 5));
     net_output(&g, net_unary(&g, OP_Relu, shape_chain(&g, x)));
-    optimize(&g, "fold_constants");
+    net_pass(&g, "fold_constants");
     assert_int_equal(net_count(&g, OP_NONE), 2);
     assert_non_null(net_find(&g, OP_Reshape));
     const gr_tensor *y = &g.tensors[g.outputs[0]];
     assert_true(y->rank == 2 && y->dims[0] == 2 && y->dims[1] == 60);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void shape_chains_wait_for_shapes(void **state)
@@ -65,10 +49,10 @@ static void shape_chains_wait_for_shapes(void **state)
     assert_int_equal(net_count(&g, OP_NONE), 4);
     const vki_shape shape = {"x", 4, {7, 3, 4, 5}};
     assert_int_equal(gr_bind_shapes(&g, &shape, 1, NULL), VKI_OK);
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(net_count(&g, OP_NONE), 1);
     assert_int_equal(g.tensors[g.outputs[0]].dims[0], 7);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void constants_fold(void **state)
@@ -81,12 +65,12 @@ static void constants_fold(void **state)
     gr_id root = net_unary(&g, OP_Sqrt, net_unary(&g, OP_Abs, sum));
     net_output(&g, net_binary(&g, OP_Mul, x, root));
     net_output(&g, root); /* a graph output may become a constant */
-    optimize(&g, "fold_constants");
+    net_pass(&g, "fold_constants");
     assert_int_equal(net_count(&g, OP_NONE), 1);
     const gr_tensor *folded = &g.tensors[g.outputs[1]];
     assert_true(folded->data && (uintptr_t)folded->data % 64 == 0);
     assert_int_equal(folded->const_key, vkb_hash(folded->data, 48, VKI_F32));
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 /* Where the values are constants, so are the shapes that depend on them. */
@@ -101,12 +85,11 @@ static void shapes_by_constant_values_fold(void **state)
     net_output(&g, net_binary(&g, OP_Add, y, net_unary(&g, OP_Cast, at)));
     ((op_cast_attrs *)net_last(&g)[-1].attrs)->to = VKI_F32;
     net_output(&g, open);
-    optimize(&g, "fold_constants");
+    net_optimize(&g, "fold_constants");
     assert_int_equal(net_count(&g, OP_NONE), 2);
     const gr_tensor *sum = &g.tensors[g.outputs[0]], *still = &g.tensors[g.outputs[1]];
     assert_true(sum->rank == 2 && sum->dims[0] == 3 && sum->dims[1] == 3);
     assert_true(still->rank == 2 && !gr_is_concrete(still));
-    gr_free(&before);
     gr_free(&g);
 }
 
@@ -158,10 +141,10 @@ static void dead_nodes_go(void **state)
     net_unary(&g, OP_Exp, net_unary(&g, OP_Neg, x));
     net_output(&g, net_unary(&g, OP_Relu, x));
     int tensors = g.n_tensors;
-    optimize(&g, "dead_code");
+    net_pass(&g, "dead_code");
     assert_int_equal(net_count(&g, OP_NONE), 1);
     assert_int_equal(g.n_tensors, tensors - 2);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void equal_nodes_merge(void **state)
@@ -177,10 +160,10 @@ static void equal_nodes_merge(void **state)
           ec = net_unary(&g, OP_Sigmoid, c);
     net_output(&g, net_binary(&g, OP_Mul, net_binary(&g, OP_Sub, ea, eb), ec));
     net_output(&g, net_binary(&g, OP_Add, ea, ec));
-    optimize(&g, "common_subexpressions");
+    net_pass(&g, "common_subexpressions");
     assert_int_equal(net_count(&g, OP_Sigmoid), 2);
     assert_int_equal(net_count(&g, OP_NONE), 7);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void attributes_keep_nodes_apart(void **state)
@@ -196,9 +179,9 @@ static void attributes_keep_nodes_apart(void **state)
     net_output(&g, b);
     gr_id c = net_unary(&g, OP_LeakyRelu, x); /* equal to a, but its name must stay */
     net_output(&g, c);
-    optimize(&g, "common_subexpressions");
+    net_pass(&g, "common_subexpressions");
     assert_int_equal(net_count(&g, OP_LeakyRelu), 3);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 /* ---- identities ---- */
@@ -226,9 +209,9 @@ static void identities_go(void **state)
     y = net_node(&g, OP_Pad, IN(y, net_ints(&g, 6, (const int64_t[]){0, 0, 0, 0, 0, 0})));
     y = net_node(&g, OP_Expand, IN(y, net_ints(&g, 1, (const int64_t[]){1})));
     net_output(&g, net_unary(&g, OP_Neg, y));
-    optimize(&g, "identities");
+    net_pass(&g, "identities");
     assert_int_equal(net_count(&g, OP_NONE), 2);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void near_identities_stay(void **state)
@@ -253,9 +236,9 @@ static void near_identities_stay(void **state)
     net_output(&g, net_binary(&g, OP_Mul, net_input(&g, "t", DIMS(3)),
                               gr_add_const(&g, NULL, VKI_F32, 2, (const int64_t[]){1, 1}, (const float[]){1},
                                            true)));
-    optimize(&g, "identities");
+    net_pass(&g, "identities");
     assert_int_equal(net_count(&g, OP_NONE), 8);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void names_of_outputs_survive(void **state)
@@ -269,10 +252,10 @@ static void names_of_outputs_survive(void **state)
     net_output(&g, net_unary(&g, OP_Neg, y));        /* another reader of what moves */
     net_output(&g, net_unary(&g, OP_Identity, x));   /* an output cannot be the input: this one stays */
     net_output(&g, net_unary(&g, OP_Identity, out)); /* nor can it be another output */
-    optimize(&g, "identities");
+    net_pass(&g, "identities");
     assert_int_equal(net_count(&g, OP_Identity), 2);
     assert_int_equal(net_count(&g, OP_NONE), 4);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void views_merge(void **state)
@@ -287,10 +270,10 @@ static void views_merge(void **state)
     y = net_unary(&g, OP_Flatten, y);
     y = net_node(&g, OP_Reshape, IN(y, net_ints(&g, 3, (const int64_t[]){0, 2, -1})));
     net_output(&g, net_unary(&g, OP_Neg, y));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(net_count(&g, OP_NONE), 3);
     assert_int_equal(g.tensors[g.outputs[0]].dims[0], 6);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static gr_id transpose(gr_graph *g, gr_id x, int n, const int64_t *perm)
@@ -311,9 +294,9 @@ static void transpositions_merge(void **state)
     gr_id other = transpose(&g, there, 4, (const int64_t[]){1, 0, 3, 2});
     net_output(&g, net_unary(&g, OP_Neg, back));
     net_output(&g, net_unary(&g, OP_Neg, other));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(net_count(&g, OP_Transpose), 1);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 static void transposition_of_ones_is_a_view(void **state)
@@ -324,10 +307,10 @@ static void transposition_of_ones_is_a_view(void **state)
     gr_id x = net_input(&g, "x", DIMS(1, 7, 1, 5)), e = net_unary(&g, OP_Exp, x);
     net_output(&g, net_unary(&g, OP_Neg, transpose(&g, e, 4, (const int64_t[]){2, 1, 3, 0})));
     net_output(&g, net_unary(&g, OP_Abs, transpose(&g, e, 4, (const int64_t[]){0, 3, 1, 2})));
-    optimize(&g, NULL);
+    net_pass(&g, NULL);
     assert_int_equal(net_count(&g, OP_Transpose), 1);
     assert_int_equal(net_count(&g, OP_Reshape), 1);
-    finish(&g, 0);
+    net_pass_end(&g, 0);
 }
 
 /* ---- the driver ---- */

@@ -243,3 +243,19 @@ void net_same_results(const gr_graph *before, const gr_graph *after, double tole
     gr_free(&a);
     gr_free(&b);
 }
+
+static gr_graph before;
+
+void net_pass(gr_graph *g, const char *only)
+{
+    vki_error err = {0};
+    require(gr_clone(&before, g, &err) == VKI_OK, "clone", &err);
+    net_optimize(g, only);
+}
+
+void net_pass_end(gr_graph *g, double tolerance)
+{
+    net_same_results(&before, g, tolerance);
+    gr_free(&before);
+    gr_free(g);
+}

@@ -26,6 +26,10 @@ void net_set_ints(op_ints *list, int count, const int64_t *values);
 extern const gr_evaluator net_evaluator;
 /* Runs one pass alone, or all if NULL; then checks the graph. The graph is inferred before. */
 void net_optimize(gr_graph *g, const char *only);
+/* The same for a pass under test: keeps a copy of the graph, which net_pass_end compares with what the pass
+ * made of it, freeing both. */
+void net_pass(gr_graph *g, const char *only);
+void net_pass_end(gr_graph *g, double tolerance);
 int net_count(const gr_graph *g, op_kind op);           /* live nodes of a kind; OP_NONE: of all */
 const gr_node *net_find(const gr_graph *g, op_kind op); /* the first; NULL */
 
