@@ -158,7 +158,7 @@ static int32_t convert(gpu_builder *b, gr_id tensor, gpu_layout to, int32_t from
     bool in_fours = spatial % 4 == 0;
     if (in_fours) spatial /= 4;
     uint8_t access = in_fours ? gpu_read_access_of(b, b->program->bufs[from].bytes) : GPU_READ;
-    gpu_dispatch made_by = {.node = b->node}, *d = &made_by;
+    gpu_dispatch made_by = {.node = b->node, .converts = true}, *d = &made_by;
     d->shader = (uint16_t)converter(b, to, in_fours, access);
     gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, from, 0, 0}, access);
     gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, made, 0, 0}, GPU_WRITE);

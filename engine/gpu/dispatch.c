@@ -161,6 +161,7 @@ vki_status gpu_emit(gpu_builder *b, gr_id node, const gpu_kernel *kernel)
     b->node = node;
     kernel->emit(b, n);
     close_open(b);
+    if (!b->failed) gpu_share_macs(b, node, first);
     for (int i = first; i < b->program->n_dispatches && !b->failed; i++)
         check_dispatch(b, kernel, &b->program->dispatches[i]);
     bool merged = merge && merge->kernel; /* its output may be wanted in the parts that later nodes make */

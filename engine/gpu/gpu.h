@@ -15,6 +15,7 @@
 #ifndef GPU_GPU_H
 #define GPU_GPU_H
 
+#include "graph/cost.h"
 #include "graph/ops/schema.h"
 #include "shader_ids.h" /* generated: enum gpu_shader { SH_conv2d_1x1_f32, ... SH_COUNT } */
 
@@ -60,6 +61,8 @@ typedef struct gpu_dispatch {
     gr_id node;      /* that it works for */
     uint16_t shader; /* enum gpu_shader */
     uint8_t n_bind, n_spec, n_push;
+    bool converts; /* between layouts, for the node that wants the other one */
+    uint64_t macs; /* of these the node's; a kernel sets them where its dispatches compute unlike amounts */
     gpu_bind bind[GPU_MAX_BINDINGS]; /* binding i of set 0 */
     uint32_t spec[GPU_MAX_SPEC]; /* specialization constant i; they select code, so few values a network */
     uint32_t push[GPU_MAX_PUSH]; /* shapes and the like; floats as bits, see gpu_push_f32 */
@@ -293,6 +296,15 @@ vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int coun
  */
 vki_status gpu_count_barriers(const gpu_program *p, int first, int count, const vki_allocator *a,
                               int *barriers, vki_error *err);
+
+/* ---- cost.c ---- */
+const cost_rates *gpu_rates(const gpu_limits *limits);                    /* of such a device; never NULL */
+cost_work gpu_dispatch_work(const gpu_program *p, const gpu_dispatch *d); /* arithmetic and bytes */
+/* Estimated microseconds of dispatch d of p, its launch included. */
+double gpu_dispatch_cost(const gpu_program *p, const gpu_dispatch *d, const gpu_limits *limits);
+/* For gpu_emit: shares the node's multiply-accumulates out to its dispatches, which begin at `first`: those
+ * that say none get what is left, by invocations. */
+void gpu_share_macs(gpu_builder *b, gr_id node, int first);
 
 /* ---- dispatch.c ---- */
 bool gpu_same_pipeline(const gpu_dispatch *a, const gpu_dispatch *b); /* one pipeline serves both */

@@ -307,6 +307,7 @@ static void emit_steps(gpu_builder *b, const layer *l, const states *s, int64_t 
     gpu_spec(d, (uint32_t)l->cell);
     gpu_spec(d, (uint32_t)l->r.hidden);
     for (int i = 0; i < 3; i++) gpu_spec(d, l->r.act[direction][i].kind);
+    d->macs = (uint64_t)(count * l->r.batch * directions * l->rows * l->r.hidden);
     push_steps(d, l, s, first, count, direction);
 }
 
@@ -362,6 +363,8 @@ static void emit_step(gpu_builder *b, const layer *l, const states *s, int64_t s
     for (size_t i = 0; i < VKB_COUNT(in); i++) gpu_bind_add(d, in[i], GPU_READ);
     for (size_t i = 0; i < VKB_COUNT(out); i++) gpu_bind_add(d, out[i], GPU_WRITE);
     gpu_grid(b, d, r->hidden, r->batch, directions, 64, 1, 1);
+    const int64_t gates = l->cell == GRU ? (reset ? 1 : 2) : r->gates;
+    d->macs = (uint64_t)(r->batch * directions * gates * r->hidden * r->hidden);
     gpu_spec(d, (uint32_t)l->cell);
     for (int i = 0; i < 3; i++) gpu_spec(d, r->act[direction][i].kind);
     gpu_spec(d, reset);
