@@ -9,6 +9,7 @@
 #include "common/capture.h"
 #include "common/gpu_run.h"
 #include "common/small_models.h"
+#include "graph/passes/pass.h"
 #include "vkinfer/vkinfer_image.h"
 
 #include <math.h>
@@ -305,6 +306,46 @@ static void info_reports_the_plan(void **state)
     assert_int_equal(c.code, TOOL_USAGE);
 }
 
+static int plan_nodes(const char *options)
+{
+    go(cmd_info, "info %s --plan --json %s", fixed_model, options);
+    assert_int_equal(c.code, TOOL_OK);
+    cJSON *root = cJSON_Parse(c.out);
+    int n = cJSON_GetArraySize(cJSON_GetObjectItem(root, "nodes"));
+    cJSON_Delete(root);
+    return n;
+}
+
+/* Listed by name; left out by option and by environment; a name that there is not. */
+static void passes_are_switched_off_by_name(void **state)
+{
+    (void)state;
+    go(cmd_info, "info --passes");
+    assert_int_equal(c.code, TOOL_OK);
+    for (int i = 0; gr_passes[i]; i++) assert_non_null(strstr(c.out, gr_passes[i]->name));
+    go(cmd_info, "info");
+    assert_int_equal(c.code, TOOL_USAGE);
+
+    const int all = plan_nodes(""), none = plan_nodes("--disable-pass all");
+    assert_true(none > all && plan_nodes("--disable-pass fuse_residual") > all);
+    assert_int_equal(plan_nodes("--disable-pass fuse_residual --disable-pass fuse_pool --disable-passes all"),
+                     none);
+    assert_int_equal(setenv("VKINFER_DISABLE_PASSES", "all", 1), 0);
+    assert_int_equal(plan_nodes("--disable-passes fuse_pool"), none);
+    assert_int_equal(setenv("VKINFER_DISABLE_PASSES", "dead_code,nonsense", 1), 0);
+    go(cmd_info, "info %s", fixed_model);
+    assert_int_equal(c.code, TOOL_FAILED);
+    assert_non_null(strstr(c.err, "\"nonsense\"; the passes are fold_constants, "));
+    char long_list[1100];
+    memset(long_list, ',', sizeof long_list);
+    long_list[sizeof long_list - 1] = 0;
+    assert_int_equal(setenv("VKINFER_DISABLE_PASSES", long_list, 1), 0);
+    go(cmd_info, "info %s", fixed_model);
+    assert_int_equal(c.code, TOOL_FAILED);
+    assert_non_null(strstr(c.err, "longer than"));
+    assert_int_equal(unsetenv("VKINFER_DISABLE_PASSES"), 0);
+}
+
 static void devices_end_with_the_cpu(void **state)
 {
     (void)state;
@@ -337,10 +378,15 @@ int main(void)
 {
     gpu_run_device(); /* stays open: LSan counts an unloaded driver's own data as leaked */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_picture_and_array),  cmocka_unit_test(run_resizes_to_a_fixed_input),
-        cmocka_unit_test(run_says_what_is_wrong), cmocka_unit_test(benchmark_json),
-        cmocka_unit_test(json_is_utf8),           cmocka_unit_test(benchmark_table_and_errors),
-        cmocka_unit_test(info_reports_the_plan),  cmocka_unit_test(devices_end_with_the_cpu),
+        cmocka_unit_test(run_picture_and_array),
+        cmocka_unit_test(run_resizes_to_a_fixed_input),
+        cmocka_unit_test(run_says_what_is_wrong),
+        cmocka_unit_test(benchmark_json),
+        cmocka_unit_test(json_is_utf8),
+        cmocka_unit_test(benchmark_table_and_errors),
+        cmocka_unit_test(info_reports_the_plan),
+        cmocka_unit_test(devices_end_with_the_cpu),
+        cmocka_unit_test(passes_are_switched_off_by_name),
         cmocka_unit_test(ocr_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

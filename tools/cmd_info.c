@@ -22,7 +22,7 @@ static const char about[] =
 typedef struct info_job {
     opt_engine engine;
     const char *model;
-    bool plan, json, dot;
+    bool plan, json, dot, passes;
 } info_job;
 
 /* ---- names, types and shapes ---- */
@@ -196,6 +196,12 @@ static vki_status info(info_job *job, vki_error *err)
     return status;
 }
 
+static int print_passes(void)
+{
+    for (int i = 0; gr_passes[i]; i++) printf("%-24s %s\n", gr_passes[i]->name, gr_passes[i]->doc);
+    return TOOL_OK;
+}
+
 int cmd_info(int argc, char **argv)
 {
     info_job job = {.plan = false};
@@ -204,16 +210,19 @@ int cmd_info(int argc, char **argv)
         {"--plan", 0, OPT_FLAG, &job.plan, NULL, "place, kernel and reason of every node", 0, 0},
         {"--json", 0, OPT_FLAG, &job.json, NULL, "with --plan: as JSON", 0, 0},
         {"--dot", 0, OPT_FLAG, &job.dot, NULL, "with --plan: as a Graphviz graph", 0, 0},
+        {"--passes", 0, OPT_FLAG, &job.passes, NULL, "list the graph passes, which --disable-pass names", 0,
+         0},
         OPT_ENGINE_ROWS(job.engine)};
     opt_line line = {.command = "info",
                      .usage = "MODEL [options]",
                      .about = about,
                      .rows = rows,
                      .row_count = VKB_COUNT(rows),
-                     .min_args = 1,
                      .max_args = 1};
     int code = options_parse(&line, argc, argv);
     if (code != OPT_GO_ON) return code;
+    if (job.passes) return print_passes();
+    if (!line.arg_count) return options_wrong(&line, "which model?");
     if (!job.plan && (job.json || job.dot)) return options_wrong(&line, "--json and --dot need --plan");
     if (job.json && job.dot) return options_wrong(&line, "--json and --dot contradict each other");
     job.model = line.args[0];

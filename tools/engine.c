@@ -62,8 +62,33 @@ bool opt_is_tied(const opt_engine *engine, const char *input)
     return false;
 }
 
+/* Adds names of passes to the list; false if there is no room left. */
+static bool add_disabled(opt_engine *engine, const char *names)
+{
+    size_t n = strlen(engine->disabled), room = sizeof engine->disabled - n;
+    int length = names && *names ? snprintf(engine->disabled + n, room, "%s%s", n ? "," : "", names) : 0;
+    return length >= 0 && (size_t)length < room;
+}
+
+/* The passes that the command line and the environment switch off, as one list. */
+static vki_status finish_disabled(opt_engine *engine, vki_error *err)
+{
+    engine->disabled[0] = 0;
+    bool fits = add_disabled(engine, engine->session.disable_passes) &&
+                add_disabled(engine, getenv("VKINFER_DISABLE_PASSES"));
+    for (int i = 0; i < engine->disable_pass.count; i++)
+        fits = fits && add_disabled(engine, engine->disable_pass.items[i]);
+    if (!fits)
+        return vkb_fail(err, VKI_E_ARG,
+                        "the names of disabled passes are longer than %zu characters; 'all' means every pass",
+                        sizeof engine->disabled - 1);
+    engine->session.disable_passes = engine->disabled[0] ? engine->disabled : NULL;
+    return VKI_OK;
+}
+
 vki_status opt_engine_context(opt_engine *engine, vki_context **out, vki_error *err)
 {
     opt_engine_finish(engine);
+    VKB_TRY(finish_disabled(engine, err));
     return vki_context_create(&engine->context, out, err);
 }

@@ -94,10 +94,11 @@ typedef struct opt_engine {
     vki_context_options context;
     vki_session_options session;
     opt_shapes shapes;
-    opt_ties ties;     /* for commands that have OPT_TIE_ROW */
-    const char *cache; /* --cache, else VKINFER_CACHE, else ~/.cache/vkinfer/pipelines */
+    opt_ties ties;         /* for commands that have OPT_TIE_ROW */
+    opt_list disable_pass; /* --disable-pass, beside --disable-passes and $VKINFER_DISABLE_PASSES */
+    const char *cache;     /* --cache, else VKINFER_CACHE, else ~/.cache/vkinfer/pipelines */
     bool gpu_only, no_cache, verbose;
-    char cache_path[4096];
+    char cache_path[4096], disabled[1024];
 } opt_engine;
 
 #define OPT_DEVICE_ROWS(engine)                                                                               \
@@ -175,16 +176,24 @@ typedef struct opt_engine {
          "refuse a plan that needs more memory",                                                             \
          0,                                                                                                  \
          0},                                                                                                 \
+        {"--disable-pass",                                                                                   \
+         0,                                                                                                  \
+         OPT_LIST,                                                                                           \
+         &(engine).disable_pass,                                                                             \
+         "NAME",                                                                                             \
+         "a graph pass not to run, see info --passes; once for each, or 'all'",                              \
+         0,                                                                                                  \
+         0},                                                                                                 \
     {                                                                                                        \
         "--disable-passes", 0, OPT_STRING, &(engine).session.disable_passes, "A,B",                          \
-            "graph passes not to run, to find out which one matters", 0, 0                                   \
+            "the same as a list ($VKINFER_DISABLE_PASSES adds to both)", 0, 0                                \
     }
 
 /* Completes the option structs (sizes, log, cache file, placement, shapes) after options_parse. The structs
  * point into *engine, which must not move. */
 void opt_engine_finish(opt_engine *engine);
 bool opt_is_tied(const opt_engine *engine, const char *input); /* by --tie: a state, not the user's to give */
-/* opt_engine_finish and vki_context_create. */
+/* opt_engine_finish, the passes that are switched off, and vki_context_create. */
 vki_status opt_engine_context(opt_engine *engine, vki_context **out, vki_error *err);
 
 #endif

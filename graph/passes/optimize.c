@@ -26,6 +26,8 @@ const gr_pass pass_input_slices = {
 const gr_pass pass_views = {"views", "Concat, Split and Slice without copies, where memory allows (planners)",
                             NULL, true};
 
+static const char EVERY[] = "all"; /* in a list of names: every pass */
+
 /* `name` of n characters is in the list. */
 static bool listed(const char *list, const char *name, size_t n)
 {
@@ -39,15 +41,15 @@ static bool listed(const char *list, const char *name, size_t n)
 
 bool gr_pass_is_on(const gr_pass *pass, const char *disable)
 {
-    return !listed(disable, pass->name, strlen(pass->name));
+    return !listed(disable, pass->name, strlen(pass->name)) && !listed(disable, EVERY, strlen(EVERY));
 }
 
 static vki_status check_names(const char *list, vki_error *err)
 {
     for (const char *p = list; p && *p;) {
         size_t length = strcspn(p, ",");
-        bool known = length == 0;
-        char names[512] = "";
+        bool known = length == 0 || (length == strlen(EVERY) && !strncmp(EVERY, p, length));
+        char names[640] = "";
         for (int i = 0; gr_passes[i]; i++) {
             known =
                 known || (strlen(gr_passes[i]->name) == length && !strncmp(gr_passes[i]->name, p, length));

@@ -32,7 +32,8 @@ bool gr_pass_is_on(const gr_pass *pass, const char *disable); /* not in that lis
 
 typedef struct gr_pass_options {
     const gr_evaluator *evaluator;
-    const char *disable; /* names separated by commas; NULL: none. VKI_E_ARG on an unknown name */
+    const char *disable; /* names separated by commas, "all" among them; NULL: none. VKI_E_ARG on an unknown
+                            name */
     bool no_fusion;
 } gr_pass_options;
 /* Runs all passes until nothing changes, inferring shapes as they become known, and compacts the graph (ids

@@ -242,7 +242,8 @@ typedef struct vki_session_options {
     int shape_count;
     const vki_tie *ties; /* copied */
     int tie_count;
-    const char *disable_passes; /* names of graph passes not to run, separated by commas; NULL: none */
+    const char *disable_passes; /* names of graph passes not to run, separated by commas, or "all"; NULL:
+                                   none. VKI_E_ARG with the list of names if one is unknown */
     bool keep_intermediates; /* every tensor stays readable after a run (vki_session_read_tensor); more memory
                               */
 } vki_session_options;
