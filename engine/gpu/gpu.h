@@ -258,7 +258,8 @@ int64_t gpu_const_i64(const gr_tensor *t, int64_t i); /* element i of an integer
 /* ---- transfer.c: between the host's form of a tensor and the device's rows ---- */
 /* The index of the first element that the device cannot hold (nothing behind it is written), or -1. */
 int64_t gpu_to_device(void *device, const void *host, const gr_tensor *t, bool half);
-void gpu_to_slices(void *device, const void *host, const gr_tensor *t, bool half); /* floats, to GPU_C4 */
+void gpu_to_slices(void *device, const void *host, const gr_tensor *t, bool half);   /* floats, to GPU_C4 */
+void gpu_from_slices(void *host, const void *device, const gr_tensor *t, bool half); /* floats, from GPU_C4 */
 void gpu_from_device(void *host, const void *device, const gr_tensor *t, bool half);
 
 /* ---- ranges.c: which 64-bit integers are known to fit into the device's words ---- */

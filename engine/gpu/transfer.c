@@ -107,6 +107,37 @@ void gpu_to_slices(void *device, const void *host, const gr_tensor *t, bool half
     }
 }
 
+/* A slice to the planes of its first `lanes` lanes, which follow each other. */
+#define GET_LANES(type_to, type_from, convert)                                                               \
+    for (int lane = 0; lane < lanes; lane++)                                                                 \
+        for (int64_t i = 0; i < spatial; i++)                                                                \
+    ((type_to *)to)[lane * spatial + i] = convert(((const type_from *)from)[i * 4 + lane])
+
+static void get_lanes(void *to, const void *from, int lanes, int64_t spatial, bool to_half, bool half)
+{
+    if (half && to_half)
+        GET_LANES(uint16_t, uint16_t, (uint16_t));
+    else if (half)
+        GET_LANES(float, uint16_t, vkb_f16_to_f32);
+    else if (to_half)
+        GET_LANES(uint16_t, float, vkb_f32_to_f16);
+    else
+        GET_LANES(float, float, (float));
+}
+
+void gpu_from_slices(void *host, const void *device, const gr_tensor *t, bool half)
+{
+    int64_t n, c, slices, spatial;
+    gpu_c4_dims(t, &n, &c, &slices, &spatial);
+    const size_t to = t->dtype == VKI_F16 ? 2 : 4, from = half ? 2 : 4;
+    for (int64_t i = 0; i < n * slices; i++) {
+        int64_t first = i % slices * 4, plane = i / slices * c + first;
+        get_lanes((char *)host + (size_t)(plane * spatial) * to,
+                  (const char *)device + (size_t)(i * spatial * 4) * from, (int)vkb_min(4, c - first),
+                  spatial, t->dtype == VKI_F16, half);
+    }
+}
+
 void gpu_from_device(void *host, const void *device, const gr_tensor *t, bool half)
 {
     const int32_t *from = device;

@@ -16,11 +16,9 @@ typedef struct device_state {
 } device_state;
 
 static vki_status add_crossing(device_state *s, ses_crossing **list, int *count, int *capacity, gr_id tensor,
-                               gpu_layout layout)
+                               gpu_layout layout, int32_t buf)
 {
     ses_plan *p = s->p;
-    int32_t buf = layout == GPU_ROW ? gpu_tensor_buf(&s->builder, tensor, GPU_ROW)
-                                    : gpu_make_buf(&s->builder, tensor, GPU_C4);
     if (buf < 0) return s->builder.failed;
     if (!VKB_GROW(p->allocator, *list, *capacity, *count + 1)) return vkb_nomem(s->err, sizeof **list);
     uint64_t bytes = gpu_layout_bytes(&p->graph.tensors[tensor], layout, p->options->half);
@@ -63,11 +61,24 @@ static vki_status upload_inputs(device_state *s, ses_segment *seg, const gr_node
     for (int i = 0; i < n->n_in; i++) {
         gr_id t = n->in[i];
         if (t == GR_NONE || s->on_device[t] || gr_is_const(&s->p->graph, t)) continue;
-        VKB_TRY(
-            add_crossing(s, &seg->uploads, &seg->n_uploads, &seg->cap_uploads, t, upload_layout(s->p, t)));
+        gpu_layout layout = upload_layout(s->p, t);
+        int32_t buf = layout == GPU_ROW ? gpu_tensor_buf(&s->builder, t, GPU_ROW)
+                                        : gpu_make_buf(&s->builder, t, GPU_C4);
+        VKB_TRY(add_crossing(s, &seg->uploads, &seg->n_uploads, &seg->cap_uploads, t, layout, buf));
         s->on_device[t] = true;
     }
     return VKI_OK;
+}
+
+/* What lies in slices of channels alone is brought into rows by the copy to the host, unless it stays on the
+ * device as a state. */
+static gpu_layout download_layout(const device_state *s, gr_id tensor)
+{
+    const ses_plan *p = s->p;
+    bool slices = !gpu_has_layout(&s->builder, tensor, GPU_ROW) && s->builder.c4_buf[tensor] >= 0 &&
+                  gr_pass_is_on(&pass_output_slices, p->options->disable_passes);
+    for (int i = 0; i < p->n_bonds; i++) slices = slices && p->bonds[i].output != tensor;
+    return slices ? GPU_C4 : GPU_ROW;
 }
 
 static vki_status download_outputs(device_state *s, ses_segment *seg, gr_id node)
@@ -79,7 +90,9 @@ static vki_status download_outputs(device_state *s, ses_segment *seg, gr_id node
         gr_id t = n->out[i];
         if (t == GR_NONE || !(s->read_on_cpu[t] || s->p->options->keep || g->tensors[t].flags & GR_OUTPUT))
             continue;
-        VKB_TRY(add_crossing(s, &seg->downloads, &seg->n_downloads, &seg->cap_downloads, t, GPU_ROW));
+        gpu_layout layout = download_layout(s, t);
+        int32_t buf = gpu_tensor_buf(&s->builder, t, layout);
+        VKB_TRY(add_crossing(s, &seg->downloads, &seg->n_downloads, &seg->cap_downloads, t, layout, buf));
     }
     return VKI_OK;
 }

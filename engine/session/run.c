@@ -27,6 +27,13 @@ static vki_status upload(const ses_plan *p, const ses_crossing *c, const void *h
         (long long)bad, t->name, vki_dtype_name(t->dtype), value, t->dtype == VKI_U64 ? "0" : "-2147483647");
 }
 
+/* t: the tensor in the shape that it has. */
+static void download(const ses_plan *p, const ses_crossing *c, const gr_tensor *t, void *host)
+{
+    const void *device = vkr_plan_host(p->device, &c->transfer);
+    (c->layout == GPU_C4 ? gpu_from_slices : gpu_from_device)(host, device, t, p->options->half);
+}
+
 static vki_status start_on_device(ses_plan *p, const ses_segment *seg, int index, uint64_t timeout_ns,
                                   vki_error *err)
 {
@@ -42,9 +49,7 @@ static vki_status finish_on_device(ses_plan *p, const ses_segment *seg, int inde
     VKB_TRY(vkr_plan_wait(p->device, index, timeout_ns, err));
     for (int i = 0; i < seg->n_downloads; i++) {
         const ses_crossing *c = &seg->downloads[i];
-        if (p->host[c->tensor])
-            gpu_from_device(p->host[c->tensor], vkr_plan_host(p->device, &c->transfer),
-                            &p->graph.tensors[c->tensor], p->options->half);
+        if (p->host[c->tensor]) download(p, c, &p->graph.tensors[c->tensor], p->host[c->tensor]);
     }
     return VKI_OK;
 }
@@ -123,7 +128,7 @@ void ses_read(const ses_plan *p, gr_id tensor, void *data)
     const ses_crossing *c = p->down[tensor];
     size_t bytes = (size_t)gr_bytes(&t);
     if (c)
-        gpu_from_device(data, vkr_plan_host(p->device, &c->transfer), &t, p->options->half);
+        download(p, c, &t, data);
     else if (bytes)
         memcpy(data, p->host[tensor], bytes);
 }

@@ -5,15 +5,25 @@
 #include "graph/passes/rewrite.h"
 
 const gr_pass *const gr_passes[] = {
-    &pass_fold_constants,  &pass_inline_bodies,
-    &pass_identities,      &pass_common_subexpressions,
-    &pass_dead_code,       &pass_layer_normalization,
-    &pass_composites,      &pass_fold_batchnorm,
-    &pass_fold_pad,        &pass_fuse_activation,
-    &pass_fold_scale,      &pass_fuse_residual,
-    &pass_fuse_pool,       &pass_separable,
-    &pass_channel_shuffle, &pass_input_slices,
-    &pass_views,           NULL,
+    &pass_fold_constants,
+    &pass_inline_bodies,
+    &pass_identities,
+    &pass_common_subexpressions,
+    &pass_dead_code,
+    &pass_layer_normalization,
+    &pass_composites,
+    &pass_fold_batchnorm,
+    &pass_fold_pad,
+    &pass_fuse_activation,
+    &pass_fold_scale,
+    &pass_fuse_residual,
+    &pass_fuse_pool,
+    &pass_separable,
+    &pass_channel_shuffle,
+    &pass_input_slices,
+    &pass_output_slices,
+    &pass_views,
+    NULL,
 };
 
 const gr_pass pass_separable = {
@@ -23,6 +33,9 @@ const gr_pass pass_channel_shuffle = {
 const gr_pass pass_input_slices = {
     "input_slices", "inputs are brought into the device's layout by the copy from the host (planners)", NULL,
     true};
+const gr_pass pass_output_slices = {
+    "output_slices", "outputs are brought out of the device's layout by the copy to the host (planners)",
+    NULL, true};
 const gr_pass pass_views = {"views", "Concat, Split and Slice without copies, where memory allows (planners)",
                             NULL, true};
 
