@@ -215,8 +215,8 @@ static void rows(op_kind op, const char *name, int64_t count, int64_t size, int 
 /* The peak: a tile whose operands stay in the first-level cache. */
 static double measure_peak(void)
 {
-    enum { K = 128, TILES = 200, ROUNDS = 2000 };
-    static float a[CPU_MR * K], x[CPU_NR * K], y[CPU_MR * CPU_NR];
+    enum { K = 128, TILES = 200, ROUNDS = 2000, MOST_ROWS = 16 };
+    static float a[MOST_ROWS * K], x[CPU_NR * K], y[MOST_ROWS * CPU_NR];
     const cpu_micro *micro = cpu_micro_get();
     const cpu_tile t = {.a = a,
                         .b = x,
@@ -224,7 +224,7 @@ static double measure_peak(void)
                         .b_stride = CPU_NR,
                         .c = y,
                         .c_stride = CPU_NR,
-                        .rows = CPU_MR,
+                        .rows = micro->mr,
                         .cols = CPU_NR};
     double best = 1e30;
     for (int round = 0; round < ROUNDS; round++) {
@@ -233,7 +233,7 @@ static double measure_peak(void)
         double ms = vkb_now_ms() - start;
         if (ms < best) best = ms;
     }
-    return 2e-6 * TILES * K * CPU_MR * CPU_NR / best;
+    return 2e-6 * TILES * K * micro->mr * CPU_NR / best;
 }
 
 int main(int argc, char **argv)

@@ -74,7 +74,7 @@ static gr_epilogue random_epilogue(void)
 static void gemm_tiles(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
-        const int rows = (int)pick(1, CPU_MR), cols = (int)pick(1, CPU_NR);
+        const int rows = (int)pick(1, 2 * m->mr), cols = (int)pick(1, CPU_NR);
         const int64_t k = pick(1, 70), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
         const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
         float *a = input(rows * k, -1, 1), *b = input((k - 1) * b_stride + cpu_panel_width(cols), -1, 1);
@@ -119,7 +119,7 @@ static int32_t *input_pairs(int64_t n)
 static void integer_tiles(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
-        const int rows = (int)pick(1, CPU_MR), cols = (int)pick(1, CPU_NR);
+        const int rows = (int)pick(1, 2 * m->mr), cols = (int)pick(1, CPU_NR);
         const int64_t k = pick(1, 70), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
         const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
         int32_t *a = input_pairs(rows * k), *b = input_pairs((k - 1) * b_stride + cpu_panel_width(cols));

@@ -126,9 +126,10 @@ void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool)
 void cpu_conv_pack(float *dst, const float *src, const op_window *w)
 {
     const int64_t m = w->out_c / w->group, channels = w->in_c / w->group, taps = op_window_taps(w);
+    const int mr = cpu_micro_get()->mr;
     for (int64_t group = 0; group < w->group; group++)
-        for (int64_t p = 0; p < cpu_panels(m); p++) {
-            const int64_t row = cpu_panel_row(m, p), end = cpu_panel_row(m, p + 1);
+        for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
+            const int64_t row = cpu_panel_row(m, mr, p), end = cpu_panel_row(m, mr, p + 1);
             for (int64_t tap = 0; tap < taps; tap++)
                 for (int64_t c = 0; c < channels; c++)
                     for (int64_t r = row; r < end; r++)

@@ -52,11 +52,12 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
 {
     const winograd *s = state;
     const int64_t m = s->rows_out, k = s->channels;
+    const int mr = s->whole.micro->mr;
     const float *weights = g->tensors[n->in[1]].data;
     for (int64_t group = 0; group < s->w.group; group++) {
         float *to = (float *)dst + group * PRODUCTS * m * k;
-        for (int64_t p = 0; p < cpu_panels(m); p++) {
-            const int64_t first = cpu_panel_row(m, p), rows = cpu_panel_row(m, p + 1) - first;
+        for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
+            const int64_t first = cpu_panel_row(m, mr, p), rows = cpu_panel_row(m, mr, p + 1) - first;
             for (int64_t r = 0; r < rows; r++)
                 for (int64_t c = 0; c < k; c++) {
                     float u[PRODUCTS];

@@ -107,9 +107,10 @@ bool cpu_deconv2d_phases_fits(const gr_graph *g, const gr_node *n)
 static void pack_phase(float *out, const phase *p, const op_window *w, const float *src)
 {
     const int64_t m = w->out_c / w->group, channels = w->in_c / w->group, plane = p->y.taps * p->x.taps;
+    const int mr = cpu_micro_get()->mr;
     for (int64_t group = 0; group < w->group; group++)
-        for (int64_t i = 0; i < cpu_panels(m); i++) {
-            const int64_t row = cpu_panel_row(m, i), end = cpu_panel_row(m, i + 1);
+        for (int64_t i = 0; i < cpu_panels(m, mr); i++) {
+            const int64_t row = cpu_panel_row(m, mr, i), end = cpu_panel_row(m, mr, i + 1);
             for (int64_t tap = 0; tap < p->z.taps * plane; tap++) {
                 const int64_t z = p->z.tap + (p->z.taps - 1 - tap / plane) * p->z.step;
                 const int64_t y = p->y.tap + (p->y.taps - 1 - tap % plane / p->x.taps) * p->y.step;

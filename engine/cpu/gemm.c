@@ -18,13 +18,13 @@ static int64_t panels_of_b(const cpu_gemm *p)
 /* Cuts a job into a grid so that the busiest thread has the least to do. */
 static void choose_grid(cpu_gemm *p, int threads)
 {
-    int64_t panels_m = cpu_panels(p->m), panels_n = panels_of_b(p), best = INT64_MAX;
+    int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p), best = INT64_MAX;
     p->grid_m = p->grid_n = 1;
     for (int64_t gm = 1; gm <= vkb_min(threads, panels_m); gm++)
         for (int64_t gn = 1; gm * gn <= 2 * threads && gn <= panels_n; gn++) {
             int64_t rounds = vkb_ceil_div(p->jobs * gm * gn, threads);
             int64_t cost =
-                rounds * vkb_ceil_div(panels_n, gn) * (vkb_ceil_div(panels_m, gm) * CPU_MR + PACK_COST);
+                rounds * vkb_ceil_div(panels_n, gn) * (vkb_ceil_div(panels_m, gm) * p->micro->mr + PACK_COST);
             if (cost >= best) continue;
             best = cost;
             p->grid_m = gm;
@@ -34,16 +34,16 @@ static void choose_grid(cpu_gemm *p, int threads)
 
 static void plan_blocks(cpu_gemm *p, int threads, bool packs_a, bool packs_b)
 {
-    const int64_t panels_n = panels_of_b(p), panels_m = cpu_panels(p->m);
+    const int64_t panels_n = panels_of_b(p), panels_m = cpu_panels(p->m, p->micro->mr);
     p->kc = vkb_ceil_div(p->k, vkb_ceil_div(p->k, KC)); /* equal blocks */
-    p->mc = vkb_max(1, vkb_min(panels_m, BLOCK_FLOATS / (p->kc * CPU_MR)));
+    p->mc = vkb_max(1, vkb_min(panels_m, BLOCK_FLOATS / (p->kc * p->micro->mr)));
     p->nc = packs_b ? vkb_max(1, vkb_min(panels_n, BLOCK_FLOATS / (p->kc * CPU_NR))) : panels_n;
     const double macs = (double)p->m * (double)p->n * (double)p->k * (double)p->jobs;
     p->threaded = threads > 1 && macs >= 2.0 * CPU_GRAIN_MACS;
     p->grid_m = p->grid_n = 1;
     if (p->threaded) choose_grid(p, threads);
     p->b_floats = packs_b ? (uint64_t)(p->nc * p->kc * CPU_NR) : 0;
-    p->a_floats = packs_a ? vkb_round_up((uint64_t)(p->mc * p->kc * CPU_MR), 16) : 0;
+    p->a_floats = packs_a ? vkb_round_up((uint64_t)(p->mc * p->kc * p->micro->mr), 16) : 0;
 }
 
 void cpu_gemm_plan(cpu_gemm *p, int64_t m, int64_t n, int64_t k, int64_t jobs, int threads, bool packs_a,
@@ -127,11 +127,12 @@ static void pack_columns(const run *r, const block *b)
 
 static void pack_rows(const run *r, const block *b)
 {
-    int64_t m = r->p->m, first = cpu_panel_row(m, b->m0);
+    const int mr = r->p->micro->mr;
+    int64_t m = r->p->m, first = cpu_panel_row(m, mr, b->m0);
     for (int64_t i = b->m0; i < b->m1; i++) {
-        int64_t row = cpu_panel_row(m, i);
+        int64_t row = cpu_panel_row(m, mr, i);
         r->s->pack_a(r->s->user, b->index, b->a + (row - first) * b->kc, b->k0, b->kc, row,
-                     (int)(cpu_panel_row(m, i + 1) - row));
+                     (int)(cpu_panel_row(m, mr, i + 1) - row));
     }
 }
 
@@ -157,7 +158,8 @@ static void multiply_block(const run *r, const block *b)
 {
     const cpu_gemm *p = r->p;
     const cpu_gemm_job *job = &b->job;
-    int64_t first = cpu_panel_row(p->m, b->m0);
+    const int mr = p->micro->mr;
+    int64_t first = cpu_panel_row(p->m, mr, b->m0);
     cpu_tile t = {.k = b->kc,
                   .c_stride = p->c_stride,
                   .accumulate = b->k0 > 0,
@@ -168,8 +170,8 @@ static void multiply_block(const run *r, const block *b)
         t.cols = at.cols;
         t.bias_col = job->bias_col ? job->bias_col + at.col : NULL;
         for (int64_t i = b->m0; i < b->m1; i++) {
-            int64_t row = cpu_panel_row(p->m, i), c = row * p->c_stride + at.col;
-            t.rows = (int)(cpu_panel_row(p->m, i + 1) - row);
+            int64_t row = cpu_panel_row(p->m, mr, i), c = row * p->c_stride + at.col;
+            t.rows = (int)(cpu_panel_row(p->m, mr, i + 1) - row);
             t.a = job->a ? job->a + row * p->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
             t.c = job->c + c;
             t.residual = job->residual ? job->residual + c : NULL;
@@ -204,7 +206,8 @@ static void run_tasks(void *arg, int64_t begin, int64_t end, int thread)
 {
     const run *r = arg;
     const cpu_gemm *p = r->p;
-    const int64_t panels_m = cpu_panels(p->m), panels_n = panels_of_b(p), grid = p->grid_m * p->grid_n;
+    const int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p),
+                  grid = p->grid_m * p->grid_n;
     block b;
     const uint64_t own = p->a_floats + p->b_floats; /* none: there may be no scratch to point into */
     b.b = own ? r->scratch + (uint64_t)thread * own : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * C = epilogue(A B + bias), blocked for the caches as in Goto and van de Geijn, "Anatomy of High-Performance
  * Matrix Multiplication" (2008), with both matrices in panels. Rows of A are spread evenly over panels of at
- * most CPU_MR; a panel is [k][rows], and panels follow one another without gaps. B's panels are [k][16]; a
- * last one of at most 8 columns is [k][8]; missing columns are zero.
+ * most mr (of the table); a panel is [k][rows], and panels follow one another without gaps. B's panels are
+ * [k][16]; a last one of at most 8 columns is [k][8]; missing columns are zero.
  *
  * The work is cut into a grid over C, so that each element is summed by one thread, in the order of k with
  * fixed blocks: results do not depend on the number of threads. */
@@ -60,14 +60,15 @@ void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, i
 uint64_t cpu_gemm_scratch(const cpu_gemm *p, int threads); /* bytes */
 void cpu_gemm_run(const cpu_gemm *p, const cpu_gemm_source *s, void *scratch, vkb_pool *pool);
 
-/* Panels of A: number, first row and rows of one. */
-static inline int64_t cpu_panels(int64_t m)
+/* Panels of A: their number, and the first row of one. mr is that of the table. */
+static inline int64_t cpu_panels(int64_t m, int mr)
 {
-    return vkb_ceil_div(m, CPU_MR);
+    return vkb_ceil_div(m, mr);
 }
-static inline int64_t cpu_panel_row(int64_t m, int64_t panel)
+static inline int64_t cpu_panel_row(int64_t m, int mr, int64_t panel)
 {
-    return panel * (m / cpu_panels(m)) + vkb_min(panel, m % cpu_panels(m));
+    const int64_t panels = cpu_panels(m, mr);
+    return panel * (m / panels) + vkb_min(panel, m % panels);
 }
 /* Width of B's panel that holds `cols` columns. */
 static inline int cpu_panel_width(int64_t cols)

@@ -8,7 +8,7 @@
 
 #include "graph/graph.h"
 
-enum { CPU_MR = 6, CPU_NR = 16 }; /* largest GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
+enum { CPU_NR = 16 }; /* columns of a GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
 
 /* C[rows][cols] = epilogue(start + A B). A is packed [k][rows]; B is [k][8 or 16], rows b_stride apart or
  * each at an offset of its own. */
@@ -18,8 +18,8 @@ typedef struct cpu_tile {
     const int32_t *b_offset; /* of each row of B; NULL: b_stride counts */
     float *c;
     int64_t c_stride;
-    int rows, cols;                   /* 1..CPU_MR, 1..CPU_NR; B is readable to the next multiple of 8 */
-    bool accumulate;                  /* start is C's content; otherwise the sum of the biases */
+    int rows, cols;  /* any, though best the table's mr; 1..CPU_NR; B is readable to the next multiple of 8 */
+    bool accumulate; /* start is C's content; otherwise the sum of the biases */
     const float *bias_row, *bias_col; /* one value a row; a column; NULL: 0 */
     const float *residual;            /* laid out as C; NULL unless the epilogue has one */
     const gr_epilogue *epilogue;      /* NULL: store the sums */
@@ -77,6 +77,7 @@ typedef struct cpu_bytes {
 
 typedef struct cpu_micro {
     const char *isa;
+    int mr; /* rows of a GEMM tile: what panels of A are made for */
     void (*gemm)(const cpu_tile *t);
     /* The same on integers, four bytes an element: of A and B two int16 that follow each other along the sum,
      * of C and the biases an int32. Sums wrap around; there is no epilogue. Magnitudes are at most 255. */

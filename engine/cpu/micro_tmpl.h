@@ -31,6 +31,7 @@ static void gather(float *y, int64_t y_step, const float *x, int64_t x_step, int
 
 const cpu_micro CPU_MICRO_TABLE = {
     .isa = CPU_MICRO_ISA,
+    .mr = 6,
     .gemm = gemm,
     .gemm_i16 = gemm_i16,
     .pair_bytes = pair_bytes,

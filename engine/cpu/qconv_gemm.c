@@ -37,12 +37,13 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     const qconv_state *s = state;
     const op_window *w = &s->conv.w;
     const int64_t m = w->out_c / w->group, pairs = w->in_c / w->group, taps = op_window_taps(w);
+    const int mr = s->conv.gemm.micro->mr;
     int32_t *out = dst;
-    for (int64_t panel = 0; panel < w->group * cpu_panels(m); panel++) {
-        const int64_t first = panel / cpu_panels(m) * m, p = panel % cpu_panels(m);
+    for (int64_t panel = 0; panel < w->group * cpu_panels(m, mr); panel++) {
+        const int64_t first = panel / cpu_panels(m, mr) * m, p = panel % cpu_panels(m, mr);
         for (int64_t k = 0; k < taps * pairs; k++) {
             const int64_t tap = k / pairs, c = k % pairs * 2;
-            for (int64_t r = first + cpu_panel_row(m, p); r < first + cpu_panel_row(m, p + 1); r++) {
+            for (int64_t r = first + cpu_panel_row(m, mr, p); r < first + cpu_panel_row(m, mr, p + 1); r++) {
                 const int64_t at = (r * s->channels + c) * taps + tap;
                 const int second = c + 1 < s->channels ? cpu_weight_at(g, n, &s->q, r, at + taps) : 0;
                 *out++ = cpu_pair(cpu_weight_at(g, n, &s->q, r, at), second);
