@@ -10,6 +10,12 @@ enum {
     PACK_COST = 4             /* packing a panel of B costs about as much as computing 4 rows with it */
 };
 
+/* cpu_panel_row without its divisions. */
+static int64_t panel_row(const cpu_gemm *p, int64_t panel)
+{
+    return panel * p->panel_rows + vkb_min(panel, p->panels_larger);
+}
+
 static int64_t panels_of_b(const cpu_gemm *p)
 {
     return p->n / p->line * p->line_panels;
@@ -35,6 +41,8 @@ static void choose_grid(cpu_gemm *p, int threads)
 static void plan_blocks(cpu_gemm *p, int threads, bool packs_a, bool packs_b)
 {
     const int64_t panels_n = panels_of_b(p), panels_m = cpu_panels(p->m, p->micro->mr);
+    p->panel_rows = p->m / panels_m;
+    p->panels_larger = p->m % panels_m;
     p->kc = vkb_ceil_div(p->k, vkb_ceil_div(p->k, KC)); /* equal blocks */
     p->mc = vkb_max(1, vkb_min(panels_m, BLOCK_FLOATS / (p->kc * p->micro->mr)));
     p->nc = packs_b ? vkb_max(1, vkb_min(panels_n, BLOCK_FLOATS / (p->kc * CPU_NR))) : panels_n;
@@ -127,12 +135,11 @@ static void pack_columns(const run *r, const block *b)
 
 static void pack_rows(const run *r, const block *b)
 {
-    const int mr = r->p->micro->mr;
-    int64_t m = r->p->m, first = cpu_panel_row(m, mr, b->m0);
+    const int64_t first = panel_row(r->p, b->m0);
     for (int64_t i = b->m0; i < b->m1; i++) {
-        int64_t row = cpu_panel_row(m, mr, i);
+        int64_t row = panel_row(r->p, i);
         r->s->pack_a(r->s->user, b->index, b->a + (row - first) * b->kc, b->k0, b->kc, row,
-                     (int)(cpu_panel_row(m, mr, i + 1) - row));
+                     (int)(panel_row(r->p, i + 1) - row));
     }
 }
 
@@ -158,8 +165,7 @@ static void multiply_block(const run *r, const block *b)
 {
     const cpu_gemm *p = r->p;
     const cpu_gemm_job *job = &b->job;
-    const int mr = p->micro->mr;
-    int64_t first = cpu_panel_row(p->m, mr, b->m0);
+    int64_t first = panel_row(p, b->m0);
     cpu_tile t = {.k = b->kc,
                   .c_stride = p->c_stride,
                   .accumulate = b->k0 > 0,
@@ -170,8 +176,8 @@ static void multiply_block(const run *r, const block *b)
         t.cols = at.cols;
         t.bias_col = job->bias_col ? job->bias_col + at.col : NULL;
         for (int64_t i = b->m0; i < b->m1; i++) {
-            int64_t row = cpu_panel_row(p->m, mr, i), c = row * p->c_stride + at.col;
-            t.rows = (int)(cpu_panel_row(p->m, mr, i + 1) - row);
+            int64_t row = panel_row(p, i), c = row * p->c_stride + at.col;
+            t.rows = (int)(panel_row(p, i + 1) - row);
             t.a = job->a ? job->a + row * p->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
             t.c = job->c + c;
             t.residual = job->residual ? job->residual + c : NULL;

@@ -27,14 +27,15 @@ typedef struct cpu_gemm {
     const cpu_micro *micro;
     void (*tile)(const cpu_tile *t); /* micro->gemm; micro->gemm_i16 for integers, k then counts pairs */
     int64_t m, n, k, jobs;
-    int64_t c_stride;            /* elements from row to row of C */
-    int64_t line;                /* columns of C that lie side by side: no panel crosses a multiple of it */
-    int64_t line_panels;         /* panels of a line */
-    int64_t y_step;              /* of b_padded */
-    const int32_t *offset;       /* of b_padded, k of them */
-    int64_t kc, mc, nc;          /* block: rows of B; panels of A; panels of B */
-    int64_t grid_m, grid_n;      /* tasks a job */
-    uint64_t b_floats, a_floats; /* scratch a thread */
+    int64_t c_stride;      /* elements from row to row of C */
+    int64_t line;          /* columns of C that lie side by side: no panel crosses a multiple of it */
+    int64_t line_panels;   /* panels of a line */
+    int64_t y_step;        /* of b_padded */
+    const int32_t *offset; /* of b_padded, k of them */
+    int64_t panel_rows, panels_larger; /* rows of a panel of A; the first ones have one more */
+    int64_t kc, mc, nc;                /* block: rows of B; panels of A; panels of B */
+    int64_t grid_m, grid_n;            /* tasks a job */
+    uint64_t b_floats, a_floats;       /* scratch a thread */
     bool threaded;
 } cpu_gemm;
 

@@ -1,35 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The GEMM tile: sums stay in registers over all of k, and the epilogue runs before they are stored. */
 
-V8_INLINE v8 tile_start(const cpu_tile *t, int row, int col, int n)
+/* Sums of rows row..row+rows and columns col..col+8 vecs; `rows`, `vecs` and `offsets` are constants. One
+ * vector a row leaves the multipliers waiting for sums: those of every other k go to registers of their own.
+ */
+V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int col, int vecs, bool offsets)
 {
-    if (t->accumulate) {
-        const float *c = t->c + row * t->c_stride + col;
-        return n >= 8 ? v8_load(c) : n > 0 ? v8_load_n(c, n) : v8_set1(0);
-    }
-    v8 s = v8_set1(t->bias_row ? t->bias_row[row] : 0);
-    if (!t->bias_col || n <= 0) return s;
-    return v8_add(s, n >= 8 ? v8_load(t->bias_col + col) : v8_load_n(t->bias_col + col, n));
-}
-
-static void tile_store(float *y, v8 s, int n)
-{
-    if (n >= 8)
-        v8_store(y, s);
-    else if (n > 0)
-        v8_store_n(y, s, n);
-}
-
-/* Rows row..row+rows and columns col..col+8 vecs of the tile; `rows`, `vecs` and `offsets` are constants. */
-V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs, bool offsets)
-{
-    v8 s[6][2];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vecs; v++) s[r][v] = tile_start(t, row + r, col + 8 * v, t->cols - col - 8 * v);
+    const bool twice = vecs == 1 && V8_TILE_VECS == 2;
+    const int64_t a_step = t->rows, b_step = offsets ? 0 : t->b_stride, count = t->k;
     const float *a = t->a + row, *b = t->b + col;
-    const int64_t step = offsets ? 0 : t->b_stride;
-    for (int64_t k = 0; k < t->k; k++, a += t->rows, b += step) {
-        const float *p = offsets ? b + t->b_offset[k] : b;
+    const int32_t *offset = t->b_offset;
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < 2; v++) s[r][v] = v8_set1(0);
+    int64_t k = 0;
+    for (; twice && k + 2 <= count; k += 2, a += 2 * a_step, b += 2 * b_step) {
+        const v8 even = v8_load(offsets ? b + offset[k] : b),
+                 odd = v8_load(offsets ? b + offset[k + 1] : b + b_step);
+        for (int r = 0; r < rows; r++) {
+            s[r][0] = v8_fma(v8_set1(a[r]), even, s[r][0]);
+            s[r][1] = v8_fma(v8_set1(a[a_step + r]), odd, s[r][1]);
+        }
+    }
+    for (; k < count; k++, a += a_step, b += b_step) {
+        const float *p = offsets ? b + offset[k] : b;
         v8 x[2];
         for (int v = 0; v < vecs; v++) x[v] = v8_load(p + 8 * v);
         for (int r = 0; r < rows; r++) {
@@ -37,16 +30,94 @@ V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs
             for (int v = 0; v < vecs; v++) s[r][v] = v8_fma(w, x[v], s[r][v]);
         }
     }
+    if (!twice) return;
+    for (int r = 0; r < rows; r++) s[r][0] = v8_add(s[r][0], s[r][1]);
+}
+
+V8_INLINE bool in_registers(const gr_epilogue *e)
+{
+    return e->act == GR_ACT_NONE || e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP;
+}
+
+/* Whole vectors to C; the arguments as in tile_sums. */
+V8_INLINE void store_whole(const cpu_tile *t, v8 s[6][2], int row, int rows, int col, int vecs)
+{
     const gr_epilogue *e = t->epilogue;
-    if (e && e->residual == GR_RESIDUAL_NONE && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP)) {
+    const float *bias = t->bias_row ? t->bias_row + row : NULL;
+    const int64_t c_step = t->c_stride, at = row * c_step + col;
+    float *c = t->c + at;
+    const float *residual = e && in_registers(e) && e->residual != GR_RESIDUAL_NONE ? t->residual + at : NULL;
+    if (t->accumulate) {
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], v8_load(c + r * c_step + 8 * v));
+    } else if (bias) {
+        for (int r = 0; r < rows; r++) {
+            const v8 x = v8_set1(bias[r]);
+            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], x);
+        }
+    }
+    if (!t->accumulate && t->bias_col) {
+        for (int v = 0; v < vecs; v++) {
+            const v8 x = v8_load(t->bias_col + col + 8 * v);
+            for (int r = 0; r < rows; r++) s[r][v] = v8_add(s[r][v], x);
+        }
+    }
+    if (residual && e->residual == GR_RESIDUAL_BEFORE)
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], v8_load(residual + r * c_step + 8 * v));
+    if (e && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP)) {
         const v8 low = v8_set1(e->act == GR_ACT_RELU ? 0 : e->alpha);
         const v8 high = v8_set1(e->act == GR_ACT_RELU ? INFINITY : e->beta);
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vecs; v++) s[r][v] = clamp(s[r][v], low, high);
     }
+    if (residual && e->residual == GR_RESIDUAL_AFTER)
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], v8_load(residual + r * c_step + 8 * v));
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vecs; v++)
-            tile_store(t->c + (row + r) * t->c_stride + col + 8 * v, s[r][v], t->cols - col - 8 * v);
+        for (int v = 0; v < vecs; v++) v8_store(c + r * c_step + 8 * v, s[r][v]);
+}
+
+/* The epilogues that are no part of store_whole; the tile is still in the first-level cache. */
+static void finish_whole(const cpu_tile *t, int row, int rows, int col, int cols)
+{
+    for (int r = row; r < row + rows; r++) {
+        const int64_t at = r * t->c_stride + col;
+        epilogue(t->c + at, t->c + at, t->residual ? t->residual + at : NULL, cols, t->epilogue);
+    }
+}
+
+/* Up to 16 sums of each of some rows to C, with everything that comes after them. */
+static void store_edge(const cpu_tile *t, const float *sums, int row, int rows, int col)
+{
+    const int n = t->cols - col < CPU_NR ? t->cols - col : CPU_NR;
+    for (int r = row; r < row + rows; r++, sums += CPU_NR) {
+        const int64_t at = r * t->c_stride + col;
+        float x[CPU_NR];
+        for (int j = 0; j < n; j++)
+            x[j] = t->accumulate ? sums[j] + t->c[at + j]
+                                 : sums[j] + (t->bias_row ? t->bias_row[r] : 0) +
+                                       (t->bias_col ? t->bias_col[col + j] : 0);
+        if (t->epilogue)
+            epilogue(t->c + at, x, t->residual ? t->residual + at : NULL, n, t->epilogue);
+        else
+            memcpy(t->c + at, x, (size_t)n * sizeof *x);
+    }
+}
+
+V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs, bool offsets)
+{
+    v8 s[6][2];
+    tile_sums(s, t, row, rows, col, vecs, offsets);
+    if (t->cols - col >= 8 * vecs) {
+        store_whole(t, s, row, rows, col, vecs);
+        if (t->epilogue && !in_registers(t->epilogue)) finish_whole(t, row, rows, col, 8 * vecs);
+        return;
+    }
+    float sums[6 * CPU_NR];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vecs; v++) v8_store(sums + r * CPU_NR + 8 * v, s[r][v]);
+    store_edge(t, sums, row, rows, col);
 }
 
 typedef void (*part_fn)(const cpu_tile *t, int row, int col);
@@ -84,19 +155,46 @@ static int at_most(int n, int most)
     return n < most ? n : most;
 }
 
+/* One or two columns, as the last ones of 7x7 images: lanes are rows. Reads nothing beyond A. */
+V8_INLINE void narrow(const cpu_tile *t, int cols)
+{
+    enum { SETS = 4 };
+    const int64_t rows = t->rows, b_step = t->b_stride;
+    const int64_t whole = t->k - (7 / rows); /* as many k as whose vectors end within A */
+    const float *a = t->a, *b = t->b;
+    v8 s[SETS][2];
+    for (int i = 0; i < SETS; i++)
+        for (int c = 0; c < cols; c++) s[i][c] = v8_set1(0);
+    int64_t k = 0;
+    for (; k + SETS <= whole; k += SETS, a += SETS * rows, b += SETS * b_step)
+        for (int i = 0; i < SETS; i++) {
+            const v8 w = v8_load(a + i * rows);
+            for (int c = 0; c < cols; c++) s[i][c] = v8_fma(w, v8_set1(b[i * b_step + c]), s[i][c]);
+        }
+    for (; k < t->k; k++, a += rows, b += b_step) {
+        const v8 w = v8_load_n(a, (int)rows);
+        for (int c = 0; c < cols; c++) s[0][c] = v8_fma(w, v8_set1(b[c]), s[0][c]);
+    }
+    float sums[8 * CPU_NR], column[8];
+    for (int c = 0; c < cols; c++) {
+        v8_store(column, v8_add(v8_add(s[0][c], s[1][c]), v8_add(s[2][c], s[3][c])));
+        for (int r = 0; r < t->rows; r++) sums[r * CPU_NR + c] = column[r];
+    }
+    store_edge(t, sums, 0, t->rows, 0);
+}
+
 /* The whole tile in parts that fit into the registers. */
 static void gemm(const cpu_tile *t)
 {
     const int vecs = t->cols > 8 ? 2 : 1;
+    if (t->cols <= 2 && t->rows <= 8 && !t->b_offset) {
+        if (t->cols == 1)
+            narrow(t, 1);
+        else
+            narrow(t, 2);
+        return;
+    }
     for (int v = 0; v < vecs; v += V8_TILE_VECS)
         for (int r = 0; r < t->rows; r += V8_TILE_ROWS)
             parts[at_most(vecs - v, V8_TILE_VECS) - 1][at_most(t->rows - r, V8_TILE_ROWS) - 1](t, r, 8 * v);
-    const gr_epilogue *e = t->epilogue;
-    if (!e || (e->residual == GR_RESIDUAL_NONE &&
-               (e->act == GR_ACT_NONE || e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP)))
-        return;
-    for (int r = 0; r < t->rows; r++) { /* the tile is still in the first-level cache */
-        float *c = t->c + r * t->c_stride;
-        epilogue(c, c, t->residual ? t->residual + r * t->c_stride : NULL, t->cols, e);
-    }
 }
