@@ -67,6 +67,7 @@ typedef struct gpu_dispatch {
     uint32_t spec[GPU_MAX_SPEC]; /* specialization constant i; they select code, so few values a network */
     uint32_t push[GPU_MAX_PUSH]; /* shapes and the like; floats as bits, see gpu_push_f32 */
     uint32_t groups[3];
+    bool cut; /* a submit of its own begins here; set by the planner */
 } gpu_dispatch;
 
 /* A buffer in the activation arena: a tensor in one layout, or scratch. */
@@ -291,6 +292,7 @@ int gpu_accesses(const gpu_program *p, const gpu_dispatch *d, gpu_access *out);
 typedef struct gpu_hazards gpu_hazards;
 vki_status gpu_hazards_create(const vki_allocator *a, gpu_hazards **out, vki_error *err);
 void gpu_hazards_destroy(gpu_hazards **h);
+void gpu_hazards_clear(gpu_hazards *h); /* after a barrier of another origin */
 vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int count, bool *barrier,
                             vki_error *err);
 /* Barriers within a command buffer of dispatches first .. first + count - 1; adds to *barriers. VKI_E_NOMEM.

@@ -27,6 +27,11 @@ void gpu_hazards_destroy(gpu_hazards **h)
     *h = NULL;
 }
 
+void gpu_hazards_clear(gpu_hazards *h)
+{
+    h->n_seen = 0;
+}
+
 static bool conflict(const gpu_access *a, const gpu_access *b)
 {
     if ((!a->write && !b->write) || !a->bytes || !b->bytes) return false;
@@ -80,6 +85,7 @@ vki_status gpu_count_barriers(const gpu_program *p, int first, int count, const 
     for (int i = first; i < first + count && status == VKI_OK; i++) {
         gpu_access accesses[GPU_MAX_BINDINGS];
         bool needed = false;
+        if (p->dispatches[i].cut) gpu_hazards_clear(hazards);
         status =
             gpu_hazards_step(hazards, accesses, gpu_accesses(p, &p->dispatches[i], accesses), &needed, err);
         *barriers += needed;

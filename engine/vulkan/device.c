@@ -136,14 +136,29 @@ int vkr_device_pipelines(vkr_device *device)
     return count;
 }
 
-vki_status vkr_submit(vkr_device *device, VkCommandBuffer commands, VkFence fence, vki_error *err)
+static VkResult submit_one(vkr_device *device, const VkCommandBuffer *commands, VkFence fence)
 {
-    if (atomic_load(&device->lost))
-        return vkb_fail(err, VKI_E_DEVICE_LOST, "the device was lost earlier; make a new context");
     VkSubmitInfo info = {
-        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &commands};
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = commands};
     pthread_mutex_lock(&device->queue_lock);
     VkResult result = device->vk.QueueSubmit(device->queue, 1, &info, fence);
     pthread_mutex_unlock(&device->queue_lock);
+    return result;
+}
+
+vki_status vkr_submit(vkr_device *device, const VkCommandBuffer *commands, int count, VkFence fence,
+                      vki_error *err)
+{
+    if (atomic_load(&device->lost))
+        return vkb_fail(err, VKI_E_DEVICE_LOST, "the device was lost earlier; make a new context");
+    VkResult result = VK_SUCCESS;
+    int i = 0;
+    for (; i < count && result == VK_SUCCESS; i++)
+        result = submit_one(device, &commands[i], i == count - 1 ? fence : VK_NULL_HANDLE);
+    if (result != VK_SUCCESS && i > 1) { /* no fence tells when those before it end */
+        pthread_mutex_lock(&device->queue_lock);
+        device->vk.QueueWaitIdle(device->queue);
+        pthread_mutex_unlock(&device->queue_lock);
+    }
     return vkr_device_fail(device, result, "vkQueueSubmit", err);
 }

@@ -29,6 +29,7 @@
     X(DestroyDevice)                                                                                         \
     X(GetDeviceQueue)                                                                                        \
     X(QueueSubmit)                                                                                           \
+    X(QueueWaitIdle)                                                                                         \
     X(CreateBuffer)                                                                                          \
     X(CreateBufferView)                                                                                      \
     X(DestroyBufferView)                                                                                     \

@@ -101,7 +101,10 @@ struct vkr_device {
 };
 vki_status vkr_device_fail(vkr_device *device, VkResult result, const char *call,
                            vki_error *err); /* vkr_check; remembers a lost device */
-vki_status vkr_submit(vkr_device *device, VkCommandBuffer commands, VkFence fence, vki_error *err);
+/* The command buffers one after the other, each a submit of its own, so that other work gets its turn between
+ * them; the last signals the fence. On failure nothing of it is running any more. */
+vki_status vkr_submit(vkr_device *device, const VkCommandBuffer *commands, int count, VkFence fence,
+                      vki_error *err);
 
 /* ---- memory.c ---- */
 typedef enum vkr_use {
@@ -148,7 +151,10 @@ VkBuffer vkr_weights_block(vkr_weights *weights, int32_t block);
 
 /* ---- plan.c, record.c ---- */
 typedef struct vkr_plan_segment {
-    VkCommandBuffer commands;
+    VkCommandBuffer *commands; /* cut where a dispatch begins a submit */
+    int n_commands;
+    VkFence fence;
+    bool pending; /* submitted and not waited for */
     int first_dispatch, n_dispatches;
     VkMappedMemoryRange *flush, *invalidate; /* of memory that is not coherent */
     int n_flush, n_invalidate;
@@ -157,6 +163,7 @@ typedef struct vkr_plan_segment {
 
 struct vkr_plan {
     vkr_device *device;
+    bool staged; /* the host's side of transfers is in `staging`, else in `arena` */
     vkr_buffer arena, staging;
     uint64_t *buf_offset; /* in the arena, by buffer of the program */
     int n_bufs;
@@ -166,8 +173,6 @@ struct vkr_plan {
     VkCommandPool command_pool;
     VkQueryPool queries; /* a segment's stand together: its start, then the end of each dispatch */
     uint64_t *ticks;     /* room for all queries */
-    VkFence fence;
-    bool pending; /* submitted and not waited for */
     vkr_plan_segment *segments;
     int n_segments;
     vkr_plan_info info;

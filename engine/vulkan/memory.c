@@ -152,7 +152,7 @@ vki_status vkr_copy(vkr_device *device, const vkr_buffer *from, uint64_t from_of
     if (status == VKI_OK)
         status = record_copy(device, pool, from, to, (VkBufferCopy){from_offset, to_offset, bytes}, &commands,
                              err);
-    if (status == VKI_OK) status = vkr_submit(device, commands, fence, err);
+    if (status == VKI_OK) status = vkr_submit(device, &commands, 1, fence, err);
     if (status == VKI_OK)
         status =
             vkr_device_fail(device, device->vk.WaitForFences(device->handle, 1, &fence, VK_TRUE, UINT64_MAX),

@@ -101,6 +101,12 @@ vki_status vkr_plan_wait(vkr_plan *plan, int index, uint64_t timeout_ns, vki_err
     return no_device(err);
 }
 
+vki_status vkr_plan_settle(vkr_plan *plan, uint64_t timeout_ns, vki_error *err)
+{
+    (void)plan, (void)timeout_ns;
+    return no_device(err);
+}
+
 vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err)
 {
     (void)plan, (void)index, (void)timeout_ns;

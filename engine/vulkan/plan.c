@@ -17,9 +17,11 @@ static vki_status check_desc(const vkr_device *device, const vkr_plan_desc *desc
     }
     int next = 0;
     for (int i = 0; i < desc->n_segments; i++) {
-        if (desc->segments[i].first_dispatch != next || desc->segments[i].n_dispatches < 0)
-            return vkb_fail(err, VKI_E_INTERNAL, "segment %d does not begin at dispatch %d", i, next);
-        next += desc->segments[i].n_dispatches;
+        const vkr_segment *s = &desc->segments[i];
+        int first = next - (s->again && i ? desc->segments[i - 1].n_dispatches : 0);
+        if (s->first_dispatch != first || s->n_dispatches < 0)
+            return vkb_fail(err, VKI_E_INTERNAL, "segment %d does not begin at dispatch %d", i, first);
+        next = first + s->n_dispatches;
     }
     if (next != p->n_dispatches)
         return vkb_fail(err, VKI_E_INTERNAL, "the segments hold %d of %d dispatches", next, p->n_dispatches);
@@ -35,7 +37,7 @@ static vki_status make_buffers(vkr_plan *plan, const vkr_plan_desc *desc, vki_er
     for (int i = 0; i < p->n_bufs; i++) plan->buf_offset[i] = gpu_buf_offset(p, i);
     VKB_TRY(vkr_buffer_create(plan->device, VKR_USE_ARENA, desc->arena_bytes, &plan->arena, err));
     plan->info.arena_bytes = plan->arena.bytes;
-    if (plan->device->unified || desc->staging_bytes == 0) return VKI_OK;
+    if (!plan->staged || desc->staging_bytes == 0) return VKI_OK;
     VKB_TRY(vkr_buffer_create(plan->device, VKR_USE_STAGING, desc->staging_bytes, &plan->staging, err));
     plan->info.staging_bytes = plan->staging.bytes;
     return VKI_OK;
@@ -43,12 +45,12 @@ static vki_status make_buffers(vkr_plan *plan, const vkr_plan_desc *desc, vki_er
 
 static const vkr_buffer *host_buffer(const vkr_plan *plan)
 {
-    return plan->device->unified ? &plan->arena : &plan->staging;
+    return plan->staged ? &plan->staging : &plan->arena;
 }
 
 static uint64_t host_offset(const vkr_plan *plan, const vkr_transfer *t)
 {
-    return plan->device->unified ? plan->buf_offset[t->buf] : t->staging_offset;
+    return plan->staged ? t->staging_offset : plan->buf_offset[t->buf];
 }
 
 static vki_status make_ranges(const vkr_plan *plan, const vkr_transfer *transfers, int count,
@@ -97,7 +99,7 @@ static vki_status make_queries(vkr_plan *plan, const vkr_plan_desc *desc, vki_er
     return VKI_OK;
 }
 
-static vki_status make_commands(vkr_plan *plan, vki_error *err)
+static vki_status make_commands(vkr_plan *plan, const gpu_program *program, vki_error *err)
 {
     vkr_device *device = plan->device;
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
@@ -105,13 +107,19 @@ static vki_status make_commands(vkr_plan *plan, vki_error *err)
     VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VKR_TRY(device->vk.CreateCommandPool(device->handle, &pool, NULL, &plan->command_pool),
             "vkCreateCommandPool");
-    VKR_TRY(device->vk.CreateFence(device->handle, &fence, NULL, &plan->fence), "vkCreateFence");
     for (int i = 0; i < plan->n_segments; i++) {
+        vkr_plan_segment *s = &plan->segments[i];
+        s->n_commands = 1;
+        for (int k = 1; k < s->n_dispatches; k++)
+            s->n_commands += program->dispatches[s->first_dispatch + k].cut;
+        s->commands = vkb_calloc(&device->allocator, (size_t)s->n_commands, sizeof *s->commands);
+        if (!s->commands) return vkb_nomem(err, (uint64_t)s->n_commands * sizeof *s->commands);
+        VKR_TRY(device->vk.CreateFence(device->handle, &fence, NULL, &s->fence), "vkCreateFence");
         VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                             .commandPool = plan->command_pool,
                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                            .commandBufferCount = 1};
-        VKR_TRY(device->vk.AllocateCommandBuffers(device->handle, &info, &plan->segments[i].commands),
+                                            .commandBufferCount = (uint32_t)s->n_commands};
+        VKR_TRY(device->vk.AllocateCommandBuffers(device->handle, &info, s->commands),
                 "vkAllocateCommandBuffers");
     }
     return VKI_OK;
@@ -129,7 +137,7 @@ static vki_status record(vkr_plan *plan, vkr_recording *r, vki_error *err)
     VKB_TRY(make_buffers(plan, r->desc, err));
     VKB_TRY(make_segments(plan, r->desc, err));
     VKB_TRY(make_queries(plan, r->desc, err));
-    VKB_TRY(make_commands(plan, err));
+    VKB_TRY(make_commands(plan, p, err));
     VKB_TRY(vkr_write_descriptors(plan, r, err));
     for (int i = 0; i < plan->n_segments; i++) VKB_TRY(vkr_record_segment(plan, r, i, err));
     plan->info.dispatches = p->n_dispatches;
@@ -149,7 +157,10 @@ vki_status vkr_plan_create(vkr_device *device, vkr_weights *weights, const vkr_p
     r.sets = vkb_calloc(a, n, sizeof *r.sets);
     r.slices = vkb_calloc(a, (size_t)desc->program->n_weights + 1, sizeof *r.slices);
     vki_status status = VKI_OK;
-    if (plan) plan->device = device;
+    if (plan) {
+        plan->device = device;
+        plan->staged = desc->staged || !device->unified;
+    }
     if (plan && r.pipelines && r.sets && r.slices)
         status = record(plan, &r, err);
     else
@@ -171,13 +182,15 @@ void vkr_plan_destroy(vkr_plan **handle)
     if (!plan) return;
     vkr_device *device = plan->device;
     const vki_allocator *a = &device->allocator;
-    if (plan->pending) /* ends at the latest when the driver gives the device up */
-        device->vk.WaitForFences(device->handle, 1, &plan->fence, VK_TRUE, UINT64_MAX);
     for (int i = 0; i < plan->n_segments; i++) {
-        vkb_free(a, plan->segments[i].flush);
-        vkb_free(a, plan->segments[i].invalidate);
+        vkr_plan_segment *s = &plan->segments[i];
+        if (s->pending) /* ends at the latest when the driver gives the device up */
+            device->vk.WaitForFences(device->handle, 1, &s->fence, VK_TRUE, UINT64_MAX);
+        if (s->fence) device->vk.DestroyFence(device->handle, s->fence, NULL);
+        vkb_free(a, s->commands);
+        vkb_free(a, s->flush);
+        vkb_free(a, s->invalidate);
     }
-    if (plan->fence) device->vk.DestroyFence(device->handle, plan->fence, NULL);
     if (plan->command_pool) device->vk.DestroyCommandPool(device->handle, plan->command_pool, NULL);
     for (int i = 0; i < plan->n_views; i++)
         device->vk.DestroyBufferView(device->handle, plan->views[i], NULL);

@@ -125,14 +125,22 @@ static void copy(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer c
                                    upload ? plan->arena.handle : plan->staging.handle, 1, &region);
 }
 
-/* What earlier submissions and the host wrote becomes visible; then the inputs go into the arena. */
-static void record_begin(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
-                         const vkr_segment *s)
+/* What earlier submissions and the host wrote becomes visible. */
+static vki_status begin_commands(const vkr_plan *plan, VkCommandBuffer commands, vki_error *err)
 {
+    VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    VKR_TRY(plan->device->vk.BeginCommandBuffer(commands, &begin), "vkBeginCommandBuffer");
     barrier(plan, commands, COMPUTE | TRANSFER | HOST,
             VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_WRITE_BIT,
             COMPUTE | TRANSFER, SHADER_READ_WRITE | TRANSFER_READ_WRITE);
-    if (plan->device->unified || s->n_uploads == 0) return;
+    return VKI_OK;
+}
+
+/* The inputs go into the arena. */
+static void record_uploads(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
+                           const vkr_segment *s)
+{
+    if (!plan->staged || s->n_uploads == 0) return;
     for (int i = 0; i < s->n_uploads; i++) copy(plan, r, commands, &s->uploads[i], true);
     barrier(plan, commands, TRANSFER, VK_ACCESS_TRANSFER_WRITE_BIT, COMPUTE | TRANSFER,
             SHADER_READ_WRITE | TRANSFER_READ_WRITE);
@@ -154,7 +162,7 @@ static void record_links(const vkr_plan *plan, const vkr_recording *r, VkCommand
 static void record_end(const vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
                        const vkr_segment *s)
 {
-    if (plan->device->unified) {
+    if (!plan->staged) {
         barrier(plan, commands, COMPUTE, VK_ACCESS_SHADER_WRITE_BIT, HOST, VK_ACCESS_HOST_READ_BIT);
     } else if (s->n_downloads > 0) {
         barrier(plan, commands, COMPUTE, VK_ACCESS_SHADER_WRITE_BIT, TRANSFER, VK_ACCESS_TRANSFER_READ_BIT);
@@ -176,11 +184,21 @@ static void record_dispatch(vkr_plan *plan, const vkr_recording *r, VkCommandBuf
     vk->CmdDispatch(commands, d->groups[0], d->groups[1], d->groups[2]);
 }
 
-static vki_status record_dispatches(vkr_plan *plan, const vkr_recording *r, VkCommandBuffer commands,
-                                    int index, gpu_hazards *hazards, vki_error *err)
+/* The next command buffer of the segment; a barrier at its start covers all before. */
+static vki_status next_commands(const vkr_plan *plan, VkCommandBuffer **commands, gpu_hazards *hazards,
+                                vki_error *err)
+{
+    VKR_TRY(plan->device->vk.EndCommandBuffer(**commands), "vkEndCommandBuffer");
+    gpu_hazards_clear(hazards);
+    return begin_commands(plan, *++*commands, err);
+}
+
+static vki_status record_dispatches(vkr_plan *plan, const vkr_recording *r, VkCommandBuffer **next, int index,
+                                    gpu_hazards *hazards, vki_error *err)
 {
     const vkr_segment *s = &r->desc->segments[index];
     const vkr_device_functions *vk = &plan->device->vk;
+    VkCommandBuffer commands = **next;
     uint32_t query = (uint32_t)(s->first_dispatch + index);
     if (plan->queries) {
         vk->CmdResetQueryPool(commands, plan->queries, query, (uint32_t)s->n_dispatches + 1);
@@ -189,9 +207,12 @@ static vki_status record_dispatches(vkr_plan *plan, const vkr_recording *r, VkCo
     for (int i = s->first_dispatch; i < s->first_dispatch + s->n_dispatches; i++) {
         gpu_access accesses[GPU_MAX_BINDINGS];
         bool needed;
+        if (i > s->first_dispatch && r->desc->program->dispatches[i].cut)
+            VKB_TRY(next_commands(plan, next, hazards, err));
+        commands = **next;
         int count = gpu_accesses(r->desc->program, &r->desc->program->dispatches[i], accesses);
         VKB_TRY(gpu_hazards_step(hazards, accesses, count, &needed, err));
-        plan->info.barriers += needed;
+        plan->info.barriers += needed && !s->again;
         if (needed ||
             (plan->queries && i > s->first_dispatch)) /* times of dispatches that overlap say nothing */
             barrier(plan, commands, COMPUTE, SHADER_READ_WRITE, COMPUTE, SHADER_READ_WRITE);
@@ -204,18 +225,17 @@ static vki_status record_dispatches(vkr_plan *plan, const vkr_recording *r, VkCo
 
 vki_status vkr_record_segment(vkr_plan *plan, const vkr_recording *r, int index, vki_error *err)
 {
-    const vkr_device_functions *vk = &plan->device->vk;
-    VkCommandBuffer commands = plan->segments[index].commands;
-    VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    const vkr_segment *s = &r->desc->segments[index];
+    VkCommandBuffer *commands = plan->segments[index].commands;
     gpu_hazards *hazards;
-    VKR_TRY(vk->BeginCommandBuffer(commands, &begin), "vkBeginCommandBuffer");
-    record_begin(plan, r, commands, &r->desc->segments[index]);
+    VKB_TRY(begin_commands(plan, *commands, err));
+    record_uploads(plan, r, *commands, s);
     VKB_TRY(gpu_hazards_create(&plan->device->allocator, &hazards, err));
-    vki_status status = record_dispatches(plan, r, commands, index, hazards, err);
+    vki_status status = record_dispatches(plan, r, &commands, index, hazards, err);
     gpu_hazards_destroy(&hazards);
     if (status != VKI_OK) return status;
-    record_links(plan, r, commands, &r->desc->segments[index]);
-    record_end(plan, r, commands, &r->desc->segments[index]);
-    VKR_TRY(vk->EndCommandBuffer(commands), "vkEndCommandBuffer");
+    record_links(plan, r, *commands, s);
+    record_end(plan, r, *commands, s);
+    VKR_TRY(plan->device->vk.EndCommandBuffer(*commands), "vkEndCommandBuffer");
     return VKI_OK;
 }

@@ -56,6 +56,8 @@ typedef struct vkr_segment { /* consecutive dispatches between two host steps: o
     int n_uploads, n_downloads;
     const vkr_link *links; /* copies in the arena after the dispatches */
     int n_links;
+    bool again; /* the dispatches of the segment before it once more, with transfers of its own: for runs
+                   that follow each other without waiting */
 } vkr_segment;
 
 typedef struct vkr_plan_desc { /* copied as needed; nothing is kept */
@@ -65,6 +67,7 @@ typedef struct vkr_plan_desc { /* copied as needed; nothing is kept */
     int n_segments;
     uint64_t arena_bytes, staging_bytes;
     bool profile; /* timestamps around every dispatch */
+    bool staged;  /* transfers go through staging memory even on unified devices */
 } vkr_plan_desc;
 
 typedef struct vkr_plan_info {
@@ -73,7 +76,8 @@ typedef struct vkr_plan_info {
     double pipelines_ms;
 } vkr_plan_info;
 
-typedef struct vkr_plan vkr_plan; /* one thread at a time */
+/* One thread at a time, but a segment may be waited for while another thread submits others. */
+typedef struct vkr_plan vkr_plan;
 /* Makes buffers, pipelines, descriptor sets and command buffers. VKI_E_NOMEM, VKI_E_DEVICE,
  * VKI_E_UNSUPPORTED. */
 vki_status vkr_plan_create(vkr_device *device, vkr_weights *weights, const vkr_plan_desc *desc,
@@ -83,12 +87,15 @@ void vkr_plan_info_get(const vkr_plan *plan, vkr_plan_info *out);
 /* Host address of a transfer's bytes: in the arena itself (unified) or in the staging buffer. Valid while the
  * plan lives. */
 void *vkr_plan_host(const vkr_plan *plan, const vkr_transfer *t);
-/* Submits segment `index` (upload copies, dispatches, download copies), after waiting for one that is still
- * running; waits for the one submitted last. timeout_ns 0: no limit. Allocate, record and create nothing.
- * VKI_E_TIMEOUT, VKI_E_DEVICE, VKI_E_DEVICE_LOST. After VKI_E_TIMEOUT the next call waits first. */
+/* Submits segment `index` (upload copies, dispatches, download copies), after waiting for it if it is still
+ * running; waits for it. Segments run in the order of their submits. timeout_ns 0: no limit. Allocate, record
+ * and create nothing. VKI_E_TIMEOUT, VKI_E_DEVICE, VKI_E_DEVICE_LOST. After VKI_E_TIMEOUT it is still
+ * running. */
 vki_status vkr_plan_submit(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err);
 vki_status vkr_plan_wait(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err);
-/* Both. */
+/* Waits for all segments that are still running: after VKI_E_TIMEOUT. */
+vki_status vkr_plan_settle(vkr_plan *plan, uint64_t timeout_ns, vki_error *err);
+/* Submits and waits. */
 vki_status vkr_plan_run(vkr_plan *plan, int index, uint64_t timeout_ns, vki_error *err);
 /* Microseconds of every dispatch in the last run, into us[n_dispatches]; false without profile or timestamps.
  */
