@@ -45,12 +45,19 @@ static vkr_device_functions trap_all_but_running(const vkr_device_functions *rea
 
 static void run_all(vki_session *s, const float *image, size_t bytes, float *scores)
 {
+    uint64_t first, second;
     assert_int_equal(vki_session_write(s, 0, image, bytes, NULL), VKI_OK);
     assert_int_equal(vki_session_run(s, 0, NULL), VKI_OK);
+    if (s->options.in_flight > 1) { /* the second with inputs that keep their values */
+        assert_int_equal(vki_session_submit(s, NULL, &first, NULL), VKI_OK);
+        assert_int_equal(vki_session_submit(s, NULL, &second, NULL), VKI_OK);
+        assert_int_equal(vki_session_wait(s, first, 0, NULL), VKI_OK);
+        assert_int_equal(vki_session_wait(s, second, 0, NULL), VKI_OK);
+    }
     assert_int_equal(vki_session_read(s, 1, scores, 5 * sizeof *scores, NULL), VKI_OK);
 }
 
-static void check(vki_backend backend, bool staging, vki_placement placement)
+static void check(vki_backend backend, bool staging, vki_placement placement, int in_flight)
 {
     counting c = {0};
     vki_allocator a = counting_allocator(&c);
@@ -62,7 +69,7 @@ static void check(vki_backend backend, bool staging, vki_placement placement)
     small_cnn(&g, &vkb_libc_allocator, SIZE);
     assert_int_equal(vki_context_create(&o, &context, NULL), VKI_OK);
     assert_int_equal(vki_model_load_file(context, small_model_file(&g), &model, NULL), VKI_OK);
-    vki_session_options so = {.size = sizeof so, .placement = placement};
+    vki_session_options so = {.size = sizeof so, .placement = placement, .runs_in_flight = in_flight};
     assert_int_equal(vki_session_create(model, &so, &session, NULL), VKI_OK);
     static float image[3 * SIZE * SIZE];
     for (size_t i = 0; i < VKB_COUNT(image); i++) image[i] = (float)(i % 17) * 0.1f;
@@ -100,7 +107,8 @@ static void check(vki_backend backend, bool staging, vki_placement placement)
 static void warm_on_the_cpu(void **state)
 {
     (void)state;
-    check(VKI_BACKEND_CPU, false, VKI_PLACE_CPU_ONLY);
+    for (int in_flight = 1; in_flight < 4; in_flight++)
+        check(VKI_BACKEND_CPU, false, VKI_PLACE_CPU_ONLY, in_flight);
 }
 
 static void warm_on_vulkan(void **state)
@@ -110,8 +118,10 @@ static void warm_on_vulkan(void **state)
         print_message("no Vulkan device\n");
         skip();
     }
-    check(VKI_BACKEND_VULKAN, false, VKI_PLACE_GPU_ONLY);
-    check(VKI_BACKEND_VULKAN, true, VKI_PLACE_GPU_ONLY);
+    for (int in_flight = 1; in_flight < 4; in_flight++) {
+        check(VKI_BACKEND_VULKAN, false, VKI_PLACE_GPU_ONLY, in_flight);
+        check(VKI_BACKEND_VULKAN, true, VKI_PLACE_GPU_ONLY, in_flight);
+    }
 }
 
 int main(void)

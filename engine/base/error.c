@@ -49,10 +49,10 @@ vki_status vkb_nomem(vki_error *err, uint64_t bytes)
 const char *vki_status_name(vki_status status)
 {
     static const char *const names[] = {
-        "VKI_OK",        "VKI_E_ARG",         "VKI_E_NOMEM",   "VKI_E_IO",
-        "VKI_E_FORMAT",  "VKI_E_UNSUPPORTED", "VKI_E_SHAPE",   "VKI_E_NO_DEVICE",
-        "VKI_E_DEVICE",  "VKI_E_DEVICE_LOST", "VKI_E_TIMEOUT", "VKI_E_STATE",
-        "VKI_E_INTERNAL"};
+        "VKI_OK",         "VKI_E_ARG",         "VKI_E_NOMEM",   "VKI_E_IO",
+        "VKI_E_FORMAT",   "VKI_E_UNSUPPORTED", "VKI_E_SHAPE",   "VKI_E_NO_DEVICE",
+        "VKI_E_DEVICE",   "VKI_E_DEVICE_LOST", "VKI_E_TIMEOUT", "VKI_E_STATE",
+        "VKI_E_INTERNAL", "VKI_E_CANCELLED"};
     return (unsigned)status < VKB_COUNT(names) ? names[status] : "unknown";
 }
 

@@ -132,9 +132,10 @@ static void touch(gpu_program *program, int32_t buf, int32_t at)
 
 /* On a unified device the host writes and reads the arena itself: inputs must survive all runs, outputs the
  * end of one. */
-static void find_lifetimes(ses_plan *p, bool unified)
+static void find_lifetimes(ses_plan *p)
 {
     gpu_program *program = &p->program;
+    bool unified = p->unified;
     int32_t end = program->n_dispatches;
     gpu_program_lifetimes(program);
     for (int s = 0; s < p->n_segments; s++) {
@@ -213,27 +214,29 @@ typedef struct description {
 } description;
 
 /* A bond's input stays in the arena: where that is apart from the host, runs do not upload it. */
-static void add_uploads(const ses_plan *p, description *d, vkr_segment *v, const ses_segment *seg)
+static void add_uploads(const ses_plan *p, description *d, vkr_segment *v, const ses_segment *seg, int slot)
 {
     v->uploads = d->next;
     for (int i = 0; i < seg->n_uploads; i++) {
         const ses_bond *bond = ses_bond_of(p, seg->uploads[i].tensor);
-        if (!bond || bond->segment < 0) d->next[v->n_uploads++] = seg->uploads[i].transfer;
+        if (!bond || bond->segment < 0) d->next[v->n_uploads++] = ses_transfer_of(p, &seg->uploads[i], slot);
     }
     d->next += v->n_uploads;
 }
 
-static void describe_segments(const ses_plan *p, description *d)
+/* A plan with several slots has one segment, told once a slot. */
+static void describe_segments(const ses_plan *p, description *d, int slot)
 {
     for (int s = 0; s < p->n_segments; s++) {
         const ses_segment *seg = &p->segments[s];
         if (!seg->gpu) continue;
         vkr_segment *v = &d->segments[d->n_segments++];
-        *v = (vkr_segment){.first_dispatch = seg->first_dispatch, .n_dispatches = seg->n_dispatches};
-        add_uploads(p, d, v, seg);
+        *v = (vkr_segment){
+            .first_dispatch = seg->first_dispatch, .n_dispatches = seg->n_dispatches, .again = slot > 0};
+        add_uploads(p, d, v, seg, slot);
         v->downloads = d->next;
         v->n_downloads = seg->n_downloads;
-        for (int i = 0; i < seg->n_downloads; i++) *d->next++ = seg->downloads[i].transfer;
+        for (int i = 0; i < seg->n_downloads; i++) *d->next++ = ses_transfer_of(p, &seg->downloads[i], slot);
     }
 }
 
@@ -255,10 +258,12 @@ static void describe_bonds(const ses_plan *p, description *d)
 
 static vki_status make_device_plan(ses_plan *p, vki_error *err)
 {
-    size_t transfers = (size_t)p->n_bonds, bonds = (size_t)p->n_bonds;
+    size_t transfers = 0, bonds = (size_t)p->n_bonds, slots = (size_t)p->slots;
     for (int s = 0; s < p->n_segments; s++)
         transfers += (size_t)(p->segments[s].n_uploads + p->segments[s].n_downloads);
-    description d = {.segments = vkb_calloc(p->allocator, (size_t)p->n_segments + bonds, sizeof *d.segments),
+    transfers = transfers * slots + bonds;
+    description d = {.segments =
+                         vkb_calloc(p->allocator, (size_t)p->n_segments * slots + bonds, sizeof *d.segments),
                      .transfers = vkb_calloc(p->allocator, transfers, sizeof *d.transfers),
                      .links = vkb_calloc(p->allocator, bonds, sizeof *d.links)};
     vki_status status = d.segments && d.transfers && d.links
@@ -266,10 +271,16 @@ static vki_status make_device_plan(ses_plan *p, vki_error *err)
                             : vkb_nomem(err, (uint64_t)transfers * sizeof *d.transfers);
     if (status == VKI_OK) {
         d.next = d.transfers;
-        describe_segments(p, &d);
+        for (int slot = 0; slot < p->slots; slot++) describe_segments(p, &d, slot);
         describe_bonds(p, &d);
-        vkr_plan_desc desc = {&p->graph,      &p->program,      d.segments,         d.n_segments,
-                              p->arena_bytes, p->staging_bytes, p->options->profile};
+        vkr_plan_desc desc = {.g = &p->graph,
+                              .program = &p->program,
+                              .segments = d.segments,
+                              .n_segments = d.n_segments,
+                              .arena_bytes = p->arena_bytes,
+                              .staging_bytes = p->staging_bytes,
+                              .profile = p->options->profile,
+                              .staged = !p->unified};
         status = vkr_plan_create(p->model->context->device, p->model->device_weights, &desc, &p->device, err);
     }
     if (status == VKI_OK) {
@@ -289,10 +300,10 @@ static vki_status plan(device_state *s, const gpu_limits *limits)
     ses_plan *p = s->p;
     for (int i = 0; i < p->n_segments; i++)
         if (p->segments[i].gpu) VKB_TRY(emit_segment(s, &p->segments[i]));
-    bool unified = p->model->context->unified;
-    if (unified) p->staging_bytes = 0;
+    p->slot_bytes = p->staging_bytes;
+    p->staging_bytes = p->unified ? 0 : p->slot_bytes * (uint64_t)p->slots;
     ses_bonds_settle(p, s->read_on_cpu);
-    find_lifetimes(p, unified);
+    find_lifetimes(p);
     VKB_TRY(lay_out(p, limits, s->err));
     VKB_TRY(check_limit(p, s->err));
     VKB_TRY(p->model->context->device ? make_device_plan(p, s->err) : count_beforehand(p, s->err));

@@ -94,9 +94,10 @@ static vki_status value_of(const loop *l, int output, const ses_value **v)
 
 static vki_status check_time(const loop *l)
 {
-    double limit = (double)l->r->timeout_ns * 1e-6;
-    if (!l->r->timeout_ns || vkb_now_ms() - l->r->start_ms < limit) return VKI_OK;
-    return fail(l, VKI_E_TIMEOUT, "the time given ran out after rounds of the loop", l->rounds);
+    vki_status status = ses_watch_check(l->r->watch, l->r->err);
+    return status == VKI_E_TIMEOUT
+               ? fail(l, status, "the time given ran out after rounds of the loop", l->rounds)
+               : status;
 }
 
 static vki_status run_body(loop *l)

@@ -9,9 +9,21 @@ bool ses_plan_is_view(const ses_plan *p, gr_id node)
     return op_get(p->graph.nodes[node].op)->flags & OP_VIEW;
 }
 
+/* Several runs share the memory of a plan if it is one stretch of commands, which the device runs in order;
+ * what is looked at between or after its dispatches would be of any of the runs. */
+static bool runs_in_order(const ses_plan *p)
+{
+    const gr_graph *g = &p->graph;
+    for (int i = 0; i < g->n_inputs; i++)
+        if (g->tensors[g->inputs[i]].flags & GR_OUTPUT) return false;
+    return p->n_segments == 1 && p->segments[0].gpu && !p->options->keep && !p->options->profile;
+}
+
 static vki_status build(ses_plan *p, vki_error *err)
 {
     VKB_TRY(ses_place_nodes(p, err));
+    if (!runs_in_order(p)) p->slots = 1;
+    p->unified = p->model->context->unified && p->slots == 1;
     VKB_TRY(ses_device_plan(p, err));
     return ses_host_plan(p, err);
 }
@@ -37,7 +49,7 @@ static vki_status check_limit(const ses_plan *p, vki_error *err)
 }
 
 vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, ses_bond *bonds,
-                           int n_bonds, double start_ms, ses_plan **out, vki_error *err)
+                           int n_bonds, int slots, double start_ms, ses_plan **out, vki_error *err)
 {
     *out = NULL;
     const vki_allocator *a = &model->context->allocator;
@@ -49,6 +61,7 @@ vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_grap
     p->graph = *graph;
     p->bonds = bonds;
     p->n_bonds = n_bonds;
+    p->slots = slots;
     gr_init(graph, a);
     vki_status status = build(p, err);
     if (status == VKI_OK) status = check_limit(p, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/stage.h"
+#include "session/flight.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -152,7 +152,7 @@ static void report_stage(void *user, ses_stage *stage)
 vki_status vki_session_report(const vki_session *s, vki_report_fn fn, void *user)
 {
     if (!s || !fn) return VKI_E_ARG;
-    if (!s->plan) return VKI_E_STATE;
+    if (!s->plan || ses_in_flight(s)) return VKI_E_STATE;
     report r = {.ran = s->last != NULL, .fn = fn, .user = user};
     ses_stages_each(s, report_stage, &r);
     vkb_free(s->plan->allocator, r.names.items);
@@ -183,9 +183,11 @@ static void count_stage(void *user, ses_stage *stage)
 vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)
 {
     if (!s || !out || out->size != sizeof *out) return VKI_E_ARG;
-    if (!s->plan) return VKI_E_STATE;
-    *out = (vki_session_stats){
-        .size = sizeof *out, .load_ms = s->model->load_ms, .first_run_ms = s->first_run_ms};
+    if (!s->plan || ses_in_flight(s)) return VKI_E_STATE;
+    *out = (vki_session_stats){.size = sizeof *out,
+                               .load_ms = s->model->load_ms,
+                               .first_run_ms = s->first_run_ms,
+                               .staging_bytes = s->flights->bytes};
     ses_stages_each(s, count_stage, out);
     return VKI_OK;
 }

@@ -5,10 +5,31 @@
 #include <stdio.h>
 #include <string.h>
 
-static vki_status upload(const ses_plan *p, const ses_crossing *c, const void *host, vki_error *err)
+vki_status ses_watch_check(const ses_watch *w, vki_error *err)
+{
+    if (w->cancelled && atomic_load_explicit(w->cancelled, memory_order_relaxed))
+        return vkb_fail(err, VKI_E_CANCELLED, "the run was cancelled");
+    if (!w->deadline_ms || vkb_now_ms() < w->deadline_ms) return VKI_OK;
+    return vkb_fail(err, VKI_E_TIMEOUT, "the time given for the run is over");
+}
+
+uint64_t ses_watch_ns(const ses_watch *w)
+{
+    double left = w->deadline_ms - vkb_now_ms();
+    if (!w->deadline_ms) return 0;
+    return left > 0 ? (uint64_t)(left * 1e6) + 1 : 1;
+}
+
+static void *host_side(const ses_plan *p, const ses_crossing *c, int slot)
+{
+    const vkr_transfer t = ses_transfer_of(p, c, slot);
+    return vkr_plan_host(p->device, &t);
+}
+
+static vki_status upload(const ses_plan *p, const ses_crossing *c, int slot, const void *host, vki_error *err)
 {
     const gr_tensor *t = &p->graph.tensors[c->tensor];
-    void *device = vkr_plan_host(p->device, &c->transfer);
+    void *device = host_side(p, c, slot);
     if (c->layout == GPU_C4) {
         gpu_to_slices(device, host, t, p->options->half);
         return VKI_OK;
@@ -28,28 +49,28 @@ static vki_status upload(const ses_plan *p, const ses_crossing *c, const void *h
 }
 
 /* t: the tensor in the shape that it has. */
-static void download(const ses_plan *p, const ses_crossing *c, const gr_tensor *t, void *host)
+static void download(const ses_plan *p, const ses_crossing *c, int slot, const gr_tensor *t, void *host)
 {
-    const void *device = vkr_plan_host(p->device, &c->transfer);
+    const void *device = host_side(p, c, slot);
     (c->layout == GPU_C4 ? gpu_from_slices : gpu_from_device)(host, device, t, p->options->half);
 }
 
-static vki_status start_on_device(ses_plan *p, const ses_segment *seg, int index, uint64_t timeout_ns,
+static vki_status start_on_device(ses_plan *p, const ses_segment *seg, int index, const ses_watch *watch,
                                   vki_error *err)
 {
     for (int i = 0; i < seg->n_uploads; i++)
         if (!(p->graph.tensors[seg->uploads[i].tensor].flags & GR_INPUT))
-            VKB_TRY(upload(p, &seg->uploads[i], p->host[seg->uploads[i].tensor], err));
-    return vkr_plan_submit(p->device, index, timeout_ns, err);
+            VKB_TRY(upload(p, &seg->uploads[i], 0, p->host[seg->uploads[i].tensor], err));
+    return vkr_plan_submit(p->device, index, ses_watch_ns(watch), err);
 }
 
-static vki_status finish_on_device(ses_plan *p, const ses_segment *seg, int index, uint64_t timeout_ns,
+static vki_status finish_on_device(ses_plan *p, const ses_segment *seg, int index, const ses_watch *watch,
                                    vki_error *err)
 {
-    VKB_TRY(vkr_plan_wait(p->device, index, timeout_ns, err));
+    VKB_TRY(vkr_plan_wait(p->device, index, ses_watch_ns(watch), err));
     for (int i = 0; i < seg->n_downloads; i++) {
         const ses_crossing *c = &seg->downloads[i];
-        if (p->host[c->tensor]) download(p, c, &p->graph.tensors[c->tensor], p->host[c->tensor]);
+        if (p->host[c->tensor]) download(p, c, 0, &p->graph.tensors[c->tensor], p->host[c->tensor]);
     }
     return VKI_OK;
 }
@@ -71,38 +92,62 @@ static void run_step(ses_plan *p, ses_step *step, vkb_pool *pool)
     if (p->options->profile) step->us = (vkb_now_ms() - start) * 1e3;
 }
 
-vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *err)
+static vki_status run_on_cpu(ses_plan *p, const ses_segment *seg, ses_step *steps, vkb_pool *pool,
+                             const ses_watch *watch, vki_error *err)
+{
+    for (int i = 0; i < seg->count; i++) {
+        VKB_TRY(ses_watch_check(watch, err));
+        run_step(p, &steps[i], pool);
+    }
+    return VKI_OK;
+}
+
+vki_status ses_run(ses_plan *p, vkb_pool *pool, const ses_watch *watch, vki_error *err)
 {
     ses_step *step = p->steps;
     const ses_segment *flying = NULL; /* on the device and not waited for */
     int device_index = 0;
+    if (p->device) VKB_TRY(vkr_plan_settle(p->device, ses_watch_ns(watch), err)); /* an earlier run's rest */
     for (int s = 0; s < p->n_segments; s++) {
         const ses_segment *seg = &p->segments[s];
         if (flying && (seg->gpu || seg->waits)) {
-            VKB_TRY(finish_on_device(p, flying, device_index - 1, timeout_ns, err));
+            VKB_TRY(finish_on_device(p, flying, device_index - 1, watch, err));
             flying = NULL;
         }
         if (seg->gpu) {
-            VKB_TRY(start_on_device(p, seg, device_index++, timeout_ns, err));
+            VKB_TRY(ses_watch_check(watch, err));
+            VKB_TRY(start_on_device(p, seg, device_index++, watch, err));
             flying = seg;
         } else {
-            for (int i = 0; i < seg->count; i++) run_step(p, step++, pool);
+            VKB_TRY(run_on_cpu(p, seg, step, pool, watch, err));
+            step += seg->count;
         }
     }
-    return flying ? finish_on_device(p, flying, device_index - 1, timeout_ns, err) : VKI_OK;
+    if (flying) VKB_TRY(finish_on_device(p, flying, device_index - 1, watch, err));
+    return ses_watch_check(watch, err);
 }
 
-vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_error *err)
+vki_status ses_write_input(ses_plan *p, gr_id tensor, int slot, const void *data, vki_error *err)
 {
     size_t bytes = (size_t)gr_bytes(&p->graph.tensors[tensor]);
     if (p->host[tensor] && bytes) memcpy(p->host[tensor], data, bytes);
     for (int s = 0; s < p->n_segments; s++)
         for (int i = 0; i < p->segments[s].n_uploads; i++)
             if (p->segments[s].uploads[i].tensor == tensor)
-                VKB_TRY(upload(p, &p->segments[s].uploads[i], data, err));
+                VKB_TRY(upload(p, &p->segments[s].uploads[i], slot, data, err));
     /* runs do not copy this one out of staging, so that the device's value is kept */
     const ses_bond *bond = ses_bond_of(p, tensor);
     return bond && bond->segment >= 0 ? vkr_plan_run(p->device, bond->segment, 0, err) : VKI_OK;
+}
+
+void ses_copy_input(ses_plan *p, gr_id tensor, int from, int to)
+{
+    for (int s = 0; s < p->n_segments; s++)
+        for (int i = 0; i < p->segments[s].n_uploads; i++) {
+            const ses_crossing *c = &p->segments[s].uploads[i];
+            if (c->tensor == tensor)
+                memcpy(host_side(p, c, to), host_side(p, c, from), (size_t)c->transfer.bytes);
+        }
 }
 
 bool ses_readable(const ses_plan *p, gr_id tensor)
@@ -122,13 +167,13 @@ const void *ses_host_data(const ses_plan *p, gr_id tensor)
     return p->down[tensor] ? NULL : p->host[tensor];
 }
 
-void ses_read(const ses_plan *p, gr_id tensor, void *data)
+void ses_read(const ses_plan *p, gr_id tensor, int slot, void *data)
 {
     const gr_tensor t = ses_actual(p, tensor);
     const ses_crossing *c = p->down[tensor];
     size_t bytes = (size_t)gr_bytes(&t);
     if (c)
-        download(p, c, &t, data);
+        download(p, c, slot, &t, data);
     else if (bytes)
         memcpy(data, p->host[tensor], bytes);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/stage.h"
-
 #include <string.h>
+
+#include "session/flight.h"
 
 static vki_status read_options(const vki_session_options *given, const vki_model *m, vki_session_options *o,
                                vki_error *err)
@@ -28,6 +28,9 @@ static vki_status read_options(const vki_session_options *given, const vki_model
     if (o->tie_count < 0 || (o->tie_count && !o->ties))
         return vkb_fail(err, VKI_E_ARG, "vki_session_options: tie_count is %d but ties is NULL",
                         o->tie_count);
+    if (o->runs_in_flight < 0 || o->runs_in_flight > SES_FLIGHTS_MAX)
+        return vkb_fail(err, VKI_E_ARG, "vki_session_options.runs_in_flight is %d; it must be 0 to %d",
+                        o->runs_in_flight, SES_FLIGHTS_MAX);
     if (o->placement == VKI_PLACE_GPU_ONLY && !m->context->limits)
         return vkb_fail(err, VKI_E_UNSUPPORTED,
                         "placement is GPU_ONLY, but the context runs on the CPU: create it with "
@@ -67,6 +70,7 @@ static vki_status take_options(vki_session *s, const vki_session_options *o, vki
                                .profile = o->profile,
                                .reference = o->reference,
                                .keep = o->keep_intermediates,
+                               .in_flight = o->runs_in_flight ? o->runs_in_flight : 1,
                                .memory_limit = o->memory_limit};
     VKB_TRY(resolve_precision(o, s->model, &s->options, err));
     if (o->disable_passes) {
@@ -138,13 +142,6 @@ static vki_status merge_shapes(const vki_session *s, const vki_shape *shapes, in
     return VKI_OK;
 }
 
-/* The stages of the last run may go; there is nothing to read then. */
-static void let_go(vki_session *s)
-{
-    for (ses_stage *stage = s->last; stage; stage = stage->parent) stage->busy--;
-    s->last = NULL;
-}
-
 /* `scratch` has room for an entry an input. */
 static vki_status find_root(vki_session *s, const vki_shape *shapes, ses_value *scratch,
                             const ses_value **inputs, vki_error *err)
@@ -160,11 +157,16 @@ static vki_status find_root(vki_session *s, const vki_shape *shapes, ses_value *
     ses_stage *root;
     VKB_TRY(ses_stage_get(s, NULL, g, inputs, &root, err));
     VKB_TRY(ses_ties_check(s, root, err));
-    let_go(s);
+    root->busy++;
+    vki_status status = ses_slots_reserve(s, root, err);
+    root->busy--;
+    if (status != VKI_OK) return status;
+    ses_let_go(s);
     s->root = root;
     s->plan = root->plan;
     memset(s->written, 0, (size_t)g->n_inputs * sizeof *s->written);
     s->first_run_ms = -1;
+    ses_slots_clear(s);
     return ses_ties_reset(s, err);
 }
 
@@ -213,6 +215,7 @@ vki_status vki_session_create(vki_model *model, const vki_session_options *optio
     atomic_fetch_add(&model->references, 1);
     vki_status status = take_options(s, &o, err);
     if (status == VKI_OK) status = init_shapes(s, err);
+    if (status == VKI_OK) status = ses_flights_create(s, err);
     if (status == VKI_OK) status = ses_ties_init(s, &o, err);
     if (status == VKI_OK) status = plan(s, o.shapes, o.shape_count, false, err);
     if (status != VKI_OK) {
@@ -223,13 +226,12 @@ vki_status vki_session_create(vki_model *model, const vki_session_options *optio
     return VKI_OK;
 }
 
-void vki_session_destroy(vki_session **session)
+void ses_session_free(vki_session *s)
 {
-    if (!session || !*session) return;
-    vki_session *s = *session;
     vki_model *model = s->model;
     const vki_allocator *a = &model->context->allocator;
     ses_stages_free(s);
+    ses_flights_free(s);
     vkb_pool_destroy(&s->pool);
     vkb_free(a, s->disable_passes);
     vkb_free(a, s->shapes);
@@ -238,7 +240,14 @@ void vki_session_destroy(vki_session **session)
     ses_ties_free(s);
     vkb_free(a, s);
     ses_model_release(model);
+}
+
+void vki_session_destroy(vki_session **session)
+{
+    if (!session || !*session) return;
+    vki_session *s = *session;
     *session = NULL;
+    if (ses_flights_stop(s)) ses_session_free(s);
 }
 
 vki_status vki_session_reshape(vki_session *s, const vki_shape *shapes, int count, vki_error *err)
@@ -246,6 +255,7 @@ vki_status vki_session_reshape(vki_session *s, const vki_shape *shapes, int coun
     if (!s || count < 0 || (count && !shapes))
         return vkb_fail(err, VKI_E_ARG, "vki_session_reshape needs a session, and shapes for a count of %d",
                         count);
+    VKB_TRY(ses_check_idle(s, "vki_session_reshape", err));
     return plan(s, shapes, count, true, err);
 }
 
@@ -289,6 +299,14 @@ static void forget_dims(const ses_plan *p, gr_id id, vki_tensor_info *out)
     for (int d = 0; p->dims && p->dims[id] && d < out->rank; d++) out->dims[d] = -1;
 }
 
+/* The run that vki_session_read means; NULL: none. */
+static const ses_flight *last_seen(const vki_session *s)
+{
+    const ses_flights *f = s->flights;
+    const ses_flight *flight = f->seen ? &f->slots[ses_slot_of(f, f->seen)] : NULL;
+    return flight && flight->ticket == f->seen && flight->status == VKI_OK ? flight : NULL;
+}
+
 static void describe_actual(const ses_plan *p, gr_id id, vki_tensor_info *out)
 {
     const gr_tensor t = ses_actual(p, id);
@@ -303,7 +321,9 @@ vki_status vki_session_output(const vki_session *s, int index, vki_tensor_info *
     const gr_graph *source = s->root->source;
     if (index < 0 || index >= source->n_outputs) return VKI_E_ARG;
     const gr_graph *g = &s->plan->graph;
-    if (s->last) {
+    if (s->flights->count > 1 && last_seen(s))
+        return vki_session_read_run((vki_session *)s, s->flights->seen, index, out, NULL, 0, NULL);
+    if (!ses_in_flight(s) && s->last) {
         const ses_result *r = &s->results[index];
         describe_actual(r->stage->plan, r->stage->plan->graph.outputs[r->output], out);
         return VKI_OK;
@@ -319,7 +339,7 @@ vki_status vki_session_output(const vki_session *s, int index, vki_tensor_info *
     return VKI_OK;
 }
 
-static vki_status check_bytes(const gr_tensor *t, size_t bytes, const void *data, vki_error *err)
+vki_status ses_check_bytes(const gr_tensor *t, size_t bytes, const void *data, vki_error *err)
 {
     if (!data) return vkb_fail(err, VKI_E_ARG, "tensor %s: `data` is NULL", t->name);
     if (bytes == gr_bytes(t)) return VKI_OK;
@@ -335,11 +355,11 @@ vki_status vki_session_write(vki_session *s, int index, const void *data, size_t
     const gr_graph *g = &s->plan->graph;
     if (index < 0 || index >= g->n_inputs)
         return vkb_fail(err, VKI_E_ARG, "there is no input %d; the model has %d", index, g->n_inputs);
-    VKB_TRY(check_bytes(&g->tensors[g->inputs[index]], bytes, data, err));
+    VKB_TRY(ses_check_slot(s, "vki_session_write", err));
+    VKB_TRY(ses_check_bytes(&g->tensors[g->inputs[index]], bytes, data, err));
     s->written[index] = false; /* if it fails, part of it may have been written */
-    VKB_TRY(ses_write_input(s->plan, g->inputs[index], data, err));
+    VKB_TRY(ses_slot_write(s, index, data, err));
     s->written[index] = true;
-    ses_ties_given(s, index);
     return VKI_OK;
 }
 
@@ -347,43 +367,62 @@ vki_status vki_session_reset(vki_session *s, vki_error *err)
 {
     if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_reset: `session` is NULL");
     VKB_TRY(check_runnable(s, err));
+    VKB_TRY(ses_check_idle(s, "vki_session_reset", err));
+    ses_slots_forget_given(s);
     return ses_ties_reset(s, err);
 }
 
-vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
+vki_status ses_check_written(const vki_session *s, vki_error *err)
 {
-    if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_run: `session` is NULL");
     VKB_TRY(check_runnable(s, err));
     const gr_graph *g = &s->plan->graph;
     for (int i = 0; i < g->n_inputs; i++)
         if (!s->written[i])
             return vkb_fail(err, VKI_E_STATE, "input %d (%s) was never written since the plan was made", i,
                             g->tensors[g->inputs[i]].name);
-    ses_run_context r = {.s = s, .timeout_ns = timeout_ns, .start_ms = vkb_now_ms(), .err = err};
-    ses_stage *last;
-    VKB_TRY(ses_ties_carry(s, err));
-    let_go(s); /* a run that fails leaves nothing to read */
-    s->run++;
-    VKB_TRY(ses_chain_run(&r, s->root, NULL, s->results, &last));
-    for (ses_stage *stage = s->last = last; stage; stage = stage->parent) stage->busy++;
-    if (s->first_run_ms < 0) s->first_run_ms = vkb_now_ms() - r.start_ms;
     return VKI_OK;
+}
+
+vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
+{
+    if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_run: `session` is NULL");
+    VKB_TRY(ses_check_written(s, err));
+    VKB_TRY(ses_check_idle(s, "vki_session_run", err));
+    if (s->flights->count > 1) {
+        const vki_submit_options o = {.timeout_ns = timeout_ns};
+        uint64_t ticket;
+        VKB_TRY(ses_submit(s, &o, "vki_session_run", &ticket, err));
+        return vki_session_wait(s, ticket, 0, err);
+    }
+    s->flights->slots[0].ticket = 0; /* what it made goes */
+    const ses_watch watch = {.deadline_ms = timeout_ns ? vkb_now_ms() + (double)timeout_ns * 1e-6 : 0};
+    return ses_session_run(s, &watch, err);
+}
+
+vki_status ses_check_output(const vki_session *s, int index, vki_error *err)
+{
+    int count = s->model->source.n_outputs;
+    if (index >= 0 && index < count) return VKI_OK;
+    return vkb_fail(err, VKI_E_ARG, "there is no output %d; the model has %d", index, count);
 }
 
 vki_status vki_session_read(vki_session *s, int index, void *data, size_t bytes, vki_error *err)
 {
     if (!s) return vkb_fail(err, VKI_E_ARG, "vki_session_read: `session` is NULL");
     if (!s->plan) return no_plan(err);
-    int count = s->model->source.n_outputs;
-    if (index < 0 || index >= count)
-        return vkb_fail(err, VKI_E_ARG, "there is no output %d; the model has %d", index, count);
+    VKB_TRY(ses_check_output(s, index, err));
+    if (s->flights->count > 1) {
+        if (!last_seen(s)) return not_run(err);
+        return vki_session_read_run(s, s->flights->seen, index, NULL, data, bytes, err);
+    }
+    VKB_TRY(ses_check_idle(s, "vki_session_read", err));
     if (!s->last) return not_run(err);
     const ses_result *r = &s->results[index];
     const ses_plan *p = r->stage->plan;
     gr_id id = p->graph.outputs[r->output];
     const gr_tensor t = ses_actual(p, id);
-    VKB_TRY(check_bytes(&t, bytes, data, err));
-    ses_read(p, id, data);
+    VKB_TRY(ses_check_bytes(&t, bytes, data, err));
+    ses_read(p, id, 0, data);
     return VKI_OK;
 }
 
@@ -407,6 +446,7 @@ vki_status vki_session_read_tensor(vki_session *s, const char *name, vki_tensor_
 {
     if (!s || !name) return vkb_fail(err, VKI_E_ARG, "vki_session_read_tensor needs a session and a name");
     if (!s->plan) return no_plan(err);
+    VKB_TRY(ses_check_idle(s, "vki_session_read_tensor", err));
     tensor_search found = {name, NULL, GR_NONE};
     ses_stages_each(s, search_stage, &found);
     if (!found.plan)
@@ -418,7 +458,9 @@ vki_status vki_session_read_tensor(vki_session *s, const char *name, vki_tensor_
     if (!data) return VKI_OK;
     if (!s->last) return not_run(err);
     const gr_tensor t = ses_actual(found.plan, found.id);
-    VKB_TRY(check_bytes(&t, bytes, data, err));
-    ses_read(found.plan, found.id, data);
+    VKB_TRY(ses_check_bytes(&t, bytes, data, err));
+    const ses_flight *flight = last_seen(s);
+    ses_read(found.plan, found.id,
+             found.plan->slots > 1 && flight ? ses_slot_of(s->flights, flight->ticket) : 0, data);
     return VKI_OK;
 }

@@ -48,7 +48,7 @@ struct vki_model {
 typedef struct ses_options { /* of a session, resolved */
     vki_placement placement;
     bool half, profile, reference, keep;
-    int threads;
+    int threads, in_flight;
     uint64_t memory_limit;
     const char *disable_passes;
 } ses_options;
@@ -119,12 +119,17 @@ typedef struct ses_plan {
     int barriers, pipelines; /* distinct ones of this plan */
     double plan_ms;
     double *dispatch_us;
+
+    int slots; /* sets of inputs and outputs in staging memory, for as many runs in flight; 1: only these */
+    uint64_t slot_bytes; /* of one in staging memory */
+    bool unified;        /* the host writes and reads the arena itself */
 } ses_plan;
 
 /* Takes the graph over, whose shapes are all concrete, leaving it empty; start_ms: when planning began.
- * `bonds` lie in its arena. `model` and `options` must outlive the plan. On failure *out is NULL. */
+ * `bonds` lie in its arena. `slots`: wanted; a plan that is not one stretch on the device has one. `model`
+ * and `options` must outlive the plan. On failure *out is NULL. */
 vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, ses_bond *bonds,
-                           int n_bonds, double start_ms, ses_plan **out, vki_error *err);
+                           int n_bonds, int slots, double start_ms, ses_plan **out, vki_error *err);
 void ses_plan_destroy(ses_plan **plan);
 uint64_t
 ses_plan_weight_bytes(const ses_plan *p); /* the model's packed weights, and constants used as they are */
@@ -138,20 +143,37 @@ vki_status ses_host_plan(ses_plan *p, vki_error *err);
 
 /* ---- device_plan.c: dispatches, memory and commands of the GPU segments ---- */
 vki_status ses_device_plan(ses_plan *p, vki_error *err);
+static inline vkr_transfer ses_transfer_of(const ses_plan *p, const ses_crossing *c, int slot)
+{
+    vkr_transfer t = c->transfer;
+    t.staging_offset += (uint64_t)slot * p->slot_bytes;
+    return t;
+}
 
 /* ---- run.c ---- */
-vki_status ses_run(ses_plan *p, vkb_pool *pool, uint64_t timeout_ns, vki_error *err);
-/* Host values of a tensor into and out of wherever it lives. `bytes` is checked by the caller. */
-/* VKI_E_UNSUPPORTED: a 64-bit integer that the device cannot hold. */
-vki_status ses_write_input(ses_plan *p, gr_id tensor, const void *data, vki_error *err);
+typedef struct ses_watch { /* what ends a run early */
+    double deadline_ms;    /* of vkb_now_ms(); 0: none */
+    atomic_bool *cancelled;
+} ses_watch;
+/* VKI_E_TIMEOUT, VKI_E_CANCELLED. */
+vki_status ses_watch_check(const ses_watch *w, vki_error *err);
+uint64_t ses_watch_ns(const ses_watch *w); /* what is left, for a call that waits; 0: no limit */
+
+vki_status ses_run(ses_plan *p, vkb_pool *pool, const ses_watch *watch, vki_error *err);
+/* Host values of a tensor into and out of wherever it lives, in a slot of the plan. `bytes` is checked by the
+ * caller. VKI_E_UNSUPPORTED: a 64-bit integer that the device cannot hold. */
+vki_status ses_write_input(ses_plan *p, gr_id tensor, int slot, const void *data, vki_error *err);
+/* The value that slot `from` has becomes that of slot `to`: of plans with several slots. */
+void ses_copy_input(ses_plan *p, gr_id tensor, int from, int to);
 bool ses_readable(const ses_plan *p, gr_id tensor);
 gr_tensor ses_actual(const ses_plan *p,
                      gr_id tensor); /* the tensor, in the shape that the last run gave it */
 const void *ses_host_data(const ses_plan *p, gr_id tensor); /* NULL: it has to be read from the device */
-void ses_read(const ses_plan *p, gr_id tensor, void *data);
+void ses_read(const ses_plan *p, gr_id tensor, int slot, void *data);
 
-typedef struct ses_stage ses_stage; /* stage.h */
-typedef struct ses_result {         /* where an output of the network is */
+typedef struct ses_stage ses_stage;     /* stage.h */
+typedef struct ses_flights ses_flights; /* flight.h */
+typedef struct ses_result {             /* where an output of the network is */
     ses_stage *stage;
     int output; /* of the stage's graph */
 } ses_result;
@@ -179,6 +201,7 @@ struct vki_session {
     ses_tie *ties;
     int n_ties;
     double first_run_ms;
+    ses_flights *flights;
     vki_shape *shapes; /* by input: rank -1 until known; .input points into the model */
 };
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "session/flight.h"
+
 /* ---- values ---- */
 
 uint64_t ses_value_bytes(const ses_value *v)
@@ -91,7 +93,7 @@ static uint64_t idle_bytes(const vki_session *s)
 
 static uint64_t all_bytes(const vki_session *s, uint64_t *weights)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = s->flights->bytes;
     *weights = 0;
     for (int i = 0; i < s->n_stages; i++) {
         const ses_plan *p = s->stages[i]->plan;
@@ -101,8 +103,7 @@ static uint64_t all_bytes(const vki_session *s, uint64_t *weights)
     return bytes;
 }
 
-/* Keeps the bounds; `fresh` is busy. */
-static vki_status trim(vki_session *s, vki_error *err)
+vki_status ses_stages_trim(vki_session *s, vki_error *err)
 {
     uint64_t limit = s->options.memory_limit, weights, bytes;
     while ((s->n_stages > SES_STAGES_MAX || idle_bytes(s) > SES_IDLE_BYTES) && drop_oldest(s)) continue;
@@ -266,8 +267,9 @@ static vki_status make_stage(maker *m)
         if (!stage->parent)
             VKB_TRY(ses_bonds_find(m->s, &m->g, stage->links.yields, stage->links.n_yields, &bonds, &n_bonds,
                                    m->err));
-        VKB_TRY(
-            ses_plan_create(m->s->model, &m->s->options, &m->g, bonds, n_bonds, start, &stage->plan, m->err));
+        int slots = !stage->parent && stage->last && !m->s->n_ties ? m->s->options.in_flight : 1;
+        VKB_TRY(ses_plan_create(m->s->model, &m->s->options, &m->g, bonds, n_bonds, slots, start,
+                                &stage->plan, m->err));
     }
     return make_buffers(m, loop);
 }
@@ -360,7 +362,7 @@ vki_status ses_stage_get(vki_session *s, ses_stage *parent, const gr_graph *sour
         }
         VKB_TRY(status);
         (*out)->busy++;
-        status = trim(s, err);
+        status = ses_stages_trim(s, err);
         (*out)->busy--;
         if (status != VKI_OK) {
             for (int i = 0; i < s->n_stages; i++)

@@ -59,8 +59,7 @@ struct ses_stage {
 
 typedef struct ses_run_context { /* of one run of a session */
     vki_session *s;
-    uint64_t timeout_ns;
-    double start_ms;
+    const ses_watch *watch;
     vki_error *err;
 } ses_run_context;
 
@@ -76,6 +75,8 @@ vki_status ses_cut(gr_graph *g, bool root, const int *feed, const int *outputs, 
 /* The stage that goes on from `parent` (NULL: the root) with the source's inputs, made if it is new. */
 vki_status ses_stage_get(vki_session *s, ses_stage *parent, const gr_graph *source,
                          const ses_value *const *inputs, ses_stage **out, vki_error *err);
+/* Drops what is kept for later, oldest first, until all bounds hold. VKI_E_NOMEM: memory_limit cannot. */
+vki_status ses_stages_trim(vki_session *s, vki_error *err);
 void ses_stages_free(vki_session *s);
 /* The stages of the session's last run (before the first: the root alone), in order; depth counts the loops
  * around. */
@@ -87,6 +88,9 @@ void ses_stages_each(const vki_session *s, ses_stage_fn fn, void *user);
  * a stage is run or made again. */
 vki_status ses_chain_run(ses_run_context *r, ses_stage *first, const ses_value *const *inputs,
                          ses_result *results, ses_stage **last);
+/* A whole run of the session on this thread, its inputs written. A run that fails leaves nothing to read. */
+vki_status ses_session_run(vki_session *s, const ses_watch *watch, vki_error *err);
+void ses_let_go(vki_session *s); /* the stages of the last run may go; there is nothing to read then */
 /* Fills stage->made[output]; the data stay as results do. */
 vki_status ses_value_of(ses_run_context *r, ses_stage *stage, int output, const ses_value **out);
 

@@ -19,7 +19,7 @@ vki_status ses_value_of(ses_run_context *r, ses_stage *stage, int output, const 
     v->data = ses_host_data(p, id);
     if (v->data || !gr_bytes(&t)) return VKI_OK;
     VKB_TRY(ses_value_reserve(p->allocator, v, gr_bytes(&t), r->err));
-    ses_read(p, id, v->own);
+    ses_read(p, id, 0, v->own);
     v->data = v->own;
     return VKI_OK;
 }
@@ -32,9 +32,9 @@ static vki_status run_stage(ses_run_context *r, ses_stage *stage, const ses_valu
     const gr_graph *g = &stage->plan->graph;
     for (int i = 0; inputs && i < g->n_inputs; i++) {
         const ses_value *v = inputs[stage->links.feed[i]];
-        if (v->data) VKB_TRY(ses_write_input(stage->plan, g->inputs[i], v->data, r->err));
+        if (v->data) VKB_TRY(ses_write_input(stage->plan, g->inputs[i], 0, v->data, r->err));
     }
-    VKB_TRY(ses_run(stage->plan, r->s->pool, r->timeout_ns, r->err));
+    VKB_TRY(ses_run(stage->plan, r->s->pool, r->watch, r->err));
     for (int i = 0; i < stage->links.n_yields; i++) results[stage->links.yields[i]] = (ses_result){stage, i};
     return VKI_OK;
 }
@@ -72,4 +72,24 @@ vki_status ses_chain_run(ses_run_context *r, ses_stage *first, const ses_value *
     for (; stage != first; stage = stage->parent) stage->busy--;
     first->busy--;
     return status;
+}
+
+void ses_let_go(vki_session *s)
+{
+    for (ses_stage *stage = s->last; stage; stage = stage->parent) stage->busy--;
+    s->last = NULL;
+}
+
+vki_status ses_session_run(vki_session *s, const ses_watch *watch, vki_error *err)
+{
+    ses_run_context r = {.s = s, .watch = watch, .err = err};
+    double start = vkb_now_ms();
+    ses_stage *last;
+    VKB_TRY(ses_ties_carry(s, err));
+    ses_let_go(s);
+    s->run++;
+    VKB_TRY(ses_chain_run(&r, s->root, NULL, s->results, &last));
+    for (ses_stage *stage = s->last = last; stage; stage = stage->parent) stage->busy++;
+    if (s->first_run_ms < 0) s->first_run_ms = vkb_now_ms() - start;
+    return VKI_OK;
 }

@@ -111,7 +111,7 @@ void ses_bonds_settle(ses_plan *p, const bool *read_on_cpu)
     for (int i = 0; i < p->n_segments; i++) segment += p->segments[i].gpu;
     for (int i = 0; all && i < p->n_bonds; i++) {
         p->bonds[i].on_device = true;
-        p->bonds[i].segment = p->model->context->unified ? -1 : segment++;
+        p->bonds[i].segment = p->unified ? -1 : segment++;
     }
 }
 
@@ -168,7 +168,7 @@ vki_status ses_ties_reset(vki_session *s, vki_error *err)
         const ses_tie *t = &s->ties[i];
         const gr_id input = p->graph.inputs[t->input];
         memset(t->value, 0, (size_t)gr_bytes(&p->graph.tensors[input]));
-        VKB_TRY(ses_write_input(s->plan, input, t->value, err));
+        VKB_TRY(ses_write_input(s->plan, input, 0, t->value, err));
         s->written[t->input] = true;
         ses_ties_given(s, t->input);
     }
@@ -200,11 +200,11 @@ vki_status ses_ties_carry(vki_session *s, vki_error *err)
         const gr_id id = r->stage->plan->graph.outputs[r->output];
         const gr_tensor output = ses_actual(r->stage->plan, id), *input = &g->tensors[g->inputs[t->input]];
         if (!same_form(&output, input)) return mismatch(&output, input, err);
-        ses_read(r->stage->plan, id, t->value);
+        ses_read(r->stage->plan, id, 0, t->value);
     }
     for (int i = 0; i < s->n_ties && s->last; i++)
         if (is_due(s, i))
-            VKB_TRY(ses_write_input(s->plan, g->inputs[s->ties[i].input], s->ties[i].value, err));
+            VKB_TRY(ses_write_input(s->plan, g->inputs[s->ties[i].input], 0, s->ties[i].value, err));
     for (int i = 0; i < s->n_ties; i++) s->ties[i].given = false;
     return VKI_OK;
 }

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define VKI_API_VERSION 2 /* grows by one with each change of this header */
+#define VKI_API_VERSION 3 /* grows by one with each change of this header */
 #define VKI_MAX_RANK    8
 
 #if defined(VKI_BUILDING) && defined(__GNUC__)
@@ -48,7 +48,8 @@ typedef enum vki_status {
     VKI_E_DEVICE_LOST, /* the Vulkan device was lost; the context is unusable */
     VKI_E_TIMEOUT,     /* the time given ran out; the run may still be going on */
     VKI_E_STATE,       /* the call comes at the wrong time (shapes not set, outputs not computed) */
-    VKI_E_INTERNAL     /* a defect of vkinfer; please report it with the text */
+    VKI_E_INTERNAL,    /* a defect of vkinfer; please report it with the text */
+    VKI_E_CANCELLED    /* the run was given up: vki_session_cancel, or the session was destroyed */
 } vki_status;
 
 /* Caller-owned. `text` is one English sentence or more: what is wrong, with the value, and what to do. */
@@ -246,6 +247,8 @@ typedef struct vki_session_options {
                                    none. VKI_E_ARG with the list of names if one is unknown */
     bool keep_intermediates; /* every tensor stays readable after a run (vki_session_read_tensor); more memory
                               */
+    int runs_in_flight; /* 1 to 4 (0: 1): how many runs may be submitted and not have ended. Each has inputs
+                           and outputs of its own; the memory between them is shared */
 } vki_session_options;
 
 /* If all input shapes are known (in the model or the options), the plan is made now; otherwise
@@ -253,6 +256,7 @@ typedef struct vki_session_options {
  * VKI_E_UNSUPPORTED, VKI_E_DEVICE, VKI_E_DEVICE_LOST, VKI_E_INTERNAL. */
 VKI_API vki_status vki_session_create(vki_model *model, const vki_session_options *options, vki_session **out,
                                       vki_error *err);
+/* Runs in flight are cancelled, and waited for as far as they have begun. */
 VKI_API void vki_session_destroy(vki_session **session);
 
 /* Plans for other input shapes; inputs not named keep theirs. Weights and pipelines are kept, and so are the
@@ -278,16 +282,17 @@ VKI_API vki_status vki_session_write(vki_session *session, int index, const void
  * VKI_E_DEVICE_LOST. */
 VKI_API vki_status vki_session_reset(vki_session *session, vki_error *err);
 
-/* Runs the plan and waits. Allocates nothing, creates no Vulkan object, records no command. timeout_ns: 0
- * means no limit. Errors: VKI_E_STATE (an input was never written), VKI_E_TIMEOUT, VKI_E_DEVICE,
+/* Runs the plan and waits. Allocates nothing, creates no Vulkan object, records no command. timeout_ns, for
+ * the whole run: 0 means no limit; what a CPU kernel or a device has begun is not interrupted. Errors:
+ * VKI_E_STATE (an input was never written; submitted runs have not ended), VKI_E_TIMEOUT, VKI_E_DEVICE,
  * VKI_E_DEVICE_LOST, VKI_E_UNSUPPORTED (a 64-bit integer made on the CPU exceeds what the device stores).
  * Networks with loops, or with shapes that depend on values, are planned further while they run, wherever
  * shapes and values come up that are new: then the errors of vki_session_create are possible too, and leave
  * the session as it was, without results. */
 VKI_API vki_status vki_session_run(vki_session *session, uint64_t timeout_ns, vki_error *err);
 
-/* Copies a whole output out. Errors: VKI_E_ARG, VKI_E_STATE (not run yet, or the last run failed). Allocates
- * nothing. */
+/* Copies a whole output out, of the last vki_session_run, or of the run that vki_session_wait was called for
+ * last. Errors: VKI_E_ARG, VKI_E_STATE (not run yet, or the last run failed). Allocates nothing. */
 VKI_API vki_status vki_session_read(vki_session *session, int index, void *data, size_t bytes,
                                     vki_error *err);
 
@@ -295,6 +300,54 @@ VKI_API vki_status vki_session_read(vki_session *session, int index, void *data,
  * with data NULL only *info is written. Errors: VKI_E_ARG (no such tensor, wrong size), VKI_E_STATE. */
 VKI_API vki_status vki_session_read_tensor(vki_session *session, const char *name, vki_tensor_info *info,
                                            void *data, size_t bytes, vki_error *err);
+
+/* ---- runs in flight
+ *
+ * vki_session_write for the next run -> vki_session_submit -> (the same for the run after that ...) ->
+ * vki_session_wait -> vki_session_read_run. A run is known by its ticket: 1, 2, 3 ... Runs of a session
+ * happen in the order of their submits. With runs_in_flight = N the inputs of run t may be written, and run t
+ * submitted, as soon as run t - N has ended; the outputs of run t are there until run t + N is submitted.
+ * While runs are in flight the session's plan belongs to them: reshape, reset, run, read_tensor, report and
+ * stats answer VKI_E_STATE, and with N = 1 so do write and read. States (ties) go from each run to the next;
+ * to write one gives it to the next run alone.
+ * ----------------------------------------------------------------------------------------------- */
+
+/* Called once for each run that was submitted, however it ended, on a thread of the session's own; runs end
+ * one after the other. It may write, submit, poll, read, and wait for runs that have ended - if no other
+ * thread uses the session meanwhile. It must not wait for others (VKI_E_STATE). vki_session_destroy in it is
+ * allowed: no other run begins. */
+typedef void (*vki_done_fn)(void *user, uint64_t ticket, vki_status status);
+
+typedef struct vki_submit_options {
+    size_t size;
+    uint64_t timeout_ns; /* from now to the end of the run; 0: no limit. A run that takes longer ends with
+                            VKI_E_TIMEOUT */
+    vki_done_fn done;    /* NULL: none */
+    void *user;
+} vki_submit_options;
+
+/* Starts a run and returns; `options` may be NULL. On success *ticket is the run's. Allocates nothing but on
+ * the first call, which starts the session's thread. Errors: VKI_E_ARG, VKI_E_STATE (an input was never
+ * written, or runs_in_flight runs have not ended), VKI_E_NOMEM, VKI_E_DEVICE, VKI_E_DEVICE_LOST,
+ * VKI_E_TIMEOUT; what fails later is an error of the ticket's. */
+VKI_API vki_status vki_session_submit(vki_session *session, const vki_submit_options *options,
+                                      uint64_t *ticket, vki_error *err);
+/* Whether the run has ended, well or not. Does not wait. Errors: VKI_E_ARG (not one of the last
+ * runs_in_flight tickets). */
+VKI_API vki_status vki_session_poll(vki_session *session, uint64_t ticket, bool *ended, vki_error *err);
+/* Waits until the run has ended, sleeping, and answers with its status: VKI_OK or the errors of
+ * vki_session_run, VKI_E_CANCELLED. timeout_ns (0: no limit) bounds the waiting, not the run: VKI_E_TIMEOUT
+ * then too, and vki_session_poll tells that the run goes on. VKI_E_ARG as above. */
+VKI_API vki_status vki_session_wait(vki_session *session, uint64_t ticket, uint64_t timeout_ns,
+                                    vki_error *err);
+/* The run ends with VKI_E_CANCELLED unless it has ended: at once if it has not begun, else at its next step
+ * on the CPU, or when the device is done with what it was given. Does not wait. VKI_E_ARG as above. */
+VKI_API vki_status vki_session_cancel(vki_session *session, uint64_t ticket, vki_error *err);
+/* An output of a run that has ended well, for `bytes` of data exactly, with its shape (info may be NULL; with
+ * data NULL only *info is written). Errors: VKI_E_ARG, VKI_E_STATE (not ended, or failed, or the session was
+ * reshaped since). Allocates nothing. */
+VKI_API vki_status vki_session_read_run(vki_session *session, uint64_t ticket, int index,
+                                        vki_tensor_info *info, void *data, size_t bytes, vki_error *err);
 
 /* ---- report
  * ------------------------------------------------------------------------------------------------ */
