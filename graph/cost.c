@@ -12,8 +12,14 @@
  * Launches and submits there are orders of magnitude from public issue threads (2020 to 2026).
  * lavapipe: measured, 22.3 on 2 cores of Zen 3 (2026-11). */
 static const cost_rates classes[] = {
-    {"minimum", 7e3, 1e4, 30, 500, 2e3, 256},   {"adreno", 2.1e5, 3.4e4, 15, 150, 4e3, 8192},
-    {"mali", 5.5e4, 2.2e4, 25, 250, 4e3, 2048}, {"nvidia", 1.6e5, 4.5e4, 6, 40, 8e3, 16384},
+    {"cpu c", 8e2, 4e3, 1, 0, 0, 1},
+    {"cpu neon", 6e3, 6e3, 1, 0, 0, 1},
+    {"cpu avx2", 2e4, 9e3, 1, 0, 0, 1},
+    {"cpu avx512", 3e4, 9e3, 1, 0, 0, 1},
+    {"minimum", 7e3, 1e4, 30, 500, 2e3, 256},
+    {"adreno", 2.1e5, 3.4e4, 15, 150, 4e3, 8192},
+    {"mali", 5.5e4, 2.2e4, 25, 250, 4e3, 2048},
+    {"nvidia", 1.6e5, 4.5e4, 6, 40, 8e3, 16384},
     {"lavapipe", 5e3, 2e3, 25, 60, 4e3, 64},
 };
 

@@ -19,6 +19,7 @@ typedef struct cost_rates { /* of a class of device */
 typedef struct cost_work {  /* of one launch */
     uint64_t macs;          /* multiply-accumulates */
     uint64_t read, written; /* bytes: each tensor and weight once */
+    uint64_t weights;       /* of those read */
     uint64_t lanes;         /* invocations; 0: as many as fill the device */
 } cost_work;
 

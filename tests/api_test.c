@@ -233,7 +233,7 @@ static void look(void *user, const vki_node_report *n)
     assert_true(n->name && n->op && n->place && n->kernel && n->reason && n->output);
     r->nodes++;
     r->timed += n->us >= 0;
-    if (!strcmp(n->name, "conv1") && strstr(n->reason, "relu")) r->conv_fused = true;
+    if (!strcmp(n->name, "conv1") && strstr(n->fused, "relu")) r->conv_fused = true;
 }
 
 static void report_on(bool vulkan)

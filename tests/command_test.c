@@ -224,6 +224,36 @@ static void benchmark_json(void **state)
     cJSON_Delete(root);
 }
 
+/* The plan with what was measured: as a table, and beside a run's outputs. */
+static void reports_with_times(void **state)
+{
+    (void)state;
+    go(cmd_benchmark, "benchmark %s --report -n 2 --warmup 0 --device cpu", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    const char *parts[] = {"est. us", "why: ",     "fused: ",   "traffic: read",
+                           "ratio",   "estimated", ", measured"};
+    for (size_t i = 0; i < VKB_COUNT(parts); i++)
+        if (!strstr(c.out, parts[i])) fail_msg("there is no \"%s\" in %s", parts[i], c.out);
+    go(cmd_run, "run %s --device cpu --image %s -o %s --report --json", fixed_model, png, folder);
+    assert_int_equal(c.code, TOOL_OK);
+    cJSON *root = cJSON_Parse(c.out), *plan = cJSON_GetObjectItem(root, "plan"), *node;
+    assert_non_null(cJSON_GetObjectItem(root, "outputs"));
+    double read = 0;
+    cJSON_ArrayForEach(node, cJSON_GetObjectItem(plan, "nodes"))
+    {
+        assert_true(number(node, NULL, "us") >= 0 && number(node, NULL, "estimated_us") >= 0);
+        assert_true(cJSON_IsString(cJSON_GetObjectItem(node, "fused")));
+        read += number(node, NULL, "read_bytes");
+    }
+    assert_true(read > 0 && number(plan, "traffic_bytes", "read") == read);
+    assert_true(number(plan, "traffic_bytes", "lower_bound") > 0);
+    assert_true(number(plan, NULL, "estimated_ms") > 0 && number(plan, NULL, "submits") == 0);
+    cJSON_Delete(root);
+    go(cmd_run, "run %s --device cpu --image %s -o %s --report", fixed_model, png, folder);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "traffic: read"));
+}
+
 /* The model's name is not UTF-8 in parts: what is none is replaced, what is some stays. */
 static void json_is_utf8(void **state)
 {
@@ -378,15 +408,11 @@ int main(void)
 {
     gpu_run_device(); /* stays open: LSan counts an unloaded driver's own data as leaked */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_picture_and_array),
-        cmocka_unit_test(run_resizes_to_a_fixed_input),
-        cmocka_unit_test(run_says_what_is_wrong),
-        cmocka_unit_test(benchmark_json),
-        cmocka_unit_test(json_is_utf8),
-        cmocka_unit_test(benchmark_table_and_errors),
-        cmocka_unit_test(info_reports_the_plan),
-        cmocka_unit_test(devices_end_with_the_cpu),
-        cmocka_unit_test(passes_are_switched_off_by_name),
+        cmocka_unit_test(run_picture_and_array),      cmocka_unit_test(run_resizes_to_a_fixed_input),
+        cmocka_unit_test(run_says_what_is_wrong),     cmocka_unit_test(benchmark_json),
+        cmocka_unit_test(reports_with_times),         cmocka_unit_test(json_is_utf8),
+        cmocka_unit_test(benchmark_table_and_errors), cmocka_unit_test(info_reports_the_plan),
+        cmocka_unit_test(devices_end_with_the_cpu),   cmocka_unit_test(passes_are_switched_off_by_name),
         cmocka_unit_test(ocr_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

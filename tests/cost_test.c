@@ -20,18 +20,21 @@ static void test_roofline(void **state)
     (void)state;
     const cost_rates r = {.name = "test", .macs = 100, .bytes = 10, .launch_us = 5, .lanes = 64};
     const struct {
-        cost_work work;
+        uint64_t macs, read, written, lanes;
         double us;
     } rows[] = {
-        {{0, 0, 0, 0}, 5},
-        {{1000, 30, 20, 0}, 5 + 10},     /* arithmetic decides */
-        {{1000, 200, 100, 0}, 5 + 30},   /* memory decides */
-        {{1000, 200, 100, 64}, 5 + 30},  /* the device is full */
-        {{1000, 200, 100, 16}, 5 + 120}, /* a quarter of it */
+        {0, 0, 0, 0, 5},
+        {1000, 30, 20, 0, 5 + 10},     /* arithmetic decides */
+        {1000, 200, 100, 0, 5 + 30},   /* memory decides */
+        {1000, 200, 100, 64, 5 + 30},  /* the device is full */
+        {1000, 200, 100, 16, 5 + 120}, /* a quarter of it */
     };
-    for (size_t i = 0; i < VKB_COUNT(rows); i++)
-        if (fabs(cost_us(&r, &rows[i].work) - rows[i].us) > 1e-9)
-            fail_msg("row %zu: %g us instead of %g", i, cost_us(&r, &rows[i].work), rows[i].us);
+    for (size_t i = 0; i < VKB_COUNT(rows); i++) {
+        const cost_work w = {
+            .macs = rows[i].macs, .read = rows[i].read, .written = rows[i].written, .lanes = rows[i].lanes};
+        if (fabs(cost_us(&r, &w) - rows[i].us) > 1e-9)
+            fail_msg("row %zu: %g us instead of %g", i, cost_us(&r, &w), rows[i].us);
+    }
 }
 
 static void test_classes(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench_report.h"
-#include "json.h"
+#include "plan_report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +45,11 @@ void bench_print(const bench_result *r)
            mib(s->staging_bytes), mib(r->peak_rss));
     printf("  plan        %d nodes, %d dispatches, %d barriers, %d pipelines, %d segments\n", s->nodes,
            s->dispatches, s->barriers, s->pipelines, s->segments);
-    if (r->profiled) print_nodes(r);
+    const plan_report plan = {r->model, r->device, r->stats, r->nodes};
+    if (r->report)
+        plan_report_print(&plan);
+    else if (r->profiled)
+        print_nodes(r);
 }
 
 void bench_print_line(const bench_result *r)
@@ -97,10 +101,7 @@ vki_status bench_write_json(const bench_result *r, const char *path, vki_error *
     cJSON *memory = memory_json(&r->stats);
     cJSON_AddNumberToObject(memory, "peak_rss", (double)r->peak_rss);
     cJSON_AddItemToObject(root, "memory_bytes", memory);
-    cJSON_AddNumberToObject(root, "pipelines", r->stats.pipelines);
-    cJSON_AddNumberToObject(root, "dispatches", r->stats.dispatches);
-    cJSON_AddNumberToObject(root, "barriers", r->stats.barriers);
-    cJSON_AddNumberToObject(root, "segments", r->stats.segments);
+    add_totals(root, &r->stats);
     cJSON_AddItemToObject(root, "nodes", nodes_json(&r->nodes));
     return json_write(root, path, err);
 }

@@ -17,8 +17,8 @@ typedef struct bench_result {
     double write_ms, read_ms; /* medians of copying all inputs and outputs */
     double context_ms;
     vki_session_stats stats;
-    uint64_t peak_rss; /* bytes, of the process */
-    bool profiled;
+    uint64_t peak_rss;     /* bytes, of the process */
+    bool profiled, report; /* times of nodes; with all that is known of them */
     node_list nodes;
 } bench_result;
 

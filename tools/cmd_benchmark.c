@@ -24,7 +24,7 @@ typedef struct bench_job {
     opt_engine engine;
     const char *model, *json;
     int warmup, iterations;
-    bool profile, brief;
+    bool profile, report, brief;
 } bench_job;
 
 typedef struct buffers { /* one a tensor */
@@ -221,7 +221,8 @@ static vki_status bench(bench_job *job, vki_error *err)
                                                       : VKI_PRECISION_FP32), /* what AUTO means today */
                            .warmup = job->warmup,
                            .iterations = job->iterations,
-                           .profiled = job->profile};
+                           .profiled = job->profile,
+                           .report = job->report};
     vki_status status = count_threads(job, &result.threads, err);
     if (status == VKI_OK) status = bench_model(job, &result, err);
     bool to_stdout = job->json && !strcmp(job->json, "-");
@@ -238,6 +239,8 @@ int cmd_benchmark(int argc, char **argv)
         {"--warmup", 0, OPT_INT, &job.warmup, "N", "runs before those that count (3)", 0, 1000000},
         {"--iterations", 'n', OPT_INT, &job.iterations, "N", "runs that count (20)", 1, 1000000},
         {"--profile", 0, OPT_FLAG, &job.profile, NULL, "time every node, in runs of their own", 0, 0},
+        {"--report", 0, OPT_FLAG, &job.report, NULL,
+         "the same with place, kernel and reason, bytes, estimates and memory of every node", 0, 0},
         {"--brief", 0, OPT_FLAG, &job.brief, NULL,
          "print one line: model, device, median, first result, memory", 0, 0},
         {"--json", 0, OPT_STRING, &job.json, "FILE", "write all as JSON too; - for JSON alone on stdout", 0,
@@ -255,6 +258,7 @@ int cmd_benchmark(int argc, char **argv)
     int code = options_parse(&line, argc, argv);
     if (code != OPT_GO_ON) return code;
     job.model = line.args[0];
+    job.profile = job.profile || job.report;
     vki_error err = {0};
     return bench(&job, &err) == VKI_OK ? TOOL_OK : tool_failed(&err);
 }

@@ -173,7 +173,7 @@ static vki_status report_plan(const info_job *job, const vki_context *context, c
     plan_report report;
     vki_status status = plan_report_make(&report, job->model, context, session, err);
     if (status == VKI_OK && job->json)
-        status = plan_report_json(&report, err);
+        status = json_write(plan_report_object(&report), NULL, err);
     else if (status == VKI_OK)
         (job->dot ? plan_report_dot : plan_report_print)(&report);
     plan_report_free(&report);

@@ -59,6 +59,8 @@ int cmd_run(int argc, char **argv)
          "keep the picture's proportions, fill up with gray", 0, 0},
         {"--output-dir", 'o', OPT_STRING, &job.output_dir, "DIR", "where outputs are written (.)", 0, 0},
         {"--json", 0, OPT_FLAG, &job.json, NULL, "print JSON", 0, 0},
+        {"--report", 0, OPT_FLAG, &job.report, NULL,
+         "time every node; print place, kernel, reason, bytes and times", 0, 0},
         {"--times", 0, OPT_INT, &job.times, "N", "run N times, states carried on; the last run counts (1)", 1,
          1000000},
         OPT_TIE_ROW(job.engine),
@@ -76,6 +78,7 @@ int cmd_run(int argc, char **argv)
     if (code == OPT_GO_ON) code = check(&job, &line);
     if (code != OPT_GO_ON) return code;
     job.model = line.args[0];
+    job.engine.session.profile = job.report;
     vki_error err = {0};
     vki_context *context = NULL;
     vki_status status = opt_engine_context(&job.engine, &context, &err);

@@ -53,6 +53,22 @@ cJSON *memory_json(const vki_session_stats *s)
     return o;
 }
 
+void add_totals(cJSON *root, const vki_session_stats *s)
+{
+    cJSON *traffic = cJSON_CreateObject();
+    cJSON_AddNumberToObject(root, "segments", s->segments);
+    cJSON_AddNumberToObject(root, "submits", s->submits);
+    cJSON_AddNumberToObject(root, "dispatches", s->dispatches);
+    cJSON_AddNumberToObject(root, "barriers", s->barriers);
+    cJSON_AddNumberToObject(root, "pipelines", s->pipelines);
+    cJSON_AddNumberToObject(traffic, "read", (double)s->read_bytes);
+    cJSON_AddNumberToObject(traffic, "written", (double)s->written_bytes);
+    cJSON_AddNumberToObject(traffic, "lower_bound", (double)s->traffic_lower_bound);
+    cJSON_AddNumberToObject(traffic, "transfers", (double)s->transfer_bytes);
+    cJSON_AddItemToObject(root, "traffic_bytes", traffic);
+    cJSON_AddNumberToObject(root, "estimated_ms", s->estimated_ms);
+}
+
 static void add_names(cJSON *o, const char *key, const char *const *names, int count)
 {
     cJSON *list = cJSON_AddArrayToObject(o, key);
@@ -68,6 +84,7 @@ static cJSON *node_json(const vki_node_report *n)
     cJSON_AddStringToObject(o, "place", n->place);
     cJSON_AddStringToObject(o, "kernel", n->kernel);
     cJSON_AddStringToObject(o, "reason", n->reason);
+    cJSON_AddStringToObject(o, "fused", n->fused);
     cJSON_AddStringToObject(o, "output", n->output);
     add_names(o, "inputs", n->inputs, n->input_count);
     add_names(o, "outputs", n->outputs, n->output_count);
@@ -75,8 +92,11 @@ static cJSON *node_json(const vki_node_report *n)
         cJSON_AddNumberToObject(o, "us", n->us);
     else
         cJSON_AddNullToObject(o, "us"); /* not measured */
+    cJSON_AddNumberToObject(o, "estimated_us", n->estimated_us);
     cJSON_AddNumberToObject(o, "macs", (double)n->macs);
     cJSON_AddNumberToObject(o, "bytes", (double)n->bytes);
+    cJSON_AddNumberToObject(o, "read_bytes", (double)n->read_bytes);
+    cJSON_AddNumberToObject(o, "written_bytes", (double)n->written_bytes);
     cJSON_AddNumberToObject(o, "dispatches", n->dispatches);
     cJSON_AddNumberToObject(o, "segment", n->segment);
     cJSON_AddNumberToObject(o, "arena_offset", (double)n->arena_offset);

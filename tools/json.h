@@ -10,6 +10,8 @@
 const char *
 device_kind_name(vki_device_kind kind); /* "cpu", "integrated", "discrete", "virtual", "software" */
 cJSON *device_json(const vki_device_info *device);
+void add_totals(cJSON *root,
+                const vki_session_stats *stats); /* of a plan: memory, counts, traffic, estimate */
 cJSON *memory_json(const vki_session_stats *stats);
 cJSON *nodes_json(const node_list *nodes); /* an array, an object a node */
 

@@ -44,6 +44,7 @@ static void add_node(void *user, const vki_node_report *r)
     n->kernel = copy_text(r->kernel, failed);
     n->reason = copy_text(r->reason, failed);
     n->output = copy_text(r->output, failed);
+    n->fused = copy_text(r->fused, failed);
     n->inputs = copy_names(r->inputs, r->input_count, failed);
     n->outputs = copy_names(r->outputs, r->output_count, failed);
     nodes->at = nodes->count;
@@ -64,7 +65,7 @@ void node_list_free(node_list *nodes)
 {
     for (int i = 0; i < nodes->count; i++) {
         vki_node_report *n = &nodes->items[i];
-        const char *texts[] = {n->name, n->op, n->place, n->kernel, n->reason, n->output};
+        const char *texts[] = {n->name, n->op, n->place, n->kernel, n->reason, n->output, n->fused};
         for (size_t k = 0; k < VKB_COUNT(texts); k++) free_text(texts[k]);
         free_names(n->inputs, n->input_count);
         free_names(n->outputs, n->output_count);

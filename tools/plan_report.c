@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan_report.h"
-#include "json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,42 +24,76 @@ void plan_report_free(plan_report *report)
 
 /* ---- the table ---- */
 
-static void print_node(const vki_node_report *n)
+/* Measured times are there after profiled runs only. */
+static void print_node(const vki_node_report *n, bool timed)
 {
-    char offset[24] = "-";
+    char offset[24] = "-", us[16] = "";
     if (n->arena_offset >= 0) snprintf(offset, sizeof offset, "%" PRId64, n->arena_offset);
-    printf("%4d %-6s %10.3f %10.3f %10s %5d  %-18s %-24s %s: %s\n", n->segment, n->place,
-           (double)n->macs / 1e6, (double)n->bytes / 1e6, offset, n->dispatches, n->op, n->kernel, n->name,
-           n->reason);
+    if (timed && n->us >= 0) snprintf(us, sizeof us, " %9.1f", n->us);
+    if (timed && n->us < 0) snprintf(us, sizeof us, " %9s", "-");
+    printf("%3d %-6s %4d %9.3f %8.3f %8.3f %9.1f%s %10s  %-16s %-22s %s\n", n->segment, n->place,
+           n->dispatches, (double)n->macs / 1e6, (double)n->read_bytes / 1e6, (double)n->written_bytes / 1e6,
+           n->estimated_us, us, offset, n->op, n->kernel, n->name);
+    printf("%12s why: %s\n", "", n->reason);
+    if (*n->fused) printf("%12s fused: %s\n", "", n->fused);
+}
+
+static double mega(uint64_t v)
+{
+    return (double)v / 1e6;
+}
+
+static double ratio(uint64_t value, uint64_t bound)
+{
+    return bound ? (double)value / (double)bound : 1;
+}
+
+static void print_totals(const vki_session_stats *s, double measured_us)
+{
+    uint64_t traffic = s->read_bytes + s->written_bytes;
+    printf("%d nodes, %d segments, %d submits, %d dispatches, %d barriers, %d pipelines\n", s->nodes,
+           s->segments, s->submits, s->dispatches, s->barriers, s->pipelines);
+    printf("memory: weights %" PRIu64 " bytes, activations %" PRIu64 " (lower bound %" PRIu64
+           ", ratio %.3f), staging %" PRIu64 "\n",
+           s->weight_bytes, s->activation_bytes, s->activation_lower_bound,
+           ratio(s->activation_bytes, s->activation_lower_bound), s->staging_bytes);
+    printf("traffic: read %.3f MB, written %.3f (weights, inputs and outputs alone: %.3f, ratio %.2f), "
+           "host and device %.3f\n",
+           mega(s->read_bytes), mega(s->written_bytes), mega(s->traffic_lower_bound),
+           ratio(traffic, s->traffic_lower_bound), mega(s->transfer_bytes));
+    printf("estimated %.3f ms", s->estimated_ms);
+    if (measured_us > 0) printf(", measured %.3f ms in all nodes", measured_us / 1e3);
+    putchar('\n');
 }
 
 void plan_report_print(const plan_report *r)
 {
-    printf("plan for %s\n%4s %-6s %10s %10s %10s %5s  %-18s %-24s %s\n", r->device.name, "seg", "place",
-           "MMAC", "MB", "at", "disp", "operator", "kernel", "node: reason");
-    for (int i = 0; i < r->nodes.count; i++) print_node(&r->nodes.items[i]);
-    const vki_session_stats *s = &r->stats;
-    printf("%d nodes, %d segments, %d dispatches, %d barriers, %d pipelines; activations %" PRIu64
-           " bytes (lower bound %" PRIu64 "), weights %" PRIu64 ", staging %" PRIu64 "\n",
-           s->nodes, s->segments, s->dispatches, s->barriers, s->pipelines, s->activation_bytes,
-           s->activation_lower_bound, s->weight_bytes, s->staging_bytes);
+    double measured = 0;
+    bool timed = false;
+    for (int i = 0; i < r->nodes.count; i++) {
+        double us = r->nodes.items[i].us;
+        timed = timed || us >= 0;
+        measured += us > 0 ? us : 0;
+    }
+    printf("plan for %s\n%3s %-6s %4s %9s %8s %8s %9s%s %10s  %-16s %-22s %s\n", r->device.name, "seg",
+           "place", "disp", "MMAC", "MB read", "written", "est. us", timed ? "        us" : "", "at",
+           "operator", "kernel", "node");
+    for (int i = 0; i < r->nodes.count; i++) print_node(&r->nodes.items[i], timed);
+    print_totals(&r->stats, measured);
 }
 
 /* ---- JSON ---- */
 
-vki_status plan_report_json(const plan_report *r, vki_error *err)
+cJSON *plan_report_object(const plan_report *r)
 {
     const vki_session_stats *s = &r->stats;
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "model", r->model);
     cJSON_AddItemToObject(root, "device", device_json(&r->device));
     cJSON_AddItemToObject(root, "memory_bytes", memory_json(s));
-    cJSON_AddNumberToObject(root, "segments", s->segments);
-    cJSON_AddNumberToObject(root, "dispatches", s->dispatches);
-    cJSON_AddNumberToObject(root, "barriers", s->barriers);
-    cJSON_AddNumberToObject(root, "pipelines", s->pipelines);
+    add_totals(root, s);
     cJSON_AddItemToObject(root, "nodes", nodes_json(&r->nodes));
-    return json_write(root, NULL, err);
+    return root;
 }
 
 /* ---- Graphviz: nodes as boxes, tensors as edges ---- */
@@ -107,7 +140,21 @@ static void dot_node(const vki_node_report *n, int index)
     dot_text(n->name);
     fputs("\\n", stdout);
     dot_text(n->kernel);
-    printf("\\n%.2f MMAC, %.2f MB\", tooltip=\"", (double)n->macs / 1e6, (double)n->bytes / 1e6);
+    printf("\\n%.2f MMAC, %.2f MB, ", (double)n->macs / 1e6, (double)n->bytes / 1e6);
+    if (n->us >= 0)
+        printf("%.0f us", n->us);
+    else
+        printf("%.0f us estimated", n->estimated_us);
+    if (*n->fused) fputs("\\n+ ", stdout);
+    for (const char *name = n->fused, *end; *name; name = *end ? end + 2 : end) { /* one a line */
+        end = strstr(name, ", ");
+        if (!end) end = name + strlen(name);
+        char line[128];
+        snprintf(line, sizeof line, "%.*s", (int)(end - name), name);
+        dot_text(line);
+        if (*end) fputs("\\n+ ", stdout);
+    }
+    fputs("\", tooltip=\"", stdout);
     dot_text(n->reason);
     puts("\"];");
 }

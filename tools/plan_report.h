@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `vkinfer info --plan`: every node of a plan with its place, kernel and reason, as a table, as JSON or as a
- * Graphviz graph. */
+ * `vkinfer info --plan`, `run --report` and `benchmark --report`: every node of a plan with its place, kernel
+ * and reason, what it moves and how long it takes, as a table, as JSON or as a Graphviz graph. */
 #ifndef PLAN_REPORT_H
 #define PLAN_REPORT_H
 
-#include "node_list.h"
+#include "json.h"
 
 typedef struct plan_report {
     const char *model; /* its path */
@@ -18,8 +18,8 @@ vki_status plan_report_make(plan_report *report, const char *model, const vki_co
                             const vki_session *session, vki_error *err);
 void plan_report_free(plan_report *report);
 
-void plan_report_print(const plan_report *report);                      /* the table, to stdout */
-void plan_report_dot(const plan_report *report);                        /* to stdout, for `dot -Tsvg` */
-vki_status plan_report_json(const plan_report *report, vki_error *err); /* to stdout. VKI_E_NOMEM, VKI_E_IO */
+void plan_report_print(const plan_report *report); /* the table, to stdout */
+void plan_report_dot(const plan_report *report);   /* to stdout, for `dot -Tsvg` */
+cJSON *plan_report_object(const plan_report *report);
 
 #endif

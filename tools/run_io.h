@@ -14,7 +14,7 @@ typedef struct run_job {
     opt_list inputs, images;
     opt_floats mean, scale; /* 1 or 3 numbers */
     int times;
-    bool bgr, letterbox, json;
+    bool bgr, letterbox, json, report;
 } run_job;
 
 typedef struct run_source { /* of one input of the model; neither: not given */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "json.h"
+#include "plan_report.h"
 #include "run_io.h"
 
 #include <errno.h>
@@ -146,23 +146,33 @@ static cJSON *output_json(const output *o)
     return entry;
 }
 
-static vki_status print_all(const output *all, int count, const run_job *job, const vki_context *context,
-                            double ms, vki_error *err)
+static vki_status print_json(const output *all, int count, const run_job *job, const plan_report *plan,
+                             double ms, vki_error *err)
 {
-    vki_device_info device;
-    VKB_TRY(vki_context_device(context, &device));
-    if (!job->json) {
-        for (int i = 0; i < count; i++) print_output(&all[i]);
-        printf("first run on %s: %.2f ms\n", device.name, ms);
-        return VKI_OK;
-    }
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "model", job->model);
-    cJSON_AddItemToObject(root, "device", device_json(&device));
+    cJSON_AddItemToObject(root, "device", device_json(&plan->device));
     cJSON_AddNumberToObject(root, "first_run_ms", ms);
     cJSON *outputs = cJSON_AddArrayToObject(root, "outputs");
     for (int i = 0; i < count; i++) cJSON_AddItemToArray(outputs, output_json(&all[i]));
+    if (job->report) cJSON_AddItemToObject(root, "plan", plan_report_object(plan));
     return json_write(root, NULL, err);
+}
+
+static vki_status print_all(const output *all, int count, const run_job *job, const vki_context *context,
+                            const vki_session *session, double ms, vki_error *err)
+{
+    plan_report plan;
+    vki_status status = plan_report_make(&plan, job->model, context, session, err);
+    if (status == VKI_OK && job->json) {
+        status = print_json(all, count, job, &plan, ms, err);
+    } else if (status == VKI_OK) {
+        for (int i = 0; i < count; i++) print_output(&all[i]);
+        printf("first run on %s: %.2f ms\n", plan.device.name, ms);
+        if (job->report) plan_report_print(&plan);
+    }
+    plan_report_free(&plan);
+    return status;
 }
 
 vki_status run_outputs(const run_job *job, const vki_context *context, const vki_model *model,
@@ -175,7 +185,7 @@ vki_status run_outputs(const run_job *job, const vki_context *context, const vki
     if (!all) return vkb_nomem(err, (uint64_t)count * sizeof *all);
     vki_status status = VKI_OK;
     for (int i = 0; i < count && status == VKI_OK; i++) status = take_output(all, i, job, session, err);
-    if (status == VKI_OK) status = print_all(all, count, job, context, ms, err);
+    if (status == VKI_OK) status = print_all(all, count, job, context, session, ms, err);
     for (int i = 0; i < count; i++) free(all[i].data);
     free(all);
     return status;

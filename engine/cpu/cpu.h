@@ -6,6 +6,7 @@
 #define CPU_CPU_H
 
 #include "base/threads.h"
+#include "graph/cost.h"
 #include "graph/ops/attrs.h"
 
 /* What kernels get: the node and where its tensors lie. Shapes and types are in the graph. */
@@ -67,6 +68,9 @@ typedef struct cpu_features {
 } cpu_features;
 const cpu_features *cpu_features_get(void);        /* thread safe; immutable */
 void cpu_features_text(char *buffer, size_t size); /* "avx2 fma f16c" */
+
+/* ---- cost.c ---- */
+cost_rates cpu_rates(int threads); /* of this CPU */
 
 /* ---- evaluate.c ---- */
 /* Runs one node through its reference; in/out as in cpu_call. For constant folding and for the reference

@@ -20,11 +20,13 @@ static uint64_t invocations(const gpu_dispatch *d)
     return n;
 }
 
-static uint64_t bound_bytes(const gpu_program *p, const gpu_bind *bind)
+static uint64_t bytes_of(const gpu_program *p, const gpu_dispatch *d, int i)
 {
+    const gpu_bind *bind = &d->bind[i];
     uint64_t size =
         bind->space == GPU_SPACE_WEIGHTS ? p->weights[bind->index].bytes : p->bufs[bind->index].bytes;
-    return bind->bytes ? bind->bytes : size - bind->offset;
+    uint64_t part = bind->bytes ? bind->bytes : size - bind->offset;
+    return d->touched[i] && d->touched[i] < part ? d->touched[i] : part;
 }
 
 /* Bound before with the same access: shaders that need fewer operands bind one twice. */
@@ -42,8 +44,10 @@ cost_work gpu_dispatch_work(const gpu_program *p, const gpu_dispatch *d)
     cost_work w = {.macs = d->macs, .lanes = invocations(d)};
     for (int i = 0; i < d->n_bind; i++) {
         const gpu_bind *bind = &d->bind[i];
-        uint64_t bytes = bound_bytes(p, bind);
-        if (bind->access & GPU_READ && !bound_before(d, i, GPU_READ)) w.read += bytes;
+        uint64_t bytes = bytes_of(p, d, i);
+        bool read = bind->access & GPU_READ && !bound_before(d, i, GPU_READ);
+        if (read) w.read += bytes;
+        if (read && bind->space == GPU_SPACE_WEIGHTS) w.weights += bytes;
         if (bind->access & GPU_WRITE && !bound_before(d, i, GPU_WRITE)) w.written += bytes;
     }
     return w;

@@ -43,6 +43,11 @@ void gpu_bind_add(gpu_dispatch *d, gpu_bind bind, uint8_t access)
     d->bind[d->n_bind++] = bind;
 }
 
+void gpu_touches(gpu_dispatch *d, int64_t bytes)
+{
+    if (d->n_bind && d->n_bind <= GPU_MAX_BINDINGS) d->touched[d->n_bind - 1] = (uint64_t)bytes;
+}
+
 void gpu_spec(gpu_dispatch *d, uint32_t value)
 {
     if (d->n_spec >= GPU_MAX_SPEC)

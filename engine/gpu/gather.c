@@ -41,10 +41,11 @@ static void emit(gpu_builder *b, const gr_node *n, bool c4)
     vki_dtype dtype = b->g->tensors[n->in[0]].dtype;
     gpu_dispatch *d = gpu_dispatch_begin(b, groups ? GPU_SHADER_OF(b, dtype, gather_slices_x4)
                                                    : GPU_SHADER_OF(b, dtype, gather_slices));
+    int64_t units = s.outer * s.picks * s.inner;
     gpu_bind_add(d, gpu_in(b, n, 0, layout), GPU_READ);
+    gpu_touches(d, units * (groups ? 4 : 1) * (int64_t)gpu_element_bytes(dtype, b->half));
     gpu_bind_add(d, gpu_in(b, n, 1, GPU_ROW), GPU_READ);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
-    int64_t units = s.outer * s.picks * s.inner;
     gpu_grid_flat(b, d, units);
     gpu_push(d, units);
     gpu_push(d, s.inner);

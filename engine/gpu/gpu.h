@@ -63,7 +63,8 @@ typedef struct gpu_dispatch {
     uint8_t n_bind, n_spec, n_push;
     bool converts; /* between layouts, for the node that wants the other one */
     uint64_t macs; /* of these the node's; a kernel sets them where its dispatches compute unlike amounts */
-    gpu_bind bind[GPU_MAX_BINDINGS]; /* binding i of set 0 */
+    gpu_bind bind[GPU_MAX_BINDINGS];    /* binding i of set 0 */
+    uint64_t touched[GPU_MAX_BINDINGS]; /* bytes of it that are really read or written; 0: all */
     uint32_t spec[GPU_MAX_SPEC]; /* specialization constant i; they select code, so few values a network */
     uint32_t push[GPU_MAX_PUSH]; /* shapes and the like; floats as bits, see gpu_push_f32 */
     uint32_t groups[3];
@@ -228,8 +229,9 @@ gpu_dispatch *gpu_dispatch_begin(gpu_builder *b, enum gpu_shader shader);
 #define GPU_SHADER_BY(b, dtype, name) (gpu_is_float(dtype) ? GPU_SHADER(b, name) : SH_##name##_i32)
 void gpu_dispatch_append(gpu_builder *b, const gpu_dispatch *d);   /* for builder.c: before the open one */
 void gpu_bind_add(gpu_dispatch *d, gpu_bind bind, uint8_t access); /* next binding */
-void gpu_spec(gpu_dispatch *d, uint32_t value);                    /* next specialization constant */
-void gpu_push(gpu_dispatch *d, int64_t value);                     /* next word, as int32 (checked) */
+void gpu_touches(gpu_dispatch *d, int64_t bytes); /* of the last binding: no more than that is touched */
+void gpu_spec(gpu_dispatch *d, uint32_t value);   /* next specialization constant */
+void gpu_push(gpu_dispatch *d, int64_t value);    /* next word, as int32 (checked) */
 void gpu_push_f32(gpu_dispatch *d, float value);
 /* Workgroups to cover (x, y, z) invocations by groups of (lx, ly, lz), which also become specialization
  * constants 0, 1, 2 (call it before gpu_spec). Fails if over the limits: kernels loop or fold dimensions. */

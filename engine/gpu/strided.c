@@ -100,6 +100,7 @@ static void emit_strided(gpu_builder *b, op_strided s, vki_dtype dtype, gpu_bind
     int64_t src_row = 0, dst_row = 0;
     enum gpu_shader shader = GPU_SHADER_OF(b, dtype, strided_copy_x4);
     uint64_t element = gpu_element_bytes(dtype, b->half), unit = 4 * element;
+    int64_t moved = s.elements * (int64_t)(groups ? unit : element);
     if (!groups && !group_runs(&s)) {
         if (group_blocks(&s, &src_row, &dst_row)) {
             shader = GPU_SHADER_OF(b, dtype, strided_copy_turn);
@@ -111,7 +112,9 @@ static void emit_strided(gpu_builder *b, op_strided s, vki_dtype dtype, gpu_bind
     if (src_row == 0) narrow(b, &s, &out, unit);
     gpu_dispatch *d = gpu_dispatch_begin(b, shader);
     gpu_bind_add(d, in, GPU_READ);
+    gpu_touches(d, moved);
     gpu_bind_add(d, out, GPU_WRITE);
+    gpu_touches(d, moved);
     gpu_grid_flat(b, d, s.elements);
     gpu_spec(d, (uint32_t)s.rank);
     gpu_push(d, s.elements);
@@ -179,8 +182,11 @@ static void emit_channels(gpu_builder *b, const channel_copy *c, gpu_bind in, gp
     int64_t first = c->low / 4, end = vkb_ceil_div(c->fills ? c->total : c->high, 4);
     int64_t units = c->batch * (end - first) * c->spatial;
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, strided_channels));
+    int64_t moved = units * 4 * (b->half ? 2 : 4);
     gpu_bind_add(d, in, GPU_READ);
+    gpu_touches(d, moved);
     gpu_bind_add(d, out, GPU_WRITE);
+    gpu_touches(d, moved);
     gpu_grid_flat(b, d, units);
     gpu_push(d, units);
     gpu_push(d, c->spatial);

@@ -185,6 +185,7 @@ static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
     if (step->kernel && step->kernel->prepare) VKB_TRY(step->kernel->prepare(&prep, err));
     VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, &prep, &step->call.weights, err));
     step->call.state = prep.state;
+    step->weight_bytes = prep.weight_bytes;
     if (prep.scratch_bytes > p->scratch_bytes) p->scratch_bytes = prep.scratch_bytes;
     for (int i = 0; i < n->n_in && !prep.weight_bytes; i++)
         if (gr_is_const(&p->graph, n->in[i])) p->cpu_constant_bytes += gr_bytes(&p->graph.tensors[n->in[i]]);

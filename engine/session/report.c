@@ -69,17 +69,55 @@ static const char *kernel_name(const ses_place *place, const ses_step *step)
     return step && step->kernel ? step->kernel->name : "reference";
 }
 
-static void report_node(const ses_plan *p, gr_id i, bool timed, const name_list *names, vki_report_fn fn,
-                        void *user)
+/* ---- why this kernel ---- */
+
+typedef struct text {
+    char text[640];
+    size_t used;
+} text;
+
+static void append(text *t, const char *a, const char *b, const char *c)
+{
+    int n = snprintf(t->text + t->used, sizeof t->text - t->used, "%s%s%s", a, b, c);
+    if (n > 0) t->used = (size_t)vkb_min((int64_t)t->used + n, (int64_t)sizeof t->text - 1);
+}
+
+/* The candidates before the one that was chosen, and what they cannot take. b: of the plan's graph. */
+static void skipped_on_device(text *t, const gpu_builder *b, const gr_node *n, const gpu_kernel *chosen)
+{
+    const gpu_kernel *k = gpu_op_of(n->op)->kernels, *end = k;
+    while (end && end->name && end != chosen) end++;
+    if (!end || !end->name) return; /* a kernel of several nodes */
+    for (; k != end; k++) {
+        const char *why = "";
+        append(t, "; not ", k->name, "");
+        if (!gpu_takes(b, n, k, &why) && *why) append(t, " (", why, ")");
+    }
+}
+
+static void skipped_on_cpu(text *t, const gr_node *n, const ses_step *step)
+{
+    const cpu_kernel *k = cpu_op_of(n->op)->kernels;
+    for (; step && step->kernel && k != step->kernel; k++) append(t, "; not ", k->name, "");
+}
+
+static void report_node(const ses_plan *p, gr_id i, bool timed, const gpu_builder *b, const name_list *names,
+                        vki_report_fn fn, void *user)
 {
     const gr_graph *g = &p->graph;
     const gr_node *n = &g->nodes[i];
     const ses_place *place = &p->places[i];
     const ses_step *step = place->gpu ? NULL : step_of(p, i);
+    double us;
+    cost_work work = ses_node_work(p, i, step, &us);
     op_cost cost;
     op_cost_of(g, n, &cost);
-    char reason[512];
-    snprintf(reason, sizeof reason, "%s%s%s", place->reason, *n->fused ? "; fused: " : "", n->fused);
+    text reason = {"", 0};
+    append(&reason, place->reason, "", "");
+    if (place->gpu)
+        skipped_on_device(&reason, b, n, place->kernel);
+    else if (!place->view && !p->options->reference)
+        skipped_on_cpu(&reason, n, step);
     bool free_of_cost = place->view && !place->n_dispatches;
     vki_node_report r = {
         .name = n->name,
@@ -88,11 +126,11 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, const name_list 
                  : place->gpu ? "vulkan"
                               : "cpu",
         .kernel = kernel_name(place, step),
-        .reason = reason,
+        .reason = reason.text,
         .output = n->n_out && n->out[0] != GR_NONE ? g->tensors[n->out[0]].name : "",
         .us = node_us(p, i, step, timed),
         .macs = cost.macs,
-        .bytes = free_of_cost ? 0 : cost.bytes,
+        .bytes = work.read + work.written,
         .dispatches = place->n_dispatches,
         .segment = segment_of(p, i),
         .arena_offset = n->n_out ? offset_of(p, place, n->out[0]) : -1,
@@ -100,6 +138,10 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, const name_list 
         .outputs = names->items + n->n_in,
         .input_count = n->n_in,
         .output_count = n->n_out,
+        .fused = n->fused,
+        .read_bytes = work.read,
+        .written_bytes = work.written,
+        .estimated_us = us,
     };
     fn(user, &r);
 }
@@ -121,6 +163,7 @@ static void report_loop(const gr_graph *g, const name_list *names, vki_report_fn
         .outputs = names->items + n->n_in,
         .input_count = n->n_in,
         .output_count = n->n_out,
+        .fused = "",
     };
     fn(user, &r);
 }
@@ -138,15 +181,21 @@ static void report_stage(void *user, ses_stage *stage)
     report *r = user;
     const ses_plan *p = stage->plan;
     const gr_graph *g = p ? &p->graph : &stage->loop;
+    const gpu_limits *limits = p ? p->model->context->limits : NULL;
+    gpu_builder b = {0};
+    gpu_program none = {0};
+    if (limits && r->status == VKI_OK)
+        r->status = gpu_builder_init(&b, g, limits, p->options->half, &none, NULL);
     bool timed = p && p->device && r->ran && vkr_plan_times(p->device, p->dispatch_us);
     for (gr_id i = 0; i < g->n_nodes && r->status == VKI_OK; i++) {
         if (!fill_names(g, &g->nodes[i], &r->names))
             r->status = VKI_E_NOMEM;
         else if (p)
-            report_node(p, i, timed, &r->names, r->fn, r->user);
+            report_node(p, i, timed, &b, &r->names, r->fn, r->user);
         else
             report_loop(g, &r->names, r->fn, r->user);
     }
+    gpu_builder_free(&b);
 }
 
 vki_status vki_session_report(const vki_session *s, vki_report_fn fn, void *user)
@@ -167,6 +216,13 @@ static void count_stage(void *user, ses_stage *stage)
     if (!p) return;
     vkr_plan_info info = {0};
     if (p->device) vkr_plan_info_get(p->device, &info);
+    ses_traffic traffic = ses_plan_traffic(p);
+    t->submits += traffic.submits;
+    t->read_bytes += traffic.read;
+    t->written_bytes += traffic.written;
+    t->traffic_lower_bound += traffic.lower_bound;
+    t->transfer_bytes += traffic.transfers;
+    t->estimated_ms += traffic.us * 1e-3;
     uint64_t weights = ses_plan_weight_bytes(p);
     if (weights > t->weight_bytes) t->weight_bytes = weights; /* most of them belong to all stages */
     t->activation_bytes += p->host_bytes + p->scratch_bytes + p->arena_bytes;

@@ -57,6 +57,7 @@ typedef struct ses_step { /* one node on the CPU */
     gr_id node;
     const cpu_kernel *kernel; /* NULL: the reference, or nothing to do for a view */
     cpu_call call;
+    uint64_t weight_bytes; /* packed, read instead of the node's constants; 0: none */
     double us;
 } ses_step;
 
@@ -149,6 +150,17 @@ static inline vkr_transfer ses_transfer_of(const ses_plan *p, const ses_crossing
     t.staging_offset += (uint64_t)slot * p->slot_bytes;
     return t;
 }
+
+/* ---- traffic.c ---- */
+typedef struct ses_traffic {
+    uint64_t read, written, transfers; /* bytes of all nodes; and between host and device */
+    uint64_t lower_bound;              /* of read + written: weights, and the network's inputs and outputs */
+    int submits;
+    double us; /* estimated for a run */
+} ses_traffic;
+/* Of one node, with its estimated microseconds; step: the node's, NULL on the device. */
+cost_work ses_node_work(const ses_plan *p, gr_id node, const ses_step *step, double *us);
+ses_traffic ses_plan_traffic(const ses_plan *p);
 
 /* ---- run.c ---- */
 typedef struct ses_watch { /* what ends a run early */

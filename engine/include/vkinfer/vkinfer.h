@@ -356,17 +356,22 @@ typedef struct vki_node_report {
     const char *name, *op;
     const char *place;  /* "cpu", "vulkan", or "none" for nodes that cost nothing (views) */
     const char *kernel; /* such as "conv2d_1x1" */
-    const char *reason; /* why this place and kernel, and what was fused into the node; never NULL */
+    const char *reason; /* why this place and kernel; never NULL */
     const char *output; /* name of the first output tensor */
     double us;          /* of the last profiled run; < 0: not measured */
     uint64_t macs;      /* multiply-accumulates */
-    uint64_t bytes;     /* read and written */
+    uint64_t bytes;     /* read_bytes + written_bytes */
     int dispatches;
     int segment;                /* nodes of one segment run in one go on one place; -1: of no segment */
     int64_t arena_offset;       /* of the first output in its place's arena, in bytes; -1: not in an arena */
     const char *const *inputs;  /* names of the tensors read; NULL for an absent one */
     const char *const *outputs; /* and written */
     int input_count, output_count;
+    const char *fused; /* names of the nodes that became part of this one, separated by commas; never NULL */
+    /* Tensors and weights as they lie in memory, each once a dispatch; conversions between layouts count for
+     * the node that wants them. Transfers between host and device are in the session's sums. */
+    uint64_t read_bytes, written_bytes;
+    double estimated_us; /* by the cost model; 0 for nodes that cost nothing */
 } vki_node_report;
 
 typedef struct vki_session_stats {
@@ -375,7 +380,12 @@ typedef struct vki_session_stats {
     uint64_t activation_lower_bound; /* largest sum of live tensors over the plan */
     int nodes, dispatches, barriers, pipelines, segments;
     double load_ms, plan_ms, pipelines_ms,
-        first_run_ms; /* of the model; of the newest plan; first_run < 0: not run yet */
+        first_run_ms;                   /* of the model; of the newest plan; first_run < 0: not run yet */
+    int submits;                        /* command buffers a run */
+    uint64_t read_bytes, written_bytes; /* of all nodes a run */
+    uint64_t traffic_lower_bound; /* of their sum: weights, and the network's inputs and outputs, once */
+    uint64_t transfer_bytes;      /* between host and device a run */
+    double estimated_ms;          /* of a run, by the cost model */
 } vki_session_stats;
 
 typedef void (*vki_report_fn)(void *user, const vki_node_report *node);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the nodes of a plan read, write and compute. Bytes are those of tensors and weights as they lie in
+ * memory, each once a dispatch or kernel; what caches make of that is not in them. */
+#include "session/session.h"
+
+/* ---- on the device ---- */
+
+static void add(cost_work *sum, const cost_work *w)
+{
+    sum->macs += w->macs;
+    sum->read += w->read;
+    sum->weights += w->weights;
+    sum->written += w->written;
+}
+
+static cost_work device_work(const ses_plan *p, gr_id node, double *us)
+{
+    const cost_rates *rates = gpu_rates(p->model->context->limits);
+    cost_work sum = {0};
+    *us = 0;
+    for (int i = 0; i < p->program.n_dispatches; i++) {
+        const gpu_dispatch *d = &p->program.dispatches[i];
+        if (d->node != node) continue;
+        cost_work w = gpu_dispatch_work(&p->program, d);
+        add(&sum, &w);
+        *us += cost_us(rates, &w);
+    }
+    return sum;
+}
+
+/* ---- on the CPU ---- */
+
+/* Whether `part` lies in the memory of `whole`, so that a copy between them is none. */
+static bool within(const ses_plan *p, gr_id part, gr_id whole)
+{
+    const char *a = p->host[part], *b = p->host[whole];
+    return a && b && a >= b && a < b + gr_bytes(&p->graph.tensors[whole]);
+}
+
+/* Kernels that move elements pass over those that are in place already, and read no more than they write. */
+static void copies(const ses_plan *p, const gr_node *n, cost_work *w)
+{
+    const gr_graph *g = &p->graph;
+    bool joins = n->op == OP_Concat;
+    gr_id whole = joins ? n->out[0] : n->in[0];
+    for (int i = 0; i < (joins ? n->n_in : n->n_out); i++) {
+        gr_id part = joins ? n->in[i] : n->out[i];
+        uint64_t bytes = part == GR_NONE || within(p, part, whole) ? 0 : gr_bytes(&g->tensors[part]);
+        w->read += bytes;
+        w->written += bytes;
+    }
+}
+
+static void accesses(const ses_plan *p, const gr_node *n, const ses_step *step, cost_work *w)
+{
+    const gr_graph *g = &p->graph;
+    bool picks = n->op == OP_Gather;
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] != GR_NONE) w->written += gr_bytes(&g->tensors[n->out[i]]);
+    for (int i = 0; i < n->n_in; i++) {
+        bool constant = gr_is_const(g, n->in[i]);
+        if (n->in[i] == GR_NONE || (constant && step->weight_bytes)) continue;
+        uint64_t bytes = gr_bytes(&g->tensors[n->in[i]]);
+        if (picks && i == 0 && bytes > w->written) bytes = w->written;
+        w->read += bytes;
+        if (constant) w->weights += bytes;
+    }
+    w->read += step->weight_bytes;
+    w->weights += step->weight_bytes;
+}
+
+static cost_work host_work(const ses_plan *p, const ses_step *step, double *us)
+{
+    const gr_node *n = &p->graph.nodes[step->node];
+    op_cost cost;
+    op_cost_of(&p->graph, n, &cost);
+    cost_work w = {.macs = cost.macs};
+    if (n->op == OP_Concat || n->op == OP_Split || n->op == OP_Slice)
+        copies(p, n, &w);
+    else
+        accesses(p, n, step, &w);
+    cost_rates rates = cpu_rates(p->options->threads);
+    *us = cost_us(&rates, &w);
+    return w;
+}
+
+/* ---- either ---- */
+
+cost_work ses_node_work(const ses_plan *p, gr_id node, const ses_step *step, double *us)
+{
+    const ses_place *place = &p->places[node];
+    *us = 0;
+    if (place->gpu) return device_work(p, node, us);
+    return place->view || !step ? (cost_work){0} : host_work(p, step, us);
+}
+
+/* Where memory is shared, the host writes and reads what the device uses: the same copies. */
+static void add_transfers(const ses_plan *p, ses_traffic *t)
+{
+    for (int s = 0; s < p->n_segments; s++) {
+        const ses_segment *seg = &p->segments[s];
+        for (int i = 0; i < seg->n_uploads; i++) t->transfers += seg->uploads[i].transfer.bytes;
+        for (int i = 0; i < seg->n_downloads; i++) t->transfers += seg->downloads[i].transfer.bytes;
+        t->submits += seg->gpu;
+    }
+}
+
+static uint64_t bytes_of(const gr_graph *g, const gr_id *list, int count)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < count; i++)
+        if (!gr_is_const(g, list[i])) bytes += gr_bytes(&g->tensors[list[i]]);
+    return bytes;
+}
+
+ses_traffic ses_plan_traffic(const ses_plan *p)
+{
+    const gr_graph *g = &p->graph;
+    ses_traffic t = {0};
+    const ses_step *step = p->steps;
+    uint64_t weights = 0;
+    for (gr_id i = 0; i < g->n_nodes; i++) {
+        double us;
+        cost_work w = ses_node_work(p, i, p->places[i].gpu ? NULL : step++, &us);
+        t.read += w.read;
+        t.written += w.written;
+        t.us += us;
+        weights += w.weights;
+    }
+    add_transfers(p, &t);
+    t.lower_bound = weights + bytes_of(g, g->inputs, g->n_inputs) + bytes_of(g, g->outputs, g->n_outputs);
+    if (t.lower_bound > t.read + t.written)
+        t.lower_bound = t.read + t.written; /* inputs that hardly are read */
+    const cost_rates *device = t.submits ? gpu_rates(p->model->context->limits) : NULL;
+    if (device) t.us += t.submits * device->submit_us + (double)t.transfers / device->copy_bytes;
+    return t;
+}
