@@ -276,3 +276,23 @@ vki_status memplan_solve(memplan_item *items, int count, uint64_t align, const v
     solver_free(&s, a);
     return status;
 }
+
+uint64_t memplan_bound(const memplan_item *items, int count, uint64_t align, int steps, uint64_t *load,
+                       int32_t *at)
+{
+    uint64_t now = 0, most = 0; /* sums come and go, so that wrapping does no harm */
+    memset(load, 0, (size_t)steps * sizeof *load);
+    *at = 0;
+    for (int i = 0; i < count; i++) {
+        uint64_t bytes = vkb_round_up(items[i].bytes, align);
+        load[items[i].first] += bytes;
+        if (items[i].last + 1 < steps) load[items[i].last + 1] -= bytes;
+    }
+    for (int32_t s = 0; s < steps; s++) {
+        now += load[s];
+        if (now <= most) continue;
+        most = now;
+        *at = s;
+    }
+    return most;
+}

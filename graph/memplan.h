@@ -17,4 +17,9 @@ typedef struct memplan_item {
 vki_status memplan_solve(memplan_item *items, int count, uint64_t align, const vki_allocator *a,
                          uint64_t *total, uint64_t *lower_bound, vki_error *err);
 
+/* That lower bound alone, and the first step that has it (*at). Steps go from 0 to steps - 1; `load` has an
+ * entry each. */
+uint64_t memplan_bound(const memplan_item *items, int count, uint64_t align, int steps, uint64_t *load,
+                       int32_t *at);
+
 #endif

@@ -152,13 +152,15 @@ static void check_reference(check *k)
     check_repeat(k, "reference", &k->expected, &k->again);
 }
 
-/* Prepares the kernel as a session would and runs it once, everything it may not read filled with `garbage`.
- */
-static bool run_kernel(check *k, const cpu_kernel *kernel, int threads, int garbage, outputs *out)
+/* Prepares the kernel as a session would and runs it once, everything it may not read filled with `garbage`;
+ * output 0 lies in the place of input `in_place` (-1: of none). */
+static bool run_kernel(check *k, const cpu_kernel *kernel, int threads, int garbage, int in_place,
+                       outputs *out)
 {
     vki_error err = {0};
     vkb_arena arena;
     void *list[CASE_MAX_OUT];
+    const void *in[CASE_MAX_IN];
     vkb_arena_init(&arena, &vkb_libc_allocator);
     const gr_node *n = &k->c.g.nodes[0];
     cpu_prep prep = {.g = &k->c.g, .n = n, .threads = threads, .arena = &arena};
@@ -173,10 +175,12 @@ static bool run_kernel(check *k, const cpu_kernel *kernel, int threads, int garb
     guard_fill(&scratch, garbage);
     fill_outputs(out, garbage);
     expect_largest(&k->c, out);
+    for (int i = 0; i < k->c.n_in; i++) in[i] = k->c.in[i];
+    if (in_place >= 0) in[in_place] = memcpy(out->v[0].data, in[in_place], out->v[0].bytes);
     if (prep.weight_bytes) prep.pack(weights.data, &k->c.g, n, prep.state);
     cpu_call call = {.g = &k->c.g,
                      .n = n,
-                     .in = (const void *const *)k->c.in,
+                     .in = in,
                      .out = pointers(out, list),
                      .dims = out->dims,
                      .state = prep.state,
@@ -200,11 +204,15 @@ static int check_kernels(check *k)
     for (; kernel && kernel->name; kernel++) {
         if (!kernel->fits(&k->c.g, &k->c.g.nodes[0])) continue;
         ran++;
-        if (!run_kernel(k, kernel, 1, 0xff, &k->got)) continue;
+        if (!run_kernel(k, kernel, 1, 0xff, -1, &k->got)) continue;
         if (data_shaped(&k->c)) check_repeat(k, kernel->name, &k->expected, &k->got);
         check_values(k, kernel->name, false);
-        if (run_kernel(k, kernel, THREADS, 0x11, &k->again))
+        if (run_kernel(k, kernel, THREADS, 0x11, -1, &k->again))
             check_repeat(k, kernel->name, &k->got, &k->again);
+        for (int i = 0; i < k->c.n_in; i++)
+            if (cpu_in_place(&k->c.g, &k->c.g.nodes[0], kernel, i) &&
+                run_kernel(k, kernel, THREADS, 0x11, i, &k->again))
+                check_repeat(k, kernel->name, &k->got, &k->again);
     }
     return ran;
 }

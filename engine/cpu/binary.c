@@ -159,4 +159,5 @@ static bool supports(const gr_graph *g, const gr_node *n, const char **why)
            cpu_is_float(g->tensors[n->in[0]].dtype);
 }
 
-const cpu_op cpu_op_binary = {.supports = supports, .reference = reference, .kernels = cpu_binary_kernels};
+const cpu_op cpu_op_binary = {
+    .supports = supports, .reference = reference, .kernels = cpu_binary_kernels, .in_place = 3};

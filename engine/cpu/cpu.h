@@ -56,11 +56,16 @@ typedef struct cpu_op {
                                            static text */
     cpu_ref_fn reference;
     const cpu_kernel *kernels; /* best first, ended by an entry without a name; NULL: only the reference */
+    uint32_t in_place; /* of the fast kernels: inputs, by bit, that output 0 may overwrite where type and
+                          shape are the same: their elements are read before those of the same places are
+                          written, and not again */
 } cpu_op;
 
 /* ---- registry.c ---- */
 const cpu_op *cpu_op_of(op_kind op);
 bool cpu_supports(const gr_graph *g, const gr_node *n, const char **why);
+/* Whether the kernel (NULL: the reference) may write output 0 where input i lies. */
+bool cpu_in_place(const gr_graph *g, const gr_node *n, const cpu_kernel *kernel, int i);
 
 /* ---- features.c: what this CPU can do, found once a context ---- */
 typedef struct cpu_features {

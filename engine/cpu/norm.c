@@ -119,4 +119,4 @@ static void reference(const cpu_call *c)
         layer_norm(c);
 }
 
-const cpu_op cpu_op_norm = {.reference = reference, .kernels = cpu_norm_kernels};
+const cpu_op cpu_op_norm = {.reference = reference, .kernels = cpu_norm_kernels, .in_place = 1};

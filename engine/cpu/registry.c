@@ -26,3 +26,12 @@ bool cpu_supports(const gr_graph *g, const gr_node *n, const char **why)
     }
     return !op->supports || op->supports(g, n, why);
 }
+
+bool cpu_in_place(const gr_graph *g, const gr_node *n, const cpu_kernel *kernel, int i)
+{
+    if (!kernel || i >= 32 || !(cpu_op_of(n->op)->in_place >> i & 1) || n->in[i] == GR_NONE ||
+        n->out[0] == GR_NONE)
+        return false;
+    const gr_tensor *x = &g->tensors[n->in[i]], *y = &g->tensors[n->out[0]];
+    return x->dtype == y->dtype && gr_same_shape(x, y);
+}

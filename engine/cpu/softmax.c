@@ -28,4 +28,4 @@ static void reference(const cpu_call *c)
         for (int64_t i = 0; i < inner; i++) line(c, o * x->dims[axis] * inner + i, x->dims[axis], inner);
 }
 
-const cpu_op cpu_op_softmax = {.reference = reference, .kernels = cpu_softmax_kernels};
+const cpu_op cpu_op_softmax = {.reference = reference, .kernels = cpu_softmax_kernels, .in_place = 1};

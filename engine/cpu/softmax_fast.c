@@ -37,12 +37,18 @@ vki_status cpu_softmax_rows_prepare(cpu_prep *p, vki_error *err)
 static void softmax_row(const softmax_state *s, float *y, const float *x)
 {
     const float max = s->micro->max(x, s->size), sum = s->micro->exp_sum(y, x, s->size, max);
-    if (s->log) { /* two steps: max + log(sum) would round away what is left of x */
-        s->micro->scale_shift(y, x, s->size, 1, -max);
-        s->micro->scale_shift(y, y, s->size, 1, -logf(sum));
-    } else {
-        s->micro->scale_shift(y, y, s->size, 1 / sum, 0);
-    }
+    s->micro->scale_shift(y, y, s->size, 1 / sum, 0);
+}
+
+/* In two steps: max + log(sum) would round away what is left of x. */
+static void log_softmax_row(const softmax_state *s, float *y, const float *x)
+{
+    const float max = s->micro->max(x, s->size);
+    float e[COLUMNS], sum = 0;
+    s->micro->scale_shift(y, x, s->size, 1, -max);
+    for (int64_t i = 0; i < s->size; i += COLUMNS)
+        sum += s->micro->exp_sum(e, y + i, vkb_min(COLUMNS, s->size - i), 0);
+    s->micro->scale_shift(y, y, s->size, 1, -logf(sum));
 }
 
 /* `n` neighbouring columns of one outer index. */
@@ -80,7 +86,7 @@ static void on_rows(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t i = begin; i < end; i++) {
         int64_t first = i % chunks * COLUMNS, at = i / chunks * s->size * s->inner + first;
         if (s->inner == 1)
-            softmax_row(s, y + at, x + at);
+            (s->log ? log_softmax_row : softmax_row)(s, y + at, x + at);
         else
             softmax_columns(s, y + at, x + at, vkb_min(COLUMNS, s->inner - first));
     }

@@ -205,4 +205,4 @@ static void reference(const cpu_call *c)
         cpu_store(c->out[0], x->dtype, i, apply(cpu_load(c->in[0], x->dtype, i), &p));
 }
 
-const cpu_op cpu_op_unary = {.reference = reference, .kernels = cpu_unary_kernels};
+const cpu_op cpu_op_unary = {.reference = reference, .kernels = cpu_unary_kernels, .in_place = 1};

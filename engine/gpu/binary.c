@@ -126,8 +126,10 @@ static void emit_vec4(gpu_builder *b, const gr_node *n, op_kind op, const operan
     uint8_t access = gpu_read_access_of(b, gpu_layout_bytes(t, layout, b->half)); /* no operand is larger */
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_FOR(b, access, binary_vec4));
     gpu_grid_flat(b, d, count);
-    const gpu_bind in[] = {x->bind, x->bind, y->bind, y->bind};
-    for (int i = 0; i < 4; i++) gpu_bind_add(d, in[i], i % 2 ? GPU_READ : access);
+    const operand *const in[] = {x, x, y,
+                                 y}; /* as vectors, and as elements, which flat ones are not read by */
+    for (int i = 0; i < 4; i++)
+        gpu_bind_add(d, in[i]->bind, (i % 2 ? GPU_READ : access) | (in[i]->flat ? GPU_SAME : 0));
     const int64_t words[] = {count,      channels,    slices,    spatial,    channels % 4 != 0, x->sample,
                              x->channel, x->position, y->sample, y->channel, y->position};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
@@ -143,8 +145,8 @@ static void emit_row(gpu_builder *b, const gr_node *n, gpu_bind x, gpu_bind y, c
     int64_t count = gr_elements(tensor_out(b, n));
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, binary_row));
     gpu_grid_flat(b, d, count);
-    gpu_bind_add(d, x, GPU_READ);
-    gpu_bind_add(d, y, GPU_READ);
+    gpu_bind_add(d, x, gpu_row_access(p, 0));
+    gpu_bind_add(d, y, gpu_row_access(p, 1));
     gpu_push(d, count);
     gpu_push_rows(d, p, 2);
     gpu_epilogue(b, d, n, GPU_ROW, x);

@@ -54,3 +54,13 @@ void gpu_push_rows(gpu_dispatch *d, const gpu_rows *rows, int count)
     for (int k = 0; k < count; k++)
         for (int i = 0; i < GPU_ROW_DIMS; i++) gpu_push(d, i < rows->rank ? rows->strides[k][i] : 0);
 }
+
+uint8_t gpu_row_access(const gpu_rows *rows, int operand)
+{
+    int64_t dense = 1;
+    for (int d = 0; d < rows->rank; d++) {
+        if (rows->dims[d] != 1 && rows->strides[operand][d] != dense) return GPU_READ;
+        dense *= rows->dims[d];
+    }
+    return GPU_READ | GPU_SAME;
+}

@@ -19,5 +19,7 @@ gpu_rows gpu_rows_of(const gr_tensor *const *x, int count, const gr_tensor *y);
 bool gpu_rows_fit(const gpu_builder *b, const gr_node *n, int count, gpu_rows *rows, const char **why);
 /* GPU_ROW_DIMS sizes, then as many strides of each operand; as shaders/lib/rows.glsl declares them. */
 void gpu_push_rows(gpu_dispatch *d, const gpu_rows *rows, int count);
+/* Access of an operand: GPU_READ, and GPU_SAME where none of its dimensions repeats. */
+uint8_t gpu_row_access(const gpu_rows *rows, int operand);
 
 #endif

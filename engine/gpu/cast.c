@@ -47,7 +47,7 @@ static void emit_cast(gpu_builder *b, gpu_bind x, vki_dtype from, gpu_bind y, vk
     gpu_spec(d, gpu_bits_of(to));
     gpu_spec(d, gpu_kind_of(from));
     gpu_spec(d, function);
-    gpu_bind_add(d, x, GPU_READ);
+    gpu_bind_add(d, x, GPU_READ | GPU_SAME); /* of equal size if of equal width */
     gpu_bind_add(d, y, GPU_WRITE);
     gpu_push(d, count);
     gpu_push_f32(d, e.low);

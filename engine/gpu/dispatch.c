@@ -111,7 +111,7 @@ void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout 
     gpu_push_f32(d, e->alpha);
     gpu_push_f32(d, e->beta);
     bool none = e->residual == GR_RESIDUAL_NONE;
-    gpu_bind_add(d, none ? dummy : gpu_in(b, n, n->n_in - 1, layout), GPU_READ);
+    gpu_bind_add(d, none ? dummy : gpu_in(b, n, n->n_in - 1, layout), GPU_READ | GPU_SAME);
 }
 
 static bool bind_fits(const gpu_builder *b, const gpu_bind *bind)

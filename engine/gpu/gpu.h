@@ -46,7 +46,10 @@ enum {
     GPU_READ = 1,
     GPU_WRITE = 2,
     GPU_TEXELS_F32 = 4, /* with GPU_READ: the shader declares a samplerBuffer, four elements a texel, */
-    GPU_TEXELS_F16 = 8  /* (of fp16). Some devices read so several times faster */
+    GPU_TEXELS_F16 = 8, /* (of fp16). Some devices read so several times faster */
+    GPU_SAME = 16 /* with GPU_READ: were this the memory of an output of the same size, nothing would change:
+                     an invocation reads only elements that it writes itself, later, or that its workgroup
+                     writes behind a barrier; or the shader does not read the binding at all */
 };
 
 typedef struct gpu_bind {
@@ -140,9 +143,12 @@ typedef struct gpu_builder {
     gpu_merge *merges;         /* by node; NULL: nothing planned */
     gpu_slot *slots;           /* by tensor: where it is to be made; NULL: nothing planned (slots.c) */
     gpu_ranges *ranges;        /* by tensor; of integers and bool */
-    gr_id node;                /* being emitted */
-    vki_status failed;         /* first failure; later calls do nothing */
-    gpu_dispatch open;         /* being written; joins the program when the next begins or the node ends */
+    const bool
+        *apart;   /* by node: parts of this Concat, Split or Slice are copied; NULL: none. The planner's */
+    bool *shares; /* by node: parts of it are not copied; NULL: nobody asks. The planner's */
+    gr_id node;   /* being emitted */
+    vki_status failed; /* first failure; later calls do nothing */
+    gpu_dispatch open; /* being written; joins the program when the next begins or the node ends */
     bool is_open;
     vki_error *err;
 } gpu_builder;
@@ -279,6 +285,12 @@ bool gpu_const_fits(const gpu_builder *b, const gr_node *n, int i, const char **
  * that no dispatch touches get first = 0, last = -1. */
 void gpu_program_lifetimes(gpu_program *p);
 uint64_t gpu_buf_offset(const gpu_program *p, int32_t buf); /* in the arena, once that is laid out */
+
+/* ---- in_place.c ---- */
+/* Gives outputs of dispatches the place of inputs that are read for the last time then (GPU_SAME), where
+ * sizes agree; after the lifetimes are known. held, by buffer with memory of its own: its content is wanted
+ * after the last dispatch that touches it; updated. Returns how many moved. */
+int gpu_program_in_place(gpu_program *p, bool *held);
 
 /* ---- hazard.c: which dispatches need a barrier before them ---- */
 typedef struct gpu_access {

@@ -99,7 +99,7 @@ static void emit_channels(gpu_builder *b, const gr_node *n)
     gpu_dispatch *d = gpu_dispatch_begin(b, measures(n) ? GPU_SHADER_FOR(b, access, norm_apply_instance)
                                                         : GPU_SHADER_FOR(b, access, norm_apply_batch));
     gpu_grid_flat(b, d, count);
-    gpu_bind_add(d, x, access);
+    gpu_bind_add(d, x, access | GPU_SAME);
     gpu_bind_add(d, gpu_in(b, n, 1, GPU_ROW), access);
     gpu_bind_add(d, gpu_in(b, n, 2, GPU_ROW), access);
     if (measures(n)) {
@@ -181,7 +181,7 @@ static void emit_layer(gpu_builder *b, const gr_node *n)
     gpu_spec(d, bias);
     gpu_spec(d, with[1]);
     gpu_spec(d, with[2]);
-    gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ);
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ | GPU_SAME);
     gpu_bind_add(d, by.bind, GPU_READ);
     gpu_bind_add(d, plus.bind, GPU_READ);
     for (int i = 0; i < 3; i++) gpu_bind_add(d, out[i], GPU_WRITE);

@@ -53,10 +53,22 @@ static gr_id source_of(const planner *p, gr_id t)
     }
 }
 
+static bool is_apart(const gpu_builder *b, gr_id node)
+{
+    return b->apart && b->apart[node];
+}
+
+static bool note_share(const gpu_builder *b, gr_id node, bool shared)
+{
+    if (shared && b->shares) b->shares[node] = true;
+    return shared;
+}
+
 static void plan_parts(const planner *p, gpu_slot *slots, gr_id concat, gpu_layout layout)
 {
     const gr_graph *g = p->b->g;
     const gr_node *n = &g->nodes[concat];
+    if (is_apart(p->b, concat)) return;
     for (int i = 0; i < n->n_in; i++) {
         uint64_t from, to;
         gr_id t = layout == GPU_C4 ? n->in[i] : source_of(p, n->in[i]);
@@ -108,8 +120,9 @@ bool gpu_in_place(gpu_builder *b, const gr_node *concat, int i, gpu_layout layou
     if (b->failed || gr_is_const(b->g, concat->in[i])) return false;
     int32_t part = gpu_tensor_buf(b, concat->in[i], layout); /* a conversion goes to the slot, too */
     int32_t whole = buf_of(b, concat->out[0], layout);
-    return whole >= 0 && part >= 0 && stretch_of(b, concat, i, layout, &from, &to) &&
-           same_place(b->program, part, whole, to);
+    bool shared = whole >= 0 && part >= 0 && stretch_of(b, concat, i, layout, &from, &to) &&
+                  same_place(b->program, part, whole, to);
+    return note_share(b, b->node, shared);
 }
 
 /* In slices the unused lanes behind the last channel must be unused ones of the source too. */
@@ -122,10 +135,11 @@ static bool ends_well(const gr_tensor *whole, const gr_tensor *part, gpu_layout 
 bool gpu_part_view(gpu_builder *b, const gr_node *n, int i, gpu_layout layout)
 {
     uint64_t from, to;
-    if (b->failed || gr_is_const(b->g, n->in[0]) || !stretch_of(b, n, i, layout, &from, &to)) return false;
+    if (b->failed || gr_is_const(b->g, n->in[0]) || is_apart(b, b->node)) return false;
+    if (!stretch_of(b, n, i, layout, &from, &to)) return false;
     const gr_tensor *whole = &b->g->tensors[n->in[0]], *part = &b->g->tensors[n->out[i]];
     uint64_t end = from + gpu_layout_bytes(part, layout, b->half);
     if (from % b->limits->offset_align || !ends_well(whole, part, layout, end, b->half)) return false;
     int32_t source = gpu_tensor_buf(b, n->in[0], layout);
-    return source >= 0 && gpu_make_alias(b, n->out[i], layout, source, from) >= 0;
+    return note_share(b, b->node, source >= 0 && gpu_make_alias(b, n->out[i], layout, source, from) >= 0);
 }

@@ -25,7 +25,7 @@ static bool fits_line(const gpu_builder *b, const gr_node *n, const char **why)
 static void finish(gpu_builder *b, gpu_dispatch *d, const gr_node *n, const gpu_lines *l)
 {
     gpu_spec(d, n->op == OP_LogSoftmax);
-    gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ);
+    gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ | GPU_SAME);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
     gpu_push(d, l->count);
     gpu_push(d, l->size);

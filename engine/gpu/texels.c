@@ -35,5 +35,5 @@ void gpu_epilogue_as(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layo
                      uint8_t access)
 {
     gpu_epilogue(b, d, n, layout, dummy);
-    if (d->n_bind <= GPU_MAX_BINDINGS) d->bind[d->n_bind - 1].access = access; /* the residual's */
+    if (d->n_bind <= GPU_MAX_BINDINGS) d->bind[d->n_bind - 1].access = access | GPU_SAME; /* the residual's */
 }

@@ -62,7 +62,7 @@ static void emit(gpu_builder *b, const gr_node *n)
     }
     gpu_grid_flat(b, d, count);
     gpu_spec(d, (uint32_t)function_of(n->op));
-    gpu_bind_add(d, gpu_in(b, n, 0, layout), access);
+    gpu_bind_add(d, gpu_in(b, n, 0, layout), access | GPU_SAME);
     gpu_bind_add(d, gpu_out(b, n, 0, layout), GPU_WRITE);
     gpu_push(d, count);
     gpu_push(d, channels);

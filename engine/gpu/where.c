@@ -16,7 +16,7 @@ static void emit(gpu_builder *b, const gr_node *n)
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER_OF(b, y->dtype, where_row));
     gpu_grid_flat(b, d, gr_elements(y));
     gpu_spec(d, (uint32_t)rows.rank);
-    for (int i = 0; i < 3; i++) gpu_bind_add(d, gpu_in(b, n, i, GPU_ROW), GPU_READ);
+    for (int i = 0; i < 3; i++) gpu_bind_add(d, gpu_in(b, n, i, GPU_ROW), gpu_row_access(&rows, i));
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
     gpu_push(d, gr_elements(y));
     gpu_push_rows(d, &rows, 3);

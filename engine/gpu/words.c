@@ -115,8 +115,8 @@ static void emit_one(gpu_builder *b, const gr_node *n, int function, gpu_bind x,
     gpu_spec(d, gpu_kind_of(dtype));
     gpu_spec(d, gpu_bits_of(dtype));
     gpu_spec(d, (uint32_t)function);
-    gpu_bind_add(d, x, GPU_READ);
-    gpu_bind_add(d, y, GPU_READ);
+    gpu_bind_add(d, x, gpu_row_access(rows, 0));
+    gpu_bind_add(d, y, gpu_row_access(rows, 1));
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_ROW), GPU_WRITE);
     gpu_push(d, count);
     gpu_push_rows(d, rows, 2);

@@ -63,21 +63,43 @@ static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, 
     return VKI_OK;
 }
 
+static const void *find(const ses_cpu_weights *w, const cpu_prep *p, uint64_t key)
+{
+    for (int i = 0; i < w->count; i++) {
+        const entry *e = &w->entries[i];
+        if (e->const_key == key && e->pack_key == p->pack_key && e->pack == p->pack &&
+            e->bytes == p->weight_bytes)
+            return e->data;
+    }
+    return NULL;
+}
+
 vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *p, const void **out, vki_error *err)
 {
     *out = NULL;
     if (!p->weight_bytes) return VKI_OK;
     uint64_t key = key_of(p);
     pthread_mutex_lock(&w->lock);
-    for (int i = 0; i < w->count && !*out; i++) {
-        const entry *e = &w->entries[i];
-        if (e->const_key == key && e->pack_key == p->pack_key && e->pack == p->pack &&
-            e->bytes == p->weight_bytes)
-            *out = e->data;
-    }
+    *out = find(w, p, key);
     vki_status status = *out ? VKI_OK : pack_new(w, p, key, out, err);
     pthread_mutex_unlock(&w->lock);
     return status;
+}
+
+bool ses_cpu_weights_have(ses_cpu_weights *w, const cpu_prep *p)
+{
+    if (!p->weight_bytes) return true;
+    uint64_t key = key_of(p);
+    pthread_mutex_lock(&w->lock);
+    bool have = find(w, p, key) != NULL;
+    pthread_mutex_unlock(&w->lock);
+    return have;
+}
+
+bool ses_cpu_weights_same(const cpu_prep *a, const cpu_prep *b)
+{
+    return a->weight_bytes == b->weight_bytes && a->pack == b->pack && a->pack_key == b->pack_key &&
+           key_of(a) == key_of(b);
 }
 
 uint64_t ses_cpu_weights_bytes(ses_cpu_weights *w)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The GPU's side of a plan: every GPU node emits its dispatches, tensors that cross between host and device
- * get transfers, the arena is laid out by lifetime, and the Vulkan runtime makes the rest. */
+ * get transfers, the arena is laid out (device_memory.c), and the Vulkan runtime makes the rest. */
 #include "session/session.h"
 
 #include <string.h>
-
-#include "graph/memplan.h"
 
 typedef struct device_state {
     ses_plan *p;
     gpu_builder builder;
     bool *on_device;   /* by tensor: has a device buffer with its value */
     bool *read_on_cpu; /* by tensor */
+    bool *apart;       /* by node: its parts are copied, since that takes less memory */
+    bool *shares;      /* by node: some of its parts are not copied */
     vki_error *err;
 } device_state;
 
@@ -116,84 +116,6 @@ static vki_status emit_segment(device_state *s, ses_segment *seg)
     return VKI_OK;
 }
 
-static gpu_buf *root_of(gpu_program *program, int32_t buf)
-{
-    gpu_buf *b = &program->bufs[buf];
-    return b->alias >= 0 ? &program->bufs[b->alias] : b;
-}
-
-static void touch(gpu_program *program, int32_t buf, int32_t at)
-{
-    gpu_buf *root = root_of(program, buf);
-    if (root->last < 0) root->first = root->last = at;
-    if (at < root->first) root->first = at;
-    if (at > root->last) root->last = at;
-}
-
-/* On a unified device the host writes and reads the arena itself: inputs must survive all runs, outputs the
- * end of one. */
-static void find_lifetimes(ses_plan *p)
-{
-    gpu_program *program = &p->program;
-    bool unified = p->unified;
-    int32_t end = program->n_dispatches;
-    gpu_program_lifetimes(program);
-    for (int s = 0; s < p->n_segments; s++) {
-        const ses_segment *seg = &p->segments[s];
-        for (int i = 0; i < seg->n_uploads; i++) {
-            int32_t buf = seg->uploads[i].transfer.buf;
-            bool input = p->graph.tensors[seg->uploads[i].tensor].flags & GR_INPUT;
-            touch(program, buf, seg->first_dispatch);
-            if ((unified || ses_bond_of(p, seg->uploads[i].tensor)) && input)
-                touch(program, buf, 0), touch(program, buf, end);
-        }
-        for (int i = 0; i < seg->n_downloads; i++) {
-            bool stays = p->options->keep || p->graph.tensors[seg->downloads[i].tensor].flags & GR_OUTPUT;
-            int32_t last = (int32_t)vkb_max(seg->first_dispatch, seg->first_dispatch + seg->n_dispatches - 1);
-            touch(program, seg->downloads[i].transfer.buf, unified && stays ? end : last);
-        }
-    }
-    for (int i = 0; i < p->n_bonds; i++)
-        if (p->bonds[i].on_device) touch(program, p->bonds[i].from.buf, end);
-}
-
-static vki_status lay_out(ses_plan *p, const gpu_limits *limits, vki_error *err)
-{
-    gpu_program *program = &p->program;
-    memplan_item *items = vkb_calloc(p->allocator, (size_t)program->n_bufs, sizeof *items);
-    if (!items) return vkb_nomem(err, (uint64_t)program->n_bufs * sizeof *items);
-    int count = 0;
-    for (int i = 0; i < program->n_bufs; i++) {
-        const gpu_buf *b = &program->bufs[i];
-        if (b->alias < 0 && b->last >= 0) items[count++] = (memplan_item){b->bytes, b->first, b->last, 0};
-    }
-    uint64_t align = limits->offset_align > 64 ? limits->offset_align : 64;
-    vki_status status =
-        memplan_solve(items, count, align, p->allocator, &p->arena_bytes, &p->arena_lower_bound, err);
-    count = 0;
-    for (int i = 0; i < program->n_bufs && status == VKI_OK; i++) {
-        gpu_buf *b = &program->bufs[i];
-        if (b->alias < 0 && b->last >= 0) b->offset = items[count++].offset;
-    }
-    vkb_free(p->allocator, items);
-    return status;
-}
-
-static vki_status check_limit(const ses_plan *p, vki_error *err)
-{
-    uint64_t weights = 0, limit = p->options->memory_limit;
-    for (int i = 0; i < p->program.n_weights; i++) weights += p->program.weights[i].bytes;
-    uint64_t total = weights + p->arena_bytes + p->staging_bytes;
-    if (!limit || total <= limit) return VKI_OK;
-    return vkb_fail(err, VKI_E_NOMEM,
-                    "the plan needs %llu bytes of device memory (weights %llu, activations %llu, staging "
-                    "%llu), more than "
-                    "the memory_limit of %llu",
-                    (unsigned long long)total, (unsigned long long)weights,
-                    (unsigned long long)p->arena_bytes, (unsigned long long)p->staging_bytes,
-                    (unsigned long long)limit);
-}
-
 /* What recording would count: for plans without a device. */
 static vki_status count_beforehand(ses_plan *p, vki_error *err)
 {
@@ -295,26 +217,6 @@ static vki_status make_device_plan(ses_plan *p, vki_error *err)
     return status;
 }
 
-static vki_status plan(device_state *s, const gpu_limits *limits)
-{
-    ses_plan *p = s->p;
-    for (int i = 0; i < p->n_segments; i++)
-        if (p->segments[i].gpu) VKB_TRY(emit_segment(s, &p->segments[i]));
-    p->slot_bytes = p->staging_bytes;
-    p->staging_bytes = p->unified ? 0 : p->slot_bytes * (uint64_t)p->slots;
-    ses_bonds_settle(p, s->read_on_cpu);
-    find_lifetimes(p);
-    VKB_TRY(lay_out(p, limits, s->err));
-    VKB_TRY(check_limit(p, s->err));
-    VKB_TRY(p->model->context->device ? make_device_plan(p, s->err) : count_beforehand(p, s->err));
-    p->dispatch_us = vkb_calloc(p->allocator, (size_t)p->program.n_dispatches, sizeof *p->dispatch_us);
-    if (!p->dispatch_us) return vkb_nomem(s->err, (uint64_t)p->program.n_dispatches * sizeof *p->dispatch_us);
-    for (int i = 0; i < p->n_segments; i++)
-        for (int k = 0; k < p->segments[i].n_downloads; k++)
-            p->down[p->segments[i].downloads[k].tensor] = &p->segments[i].downloads[k];
-    return VKI_OK;
-}
-
 static const gpu_kernel *kernel_of(const void *user, gr_id node)
 {
     const ses_place *place = &((const ses_plan *)user)->places[node];
@@ -323,17 +225,123 @@ static const gpu_kernel *kernel_of(const void *user, gr_id node)
 
 /* What concerns several nodes: tensors in parts of others, nodes in one dispatch. The latter make no tensors
  * between them, so not where all are to be kept. */
-static vki_status plan_across_nodes(ses_plan *p, gpu_builder *b, vki_error *err)
+static vki_status plan_across_nodes(const ses_plan *p, gpu_builder *b, vki_error *err)
 {
     const char *disable = p->options->disable_passes;
     unsigned kinds = (gr_pass_is_on(&pass_separable, disable) ? GPU_MERGE_SEPARABLE : 0u) |
                      (gr_pass_is_on(&pass_channel_shuffle, disable) ? GPU_MERGE_SHUFFLE : 0u);
     if (kinds && !p->options->keep) VKB_TRY(gpu_plan_merges(b, kinds, kernel_of, p, err));
-    if (gr_pass_is_on(&pass_views, disable)) VKB_TRY(gpu_plan_slots(b, kernel_of, p, err));
-    for (gr_id i = 0; b->merges && i < p->graph.n_nodes; i++) {
-        if (b->merges[i].kernel) p->places[i].kernel = b->merges[i].kernel;
-        if (b->merges[i].into != GR_NONE) p->places[i].reason = "computed by a later node's dispatch";
+    return gr_pass_is_on(&pass_views, disable) ? gpu_plan_slots(b, kernel_of, p, err) : VKI_OK;
+}
+
+static void forget_program(device_state *s)
+{
+    ses_plan *p = s->p;
+    gpu_builder_free(&s->builder);
+    gpu_program_free(&p->program, p->allocator);
+    for (int i = 0; i < p->n_segments; i++) p->segments[i].n_uploads = p->segments[i].n_downloads = 0;
+    memset(s->on_device, 0, (size_t)p->graph.n_tensors * sizeof *s->on_device);
+    memset(s->shares, 0, (size_t)p->graph.n_nodes * sizeof *s->shares);
+    p->staging_bytes = 0;
+}
+
+/* All dispatches and the lifetimes of their buffers, in place of those of an attempt before. */
+static vki_status emit(device_state *s, int32_t *peak, uint64_t *bytes)
+{
+    ses_plan *p = s->p;
+    forget_program(s);
+    VKB_TRY(gpu_builder_init(&s->builder, &p->graph, p->model->context->limits, p->options->half, &p->program,
+                             s->err));
+    s->builder.apart = s->apart;
+    s->builder.shares = s->shares;
+    VKB_TRY(plan_across_nodes(p, &s->builder, s->err));
+    for (int i = 0; i < p->n_segments; i++)
+        if (p->segments[i].gpu) VKB_TRY(emit_segment(s, &p->segments[i]));
+    p->slot_bytes = p->staging_bytes;
+    p->staging_bytes = p->unified ? 0 : p->slot_bytes * (uint64_t)p->slots;
+    ses_bonds_settle(p, s->read_on_cpu);
+    VKB_TRY(ses_device_lifetimes(p, s->err));
+    return ses_device_peak(p, bytes, peak, s->err);
+}
+
+/* The node's parts lie in a whole that is there at that dispatch. */
+static bool matters(const device_state *s, gr_id node, int32_t step)
+{
+    const gr_node *n = &s->p->graph.nodes[node];
+    gr_id whole = n->op == OP_Concat ? n->out[0] : n->in[0];
+    const int32_t bufs[] = {s->builder.row_buf[whole], s->builder.c4_buf[whole]};
+    for (int i = 0; i < 2; i++) {
+        if (bufs[i] < 0) continue;
+        const gpu_buf *buf = &s->p->program.bufs[bufs[i]];
+        if (buf->alias >= 0) buf = &s->p->program.bufs[buf->alias];
+        if (buf->first <= step && step <= buf->last) return true;
     }
+    return false;
+}
+
+/* Keeps one more node's parts apart, if that lowers the peak. */
+static vki_status part_one(device_state *s, uint64_t *best, int32_t *peak, int *tries, bool *done)
+{
+    int32_t step;
+    uint64_t bytes;
+    *done = true;
+    for (gr_id i = 0; i<s->p->graph.n_nodes && * tries> 0; i++) {
+        if (!s->shares[i] || !matters(s, i, *peak)) continue;
+        --*tries;
+        s->apart[i] = true;
+        VKB_TRY(emit(s, &step, &bytes));
+        if (bytes < *best) {
+            *best = bytes;
+            *peak = step;
+            *done = false;
+            return VKI_OK;
+        }
+        s->apart[i] = false;
+        VKB_TRY(emit(s, &step, &bytes));
+    }
+    return VKI_OK;
+}
+
+/* A part keeps its whole alive: where that takes more memory than copies of the parts do, some are copied. */
+static vki_status emit_best(device_state *s)
+{
+    enum { MOST_TRIES = 16 };
+    const size_t nodes = (size_t)s->p->graph.n_nodes;
+    int32_t peak;
+    uint64_t best, copies = UINT64_MAX;
+    int tries = MOST_TRIES;
+    bool any = false, done = false;
+    VKB_TRY(emit(s, &peak, &best));
+    for (size_t i = 0; i < nodes; i++) any = any || s->shares[i];
+    if (!any) return VKI_OK;
+    memset(s->apart, true, nodes);
+    VKB_TRY(emit(s, &peak, &copies));
+    if (best > copies) {
+        memset(s->apart, false, nodes);
+        VKB_TRY(emit(s, &peak, &best));
+        while (best > copies && !done) VKB_TRY(part_one(s, &best, &peak, &tries, &done));
+        if (best <= copies) return VKI_OK;
+        memset(s->apart, true, nodes);
+    } else {
+        memset(s->apart, false, nodes);
+    }
+    return emit(s, &peak, &best);
+}
+
+static vki_status finish(device_state *s)
+{
+    ses_plan *p = s->p;
+    const gpu_merge *merges = s->builder.merges;
+    for (gr_id i = 0; merges && i < p->graph.n_nodes; i++) {
+        if (merges[i].kernel) p->places[i].kernel = merges[i].kernel;
+        if (merges[i].into != GR_NONE) p->places[i].reason = "computed by a later node's dispatch";
+    }
+    VKB_TRY(ses_device_lay_out(p, s->err));
+    p->dispatch_us = vkb_calloc(p->allocator, (size_t)p->program.n_dispatches, sizeof *p->dispatch_us);
+    if (!p->dispatch_us) return vkb_nomem(s->err, (uint64_t)p->program.n_dispatches * sizeof *p->dispatch_us);
+    for (int i = 0; i < p->n_segments; i++)
+        for (int k = 0; k < p->segments[i].n_downloads; k++)
+            p->down[p->segments[i].downloads[k].tensor] = &p->segments[i].downloads[k];
     return VKI_OK;
 }
 
@@ -344,27 +352,42 @@ static void find_cpu_reads(const ses_plan *p, bool *read_on_cpu)
             if (p->graph.nodes[i].in[k] != GR_NONE) read_on_cpu[p->graph.nodes[i].in[k]] = true;
 }
 
-vki_status ses_device_plan(ses_plan *p, vki_error *err)
+static bool has_device_work(const ses_plan *p)
 {
-    size_t n = (size_t)p->graph.n_tensors;
-    p->down = vkb_calloc(p->allocator, n, sizeof *p->down);
-    if (!p->down) return vkb_nomem(err, n * sizeof *p->down);
     bool any = false;
     for (int i = 0; i < p->n_segments; i++) any |= p->segments[i].gpu;
-    if (!any) return VKI_OK;
-    const gpu_limits *limits = p->model->context->limits;
-    device_state s = {.p = p, .err = err};
-    VKB_TRY(gpu_builder_init(&s.builder, &p->graph, limits, p->options->half, &p->program, err));
-    s.on_device = vkb_calloc(p->allocator, n, sizeof *s.on_device);
-    s.read_on_cpu = vkb_calloc(p->allocator, n, sizeof *s.read_on_cpu);
-    vki_status status = s.on_device && s.read_on_cpu ? VKI_OK : vkb_nomem(err, n);
-    if (status == VKI_OK) status = plan_across_nodes(p, &s.builder, err);
+    return any;
+}
+
+vki_status ses_device_plan(ses_plan *p, vki_error *err)
+{
+    const vki_allocator *a = p->allocator;
+    size_t n = (size_t)p->graph.n_tensors, nodes = (size_t)p->graph.n_nodes;
+    p->down = vkb_calloc(a, n, sizeof *p->down);
+    if (!p->down) return vkb_nomem(err, n * sizeof *p->down);
+    if (!has_device_work(p)) return VKI_OK;
+    device_state s = {.p = p,
+                      .err = err,
+                      .on_device = vkb_calloc(a, n, sizeof *s.on_device),
+                      .read_on_cpu = vkb_calloc(a, n, sizeof *s.read_on_cpu),
+                      .apart = vkb_calloc(a, nodes, sizeof *s.apart),
+                      .shares = vkb_calloc(a, nodes, sizeof *s.shares)};
+    vki_status status = s.on_device && s.read_on_cpu && s.apart && s.shares ? VKI_OK : vkb_nomem(err, n);
     if (status == VKI_OK) {
         find_cpu_reads(p, s.read_on_cpu);
-        status = plan(&s, limits);
+        status = emit_best(&s);
     }
-    vkb_free(p->allocator, s.on_device);
-    vkb_free(p->allocator, s.read_on_cpu);
+    if (status == VKI_OK) status = finish(&s);
+    vkb_free(a, s.on_device);
+    vkb_free(a, s.read_on_cpu);
+    vkb_free(a, s.apart);
+    vkb_free(a, s.shares);
     gpu_builder_free(&s.builder);
     return status;
+}
+
+vki_status ses_device_make(ses_plan *p, vki_error *err)
+{
+    if (!has_device_work(p)) return VKI_OK;
+    return p->model->context->device ? make_device_plan(p, err) : count_beforehand(p, err);
 }

@@ -1,196 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The CPU's side of a plan: which tensors need host memory and where it lies, which kernel runs each node,
- * packed weights and scratch. */
+ * The host's side of a plan: the kernels of the CPU's nodes, what memory they take (host_memory.c), and the
+ * calls. Nothing large is allocated before the plan's size is known and allowed. */
 #include "session/session.h"
 
-#include <string.h>
+/* ---- before the memory is there ---- */
 
-#include "graph/memplan.h"
-#include "graph/ops/strided.h"
-
-typedef struct host_tensor {
-    gr_id
-        root; /* the tensor that this one lies in: itself, a view's source, the whole that it is a part of */
-    uint64_t at; /* bytes from the start of that */
-    bool needed;
-    int32_t first, last; /* of roots: node indices */
-} host_tensor;
-
-/* Whose memory it is in the end, and at which offset (may be NULL). */
-static gr_id root_at(const host_tensor *t, gr_id id, uint64_t *at)
-{
-    uint64_t sum = 0;
-    for (; t[id].root != id; id = t[id].root) sum += t[id].at;
-    if (at) *at = sum;
-    return id;
-}
-
-static gr_id root_of(const host_tensor *t, gr_id id)
-{
-    return root_at(t, id, NULL);
-}
-
-/* Constants, and views of them, have an address already and need no memory of the plan's. */
-static void touch(const ses_plan *p, host_tensor *t, gr_id id, int32_t at)
-{
-    gr_id memory = root_of(t, id);
-    if (p->host[memory]) return;
-    host_tensor *root = &t[memory];
-    root->needed = true;
-    if (at < root->first) root->first = at;
-    if (at > root->last) root->last = at;
-}
-
-static void touch_uploads(const ses_plan *p, host_tensor *t, const ses_segment *s, int32_t at)
-{
-    for (int i = 0; i < s->n_uploads; i++)
-        if (!(p->graph.tensors[s->uploads[i].tensor].flags & GR_INPUT)) touch(p, t, s->uploads[i].tensor, at);
-}
-
-/* A download matters to the host arena only if a CPU node reads it; graph outputs are read from device
- * memory. */
-static void touch_downloads(const ses_plan *p, host_tensor *t, const bool *read_on_cpu, const ses_segment *s,
-                            int32_t at)
-{
-    for (int i = 0; i < s->n_downloads; i++)
-        if (read_on_cpu[s->downloads[i].tensor]) touch(p, t, s->downloads[i].tensor, at);
-}
-
-static bool views_are_on(const ses_plan *p)
-{
-    return !p->options->reference && gr_pass_is_on(&pass_views, p->options->disable_passes);
-}
-
-/* What a view shows, and what Split and Slice cut out in one stretch, lies in the input. */
-static void share_memory(ses_plan *p, host_tensor *t, gr_id i)
-{
-    const gr_node *n = &p->graph.nodes[i];
-    bool cuts = views_are_on(p) && (n->op == OP_Split || n->op == OP_Slice);
-    uint64_t from = 0, to;
-    for (int k = 0; k < (p->places[i].view ? 1 : n->n_out); k++) {
-        if (n->out[k] == GR_NONE) continue;
-        if (!p->places[i].view && !(cuts && op_strided_stretch(&p->graph, n, k, &from, &to))) continue;
-        t[n->out[k]].root = n->in[0];
-        t[n->out[k]].at = from;
-        char *source = p->host[n->in[0]];
-        p->host[n->out[k]] = source ? source + from : NULL;
-    }
-}
-
-/* What a Concat joins is made in its place, if it has memory of its own and no other place yet. */
-static void place_parts(ses_plan *p, host_tensor *t, gr_id i)
-{
-    const gr_graph *g = &p->graph;
-    const gr_node *n = &g->nodes[i];
-    for (int k = 0; k < n->n_in && views_are_on(p); k++) {
-        uint64_t from, to, at;
-        gr_id part = root_at(t, n->in[k], &at);
-        const gr_tensor *whole = &g->tensors[part];
-        bool own = !p->host[part] && !(whole->flags & GR_INPUT) && root_of(t, n->out[0]) != part;
-        if (!own || at || gr_bytes(whole) != gr_bytes(&g->tensors[n->in[k]])) continue;
-        if (!op_strided_stretch(g, n, k, &from, &to)) continue;
-        t[part].root = n->out[0];
-        t[part].at = to;
-    }
-}
-
-static void touch_cpu_node(ses_plan *p, host_tensor *t, gr_id i)
-{
-    const gr_node *n = &p->graph.nodes[i];
-    for (int k = 0; k < n->n_in; k++)
-        if (n->in[k] != GR_NONE) touch(p, t, n->in[k], i);
-    for (int k = 0; k < n->n_out; k++)
-        if (n->out[k] != GR_NONE) touch(p, t, n->out[k], i);
-}
-
-static void find_lifetimes(ses_plan *p, host_tensor *t, bool *read_on_cpu)
-{
-    gr_graph *g = &p->graph;
-    int32_t end = g->n_nodes;
-    for (gr_id i = 0; i < g->n_tensors; i++) {
-        t[i] = (host_tensor){.root = i, .first = INT32_MAX, .last = -1};
-        p->host[i] = (void *)(uintptr_t)g->tensors[i].data;
-    }
-    for (gr_id i = 0; i < g->n_nodes; i++)
-        if (!p->places[i].gpu) share_memory(p, t, i);
-    for (gr_id i = 0; i < g->n_nodes; i++)
-        if (!p->places[i].gpu && g->nodes[i].op == OP_Concat) place_parts(p, t, i);
-    for (int s = 0; s < p->n_segments; s++)
-        for (gr_id i = p->segments[s].first;
-             !p->segments[s].gpu && i < p->segments[s].first + p->segments[s].count; i++)
-            for (int k = 0; k < g->nodes[i].n_in; k++)
-                if (g->nodes[i].in[k] != GR_NONE) read_on_cpu[g->nodes[i].in[k]] = true;
-    for (int s = 0; s < p->n_segments; s++) {
-        const ses_segment *seg = &p->segments[s];
-        if (seg->gpu) {
-            touch_uploads(p, t, seg, seg->first);
-            touch_downloads(p, t, read_on_cpu, seg, seg->first + seg->count - 1);
-        } else {
-            for (gr_id i = seg->first; i < seg->first + seg->count; i++) touch_cpu_node(p, t, i);
-        }
-    }
-    /* An input keeps its value between runs; an output stays until the next run. */
-    for (int i = 0; i < g->n_inputs; i++) {
-        gr_tensor *in = &g->tensors[g->inputs[i]];
-        if (read_on_cpu[g->inputs[i]] || in->flags & GR_OUTPUT || p->options->keep) {
-            touch(p, t, g->inputs[i], -1);
-            touch(p, t, g->inputs[i], end);
-        }
-    }
-    for (gr_id i = 0; i < g->n_tensors; i++) {
-        bool stays = g->tensors[i].flags & GR_OUTPUT || p->options->keep;
-        if (stays && t[root_of(t, i)].needed) touch(p, t, i, end);
-    }
-}
-
-static vki_status assign_memory(ses_plan *p, const host_tensor *t, vki_error *err)
-{
-    gr_graph *g = &p->graph;
-    memplan_item *items = vkb_calloc(p->allocator, (size_t)g->n_tensors, sizeof *items);
-    if (!items) return vkb_nomem(err, (uint64_t)g->n_tensors * sizeof *items);
-    int count = 0;
-    for (gr_id i = 0; i < g->n_tensors; i++)
-        if (t[i].root == i && t[i].needed)
-            items[count++] = (memplan_item){gr_bytes(&g->tensors[i]), t[i].first + 1, t[i].last + 1, 0};
-    vki_status status =
-        memplan_solve(items, count, 64, p->allocator, &p->host_bytes, &p->host_lower_bound, err);
-    if (status == VKI_OK && count) { /* of no bytes, too: all of them have an address */
-        p->host_arena = p->host_bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)p->host_bytes) : NULL;
-        if (!p->host_arena) status = vkb_nomem(err, p->host_bytes);
-    }
-    if (status == VKI_OK) {
-        count = 0;
-        for (gr_id i = 0; i < g->n_tensors; i++)
-            if (t[i].root == i && t[i].needed) p->host[i] = (char *)p->host_arena + items[count++].offset;
-        for (gr_id i = 0; i < g->n_tensors; i++)
-            if (!p->host[i] && t[i].root != i) {
-                uint64_t at;
-                char *root = p->host[root_at(t, i, &at)];
-                p->host[i] = root ? root + at : NULL;
-            }
-    }
-    vkb_free(p->allocator, items);
-    return status;
-}
-
+/* Prepares the first kernel that fits; the thrifty plan takes the one with the least scratch and packed
+ * weights. */
 static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
     const cpu_kernel *k = p->options->reference ? NULL : cpu_op_of(n->op)->kernels;
-    while (k && k->name && !k->fits(&p->graph, n)) k++;
-    step->kernel = k && k->name ? k : NULL;
-    p->places[step->node].reason =
-        !step->kernel ? "no fast kernel fits: the reference runs" : "first candidate that fits";
-    cpu_prep prep = {.g = &p->graph, .n = n, .threads = p->options->threads, .arena = &p->graph.arena};
-    if (step->kernel && step->kernel->prepare) VKB_TRY(step->kernel->prepare(&prep, err));
-    VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, &prep, &step->call.weights, err));
-    step->call.state = prep.state;
-    step->weight_bytes = prep.weight_bytes;
-    if (prep.scratch_bytes > p->scratch_bytes) p->scratch_bytes = prep.scratch_bytes;
-    for (int i = 0; i < n->n_in && !prep.weight_bytes; i++)
+    *step->prep =
+        (cpu_prep){.g = &p->graph, .n = n, .threads = p->options->threads, .arena = &p->graph.arena};
+    for (; k && k->name; k++) {
+        cpu_prep prep = {.g = &p->graph, .n = n, .threads = p->options->threads, .arena = &p->graph.arena};
+        if (!k->fits(&p->graph, n)) continue;
+        if (k->prepare) VKB_TRY(k->prepare(&prep, err));
+        bool less = step->kernel && prep.scratch_bytes + prep.weight_bytes <
+                                        step->prep->scratch_bytes + step->prep->weight_bytes;
+        if (!step->kernel || less) {
+            step->kernel = k;
+            *step->prep = prep;
+        }
+        if (!p->thrifty) break;
+    }
+    return VKI_OK;
+}
+
+static vki_status plan_step(ses_plan *p, ses_step *step, vki_error *err)
+{
+    gr_node *n = &p->graph.nodes[step->node];
+    ses_place *place = &p->places[step->node];
+    if (place->view) return VKI_OK;
+    step->prep = vkb_arena_alloc(&p->graph.arena, sizeof *step->prep);
+    if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
+    VKB_TRY(choose_kernel(p, step, err));
+    const cpu_prep *prep = step->prep;
+    if (!p->model->context->limits ||
+        p->options->placement == VKI_PLACE_CPU_ONLY) /* else the reason why it is */
+        place->reason = !step->kernel
+                            ? "no fast kernel fits: the reference runs" /* not on the device says more */
+                        : p->thrifty ? "the candidate that takes the least memory"
+                                     : "first candidate that fits";
+    step->weight_bytes = prep->weight_bytes;
+    if (prep->scratch_bytes > p->scratch_bytes) p->scratch_bytes = prep->scratch_bytes;
+    for (int i = 0; i < n->n_in && !prep->weight_bytes; i++)
         if (gr_is_const(&p->graph, n->in[i])) p->cpu_constant_bytes += gr_bytes(&p->graph.tensors[n->in[i]]);
     return VKI_OK;
 }
+
+static vki_status plan_steps(ses_plan *p, vki_error *err)
+{
+    int count = 0;
+    for (int s = 0; s < p->n_segments; s++) count += p->segments[s].gpu ? 0 : p->segments[s].count;
+    p->steps = vkb_calloc(p->allocator, (size_t)count, sizeof *p->steps);
+    if (!p->steps) return vkb_nomem(err, (uint64_t)count * sizeof *p->steps);
+    for (int s = 0; s < p->n_segments; s++) {
+        const ses_segment *seg = &p->segments[s];
+        for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) {
+            ses_step *step = &p->steps[p->n_steps++];
+            *step = (ses_step){.node = i, .us = -1};
+            VKB_TRY(plan_step(p, step, err));
+        }
+    }
+    return VKI_OK;
+}
+
+vki_status ses_host_plan(ses_plan *p, vki_error *err)
+{
+    size_t n = (size_t)p->graph.n_tensors;
+    p->host = vkb_calloc(p->allocator, n, sizeof *p->host);
+    p->host_at = vkb_calloc(p->allocator, n, sizeof *p->host_at);
+    if (!p->host || !p->host_at) return vkb_nomem(err, n * sizeof *p->host_at);
+    VKB_TRY(plan_steps(p, err));
+    return ses_host_lay_out(p, err);
+}
+
+void ses_host_forget(ses_plan *p)
+{
+    vkb_free(p->allocator, p->host);
+    vkb_free(p->allocator, p->host_at);
+    vkb_free(p->allocator, p->steps);
+    p->host = NULL;
+    p->host_at = NULL;
+    p->steps = NULL;
+    p->n_steps = 0;
+    p->scratch_bytes = p->cpu_constant_bytes = 0;
+}
+
+/* ---- afterwards ---- */
 
 /* Room for the dimensions that the kernel tells. */
 static vki_status make_dims(ses_plan *p, ses_step *step, const gr_node *n, vki_error *err)
@@ -208,38 +107,17 @@ static vki_status make_dims(ses_plan *p, ses_step *step, const gr_node *n, vki_e
 static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
-    const char *reason = p->places[step->node].reason;
     const void **in = vkb_arena_alloc(&p->graph.arena, (size_t)n->n_in * sizeof *in + 1);
     void **out = vkb_arena_alloc(&p->graph.arena, (size_t)n->n_out * sizeof *out + 1);
     if (!in || !out) return vkb_nomem(err, (uint64_t)(n->n_in + n->n_out) * sizeof *in);
     for (int i = 0; i < n->n_in; i++) in[i] = n->in[i] == GR_NONE ? NULL : p->host[n->in[i]];
     for (int i = 0; i < n->n_out; i++) out[i] = n->out[i] == GR_NONE ? NULL : p->host[n->out[i]];
     step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out};
-    if (p->places[step->node].view) return VKI_OK;
+    if (!step->prep) return VKI_OK;
     VKB_TRY(make_dims(p, step, n, err));
-    VKB_TRY(choose_kernel(p, step, err));
-    if (!p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY) return VKI_OK;
-    p->places[step->node].reason = reason; /* why it is not on the device says more */
+    VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, step->prep, &step->call.weights, err));
+    step->call.state = step->prep->state;
     return VKI_OK;
-}
-
-static vki_status make_steps(ses_plan *p, vki_error *err)
-{
-    int count = 0;
-    for (int s = 0; s < p->n_segments; s++) count += p->segments[s].gpu ? 0 : p->segments[s].count;
-    p->steps = vkb_calloc(p->allocator, (size_t)count, sizeof *p->steps);
-    if (!p->steps) return vkb_nomem(err, (uint64_t)count * sizeof *p->steps);
-    for (int s = 0; s < p->n_segments; s++) {
-        const ses_segment *seg = &p->segments[s];
-        for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) {
-            p->steps[p->n_steps].node = i;
-            p->steps[p->n_steps].us = -1;
-            VKB_TRY(make_step(p, &p->steps[p->n_steps++], err));
-        }
-    }
-    if (!p->scratch_bytes) return VKI_OK;
-    p->scratch = p->scratch_bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)p->scratch_bytes) : NULL;
-    return p->scratch ? VKI_OK : vkb_nomem(err, p->scratch_bytes);
 }
 
 /* A CPU segment and the GPU segment before it run at once where the first reads nothing of the second: what
@@ -257,20 +135,10 @@ static void find_waits(ses_plan *p)
     }
 }
 
-vki_status ses_host_plan(ses_plan *p, vki_error *err)
+vki_status ses_host_make(ses_plan *p, vki_error *err)
 {
-    size_t n = (size_t)p->graph.n_tensors;
-    p->host = vkb_calloc(p->allocator, n, sizeof *p->host);
-    host_tensor *t = vkb_calloc(p->allocator, n, sizeof *t);
-    bool *read_on_cpu = vkb_calloc(p->allocator, n, sizeof *read_on_cpu);
-    vki_status status = p->host && t && read_on_cpu ? VKI_OK : vkb_nomem(err, n * sizeof *t);
-    if (status == VKI_OK) {
-        find_lifetimes(p, t, read_on_cpu);
-        status = assign_memory(p, t, err);
-    }
-    if (status == VKI_OK) status = make_steps(p, err);
-    if (status == VKI_OK) find_waits(p);
-    vkb_free(p->allocator, t);
-    vkb_free(p->allocator, read_on_cpu);
-    return status;
+    VKB_TRY(ses_host_bind(p, err));
+    for (int i = 0; i < p->n_steps; i++) VKB_TRY(make_step(p, &p->steps[i], err));
+    find_waits(p);
+    return VKI_OK;
 }

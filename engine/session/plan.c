@@ -19,15 +19,6 @@ static bool runs_in_order(const ses_plan *p)
     return p->n_segments == 1 && p->segments[0].gpu && !p->options->keep && !p->options->profile;
 }
 
-static vki_status build(ses_plan *p, vki_error *err)
-{
-    VKB_TRY(ses_place_nodes(p, err));
-    if (!runs_in_order(p)) p->slots = 1;
-    p->unified = p->model->context->unified && p->slots == 1;
-    VKB_TRY(ses_device_plan(p, err));
-    return ses_host_plan(p, err);
-}
-
 uint64_t ses_plan_weight_bytes(const ses_plan *p)
 {
     uint64_t bytes = p->cpu_constant_bytes + ses_cpu_weights_bytes(p->model->cpu_weights);
@@ -36,16 +27,59 @@ uint64_t ses_plan_weight_bytes(const ses_plan *p)
     return bytes;
 }
 
-static vki_status check_limit(const ses_plan *p, vki_error *err)
+/* The same once the plan is made, packed weights that it brings included. */
+static uint64_t weight_bytes_then(const ses_plan *p)
 {
-    uint64_t weights = ses_plan_weight_bytes(p);
-    uint64_t total = weights + p->host_bytes + p->scratch_bytes + p->arena_bytes + p->staging_bytes;
-    if (!p->options->memory_limit || total <= p->options->memory_limit) return VKI_OK;
+    uint64_t bytes = ses_plan_weight_bytes(p);
+    if (p->model->device_weights)
+        bytes += vkr_weights_missing(p->model->device_weights, &p->graph, p->program.weights,
+                                     p->program.n_weights);
+    for (int i = 0; i < p->n_steps; i++) {
+        const cpu_prep *prep = p->steps[i].prep;
+        bool twice = !prep || ses_cpu_weights_have(p->model->cpu_weights, prep);
+        for (int k = 0; k < i && !twice; k++)
+            twice = p->steps[k].prep && ses_cpu_weights_same(p->steps[k].prep, prep);
+        if (!twice) bytes += prep->weight_bytes;
+    }
+    return bytes;
+}
+
+static uint64_t memory_bytes(const ses_plan *p)
+{
+    return p->host_bytes + p->scratch_bytes + p->arena_bytes + p->staging_bytes;
+}
+
+/* Before anything large is allocated: whether the plan is within the limit; if not, whether it is with the
+ * CPU kernels that take the least memory. */
+static vki_status fit_limit(ses_plan *p, vki_error *err)
+{
+    uint64_t limit = p->options->memory_limit, weights = weight_bytes_then(p);
+    if (!limit || weights + memory_bytes(p) <= limit) return VKI_OK;
+    if (p->n_steps && !p->options->reference) {
+        p->thrifty = true;
+        ses_host_forget(p);
+        VKB_TRY(ses_host_plan(p, err));
+        weights = weight_bytes_then(p);
+    }
+    uint64_t memory = memory_bytes(p);
+    if (weights + memory <= limit) return VKI_OK;
     return vkb_fail(err, VKI_E_NOMEM,
                     "the plan needs %llu bytes (weights %llu, activations and staging %llu), more than "
                     "the memory_limit of %llu",
-                    (unsigned long long)total, (unsigned long long)weights,
-                    (unsigned long long)(total - weights), (unsigned long long)p->options->memory_limit);
+                    (unsigned long long)(weights + memory), (unsigned long long)weights,
+                    (unsigned long long)memory, (unsigned long long)limit);
+}
+
+static vki_status build(ses_plan *p, vki_error *err)
+{
+    VKB_TRY(ses_place_nodes(p, err));
+    if (!runs_in_order(p)) p->slots = 1;
+    p->unified = p->model->context->unified && p->slots == 1;
+    VKB_TRY(ses_device_plan(p, err));
+    VKB_TRY(ses_host_plan(p, err));
+    VKB_TRY(fit_limit(p, err));
+    VKB_TRY(ses_device_make(p, err));
+    return ses_host_make(p, err);
 }
 
 vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, ses_bond *bonds,
@@ -64,7 +98,6 @@ vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_grap
     p->slots = slots;
     gr_init(graph, a);
     vki_status status = build(p, err);
-    if (status == VKI_OK) status = check_limit(p, err);
     if (status != VKI_OK) {
         ses_plan_destroy(&p);
         return status;
@@ -92,11 +125,10 @@ void ses_plan_destroy(ses_plan **plan)
     }
     vkb_free(a, p->segments);
     vkb_free(a, p->places);
-    vkb_free(a, p->host);
+    ses_host_forget(p);
     vkb_free(a, p->dims);
     vkb_free(a, p->host_arena);
     vkb_free(a, p->scratch);
-    vkb_free(a, p->steps);
     vkb_free(a, p->down);
     vkb_free(a, p->dispatch_us);
     gr_free(&p->graph);

@@ -32,6 +32,8 @@ void ses_cpu_weights_destroy(ses_cpu_weights **w);
 /* The packed form that `prep` asks for, made on first use. Lives as long as `w`. VKI_E_NOMEM. */
 vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *prep, const void **out, vki_error *err);
 uint64_t ses_cpu_weights_bytes(ses_cpu_weights *w);
+bool ses_cpu_weights_have(ses_cpu_weights *w, const cpu_prep *prep); /* so that it takes no more bytes */
+bool ses_cpu_weights_same(const cpu_prep *a, const cpu_prep *b);     /* one packed form serves both */
 
 struct vki_model {
     atomic_int references; /* the creator's, and one a session */
@@ -56,6 +58,7 @@ typedef struct ses_options { /* of a session, resolved */
 typedef struct ses_step { /* one node on the CPU */
     gr_id node;
     const cpu_kernel *kernel; /* NULL: the reference, or nothing to do for a view */
+    cpu_prep *prep;           /* in the graph's arena; NULL for a view */
     cpu_call call;
     uint64_t weight_bytes; /* packed, read instead of the node's constants; 0: none */
     double us;
@@ -91,6 +94,8 @@ typedef struct ses_bond { /* a tie whose two ends are tensors of one plan */
     int segment; /* where the device has memory of its own: the device's segment that uploads the input */
 } ses_bond;
 
+#define SES_NOWHERE UINT64_MAX
+
 typedef struct ses_plan {
     const vki_allocator *allocator;
     vki_model *model;
@@ -104,6 +109,9 @@ typedef struct ses_plan {
     void **host;
     int64_t **dims; /* by tensor: of outputs whose shapes depend on values, those of the last run (the graph
                        has the largest); else NULL. NULL: there are none */
+    uint64_t *host_at; /* by tensor: offset in the host arena, SES_NOWHERE */
+    bool host_needed;  /* there is one, maybe of no bytes */
+    bool thrifty;      /* CPU kernels that take the least memory instead of the fastest */
     void *host_arena, *scratch;
     ses_step *steps; /* CPU nodes, in order */
     int n_steps;
@@ -139,11 +147,10 @@ bool ses_plan_is_view(const ses_plan *p, gr_id node); /* costs nothing on the CP
 /* ---- place.c: where each node runs, and the segments that makes ---- */
 vki_status ses_place_nodes(ses_plan *p, vki_error *err);
 
-/* ---- host_plan.c: memory and kernels of the CPU segments ---- */
-vki_status ses_host_plan(ses_plan *p, vki_error *err);
-
-/* ---- device_plan.c: dispatches, memory and commands of the GPU segments ---- */
+/* Both sides are planned first: afterwards it is known to the byte what they take. Then they are made. */
+/* ---- device_plan.c: dispatches and commands of the GPU segments ---- */
 vki_status ses_device_plan(ses_plan *p, vki_error *err);
+vki_status ses_device_make(ses_plan *p, vki_error *err);
 static inline vkr_transfer ses_transfer_of(const ses_plan *p, const ses_crossing *c, int slot)
 {
     vkr_transfer t = c->transfer;
@@ -161,6 +168,22 @@ typedef struct ses_traffic {
 /* Of one node, with its estimated microseconds; step: the node's, NULL on the device. */
 cost_work ses_node_work(const ses_plan *p, gr_id node, const ses_step *step, double *us);
 ses_traffic ses_plan_traffic(const ses_plan *p);
+
+/* ---- device_memory.c ---- */
+/* Lifetimes of all buffers, and outputs in the place of inputs. */
+vki_status ses_device_lifetimes(ses_plan *p, vki_error *err);
+/* What lives together at most, and the dispatch at which it does. */
+vki_status ses_device_peak(const ses_plan *p, uint64_t *bytes, int32_t *step, vki_error *err);
+vki_status ses_device_lay_out(ses_plan *p, vki_error *err);
+
+/* ---- host_plan.c: kernels of the CPU segments ---- */
+vki_status ses_host_plan(ses_plan *p, vki_error *err);
+vki_status ses_host_make(ses_plan *p, vki_error *err);
+void ses_host_forget(ses_plan *p); /* what ses_host_plan did */
+
+/* ---- host_memory.c ---- */
+vki_status ses_host_lay_out(ses_plan *p, vki_error *err); /* needs the steps' kernels */
+vki_status ses_host_bind(ses_plan *p, vki_error *err);    /* allocates, and gives all tensors addresses */
 
 /* ---- run.c ---- */
 typedef struct ses_watch { /* what ends a run early */

@@ -105,6 +105,10 @@ void ses_bonds_settle(ses_plan *p, const bool *read_on_cpu)
 {
     bool all = true;
     int segment = 0;
+    for (int i = 0; i < p->n_bonds; i++) {
+        p->bonds[i].on_device = false;
+        p->bonds[i].segment = -1;
+    }
     for (int i = 0; i < p->n_bonds; i++) all = all && on_device(p, &p->bonds[i], read_on_cpu);
     for (int i = 0; all && i < p->n_bonds; i++)
         all = !is_output_too(p, memory_of(&p->program, p->bonds[i].to.buf));

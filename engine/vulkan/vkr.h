@@ -37,6 +37,8 @@ void vkr_weights_destroy(vkr_weights **weights);
 vki_status vkr_weights_add(vkr_weights *weights, const gr_graph *g, const gpu_weight *list, int count,
                            vkr_slice *slices, vki_error *err);
 uint64_t vkr_weights_bytes(vkr_weights *weights);
+/* By how much vkr_weights_add would make it grow. */
+uint64_t vkr_weights_missing(vkr_weights *weights, const gr_graph *g, const gpu_weight *list, int count);
 
 /* ---- plan.c: a recorded program ---- */
 typedef struct vkr_transfer { /* a tensor that crosses between host and device */

@@ -161,6 +161,17 @@ static vki_status add_block(vkr_weights *w, const gr_graph *g, const gpu_weight 
     return VKI_OK;
 }
 
+uint64_t vkr_weights_missing(vkr_weights *w, const gr_graph *g, const gpu_weight *list, int count)
+{
+    uint64_t bytes = 0, align = w->device->physical.limits.offset_align;
+    pthread_mutex_lock(&w->lock);
+    for (int i = 0; i < count; i++)
+        if (!find(w, gpu_weight_key(g, list[i].tensor), &list[i]))
+            bytes += vkb_round_up(list[i].bytes, align);
+    pthread_mutex_unlock(&w->lock);
+    return bytes;
+}
+
 static vki_status add_missing(vkr_weights *w, const gr_graph *g, const gpu_weight *list, int count,
                               const gpu_weight **missing, vki_error *err)
 {

@@ -5,25 +5,16 @@
 #include "graph/passes/rewrite.h"
 
 const gr_pass *const gr_passes[] = {
-    &pass_fold_constants,
-    &pass_inline_bodies,
-    &pass_identities,
-    &pass_common_subexpressions,
-    &pass_dead_code,
-    &pass_layer_normalization,
-    &pass_composites,
-    &pass_fold_batchnorm,
-    &pass_fold_pad,
-    &pass_fuse_activation,
-    &pass_fold_scale,
-    &pass_fuse_residual,
-    &pass_fuse_pool,
-    &pass_separable,
-    &pass_channel_shuffle,
-    &pass_input_slices,
-    &pass_output_slices,
-    &pass_views,
-    NULL,
+    &pass_fold_constants,  &pass_inline_bodies,
+    &pass_identities,      &pass_common_subexpressions,
+    &pass_dead_code,       &pass_layer_normalization,
+    &pass_composites,      &pass_fold_batchnorm,
+    &pass_fold_pad,        &pass_fuse_activation,
+    &pass_fold_scale,      &pass_fuse_residual,
+    &pass_fuse_pool,       &pass_separable,
+    &pass_channel_shuffle, &pass_input_slices,
+    &pass_output_slices,   &pass_views,
+    &pass_in_place,        NULL,
 };
 
 const gr_pass pass_separable = {
@@ -36,6 +27,8 @@ const gr_pass pass_input_slices = {
 const gr_pass pass_output_slices = {
     "output_slices", "outputs are brought out of the device's layout by the copy to the host (planners)",
     NULL, true};
+const gr_pass pass_in_place = {
+    "in_place", "outputs take the place of inputs that are read for the last time (planners)", NULL, true};
 const gr_pass pass_views = {"views", "Concat, Split and Slice without copies, where memory allows (planners)",
                             NULL, true};
 

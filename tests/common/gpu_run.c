@@ -59,6 +59,8 @@ typedef struct node_run {
     const gr_node *node;
     const gpu_kernel *kernel;
     bool half, c4; /* c4: the inputs are there in slices of channels too */
+    bool in_place; /* outputs take the inputs' memory where they can */
+    int moved;     /* that did */
     gpu_builder builder;
     gpu_program program;
     vkr_transfer *uploads, *downloads; /* by input, by output */
@@ -113,12 +115,24 @@ static int32_t owner(const gpu_program *p, int32_t buf)
     return p->bufs[buf].alias >= 0 ? p->bufs[buf].alias : buf;
 }
 
+static vki_status share(node_run *r, vki_error *err)
+{
+    gpu_program *p = &r->program;
+    bool *held = vkb_calloc(&vkb_libc_allocator, (size_t)p->n_bufs + 1, sizeof *held);
+    if (!held) return vkb_nomem(err, (uint64_t)p->n_bufs);
+    for (int i = 0; i < r->n_downloads; i++) held[owner(p, r->downloads[i].buf)] = true;
+    r->moved = gpu_program_in_place(p, held);
+    vkb_free(&vkb_libc_allocator, held);
+    return VKI_OK;
+}
+
 /* Inputs and outputs live throughout, so that a second run starts from the same state. */
 static vki_status place(node_run *r, vki_error *err)
 {
     gpu_program *p = &r->program;
     int32_t end = p->n_dispatches;
     gpu_program_lifetimes(p);
+    if (r->in_place) VKB_TRY(share(r, err));
     memplan_item *items = vkb_calloc(&vkb_libc_allocator, (size_t)p->n_bufs + 1, sizeof *items);
     if (!items) return vkb_nomem(err, (uint64_t)p->n_bufs * sizeof *items);
     for (int i = 0; i < p->n_bufs; i++) {
@@ -220,9 +234,9 @@ static vki_status execute(node_run *r, const void *const *in, void *const *out, 
         poison(r);
         VKB_TRY(upload(r, in, err));
         VKB_TRY(vkr_plan_run(r->plan, 0, 0, err));
-        if (!download(r, out, run > 0))
-            return vkb_fail(err, VKI_E_INTERNAL, "kernel %s: two runs give different results",
-                            r->kernel->name);
+        if (!download(r, out, run > 0 || r->in_place))
+            return vkb_fail(err, VKI_E_INTERNAL, "kernel %s: two runs give different results%s",
+                            r->kernel->name, r->in_place ? ", the second with the output in place" : "");
     }
     if (!lanes_finite(r))
         return vkb_fail(err, VKI_E_INTERNAL, "kernel %s: unused lanes of the output are not finite",
@@ -241,7 +255,7 @@ static vki_status run_once(node_run r, const void *const *in, void *const *out, 
     int messages_before = messages;
     vki_status status = build(&r, err);
     if (status == VKI_OK) status = place(&r, err);
-    if (status == VKI_OK) status = execute(&r, in, out, err);
+    if (status == VKI_OK && (!r.in_place || r.moved)) status = execute(&r, in, out, err);
     if (status == VKI_OK && messages > messages_before)
         status = vkb_fail(err, VKI_E_INTERNAL, "kernel %s: the validation layer complains", r.kernel->name);
     vkr_plan_destroy(&r.plan);
@@ -255,17 +269,25 @@ static vki_status run_once(node_run r, const void *const *in, void *const *out, 
     return status;
 }
 
+/* Where an output can take an input's place, once more so, with the same bits. */
+static vki_status run_both(node_run r, const void *const *in, void *const *out, vki_error *err)
+{
+    VKB_TRY(run_once(r, in, out, err));
+    r.in_place = true;
+    return run_once(r, in, out, err);
+}
+
 vki_status gpu_run_node(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
                         const void *const *in, void *const *out, vki_error *err)
 {
-    return run_once((node_run){.device = dev, .g = g, .node = &g->nodes[0], .kernel = kernel, .half = half},
+    return run_both((node_run){.device = dev, .g = g, .node = &g->nodes[0], .kernel = kernel, .half = half},
                     in, out, err);
 }
 
 vki_status gpu_run_node_c4(vkr_device *dev, const gr_graph *g, const gpu_kernel *kernel, bool half,
                            const void *const *in, void *const *out, vki_error *err)
 {
-    return run_once(
+    return run_both(
         (node_run){.device = dev, .g = g, .node = &g->nodes[0], .kernel = kernel, .half = half, .c4 = true},
         in, out, err);
 }
