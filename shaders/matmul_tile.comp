@@ -35,10 +35,11 @@ layout(push_constant) uniform Push
     int m, n, k; /* n: columns of this dispatch */
     int a_row, a_col, b_row, b_col;
     int c_row, c_col;
-    int first_col, y_row;                   /* column of Y where the dispatch starts; columns of Y */
+    int first_col, y_row;                   /* column of Y where the dispatch starts; stride of its rows */
     int first_batch, batch_1, batch_2;      /* sizes of the middle and the inner batch dimension */
     int a_batch_0, a_batch_1, a_batch_2;    /* strides */
     int b_batch_0, b_batch_1, b_batch_2;
+    int y_batch_0, y_batch_1, y_batch_2;
     float scale, scale_c;
     float alpha, beta;
 };
@@ -84,6 +85,8 @@ void main()
     int a_at[TM], b_at = b0 * b_batch_0 + b1 * b_batch_1 + b2 * b_batch_2;
     FOR_TM a_at[i] = b0 * a_batch_0 + b1 * a_batch_1 + b2 * a_batch_2 + min(row + i, m - 1) * a_row;
 
+    int y_at = b0 * y_batch_0 + b1 * y_batch_1 + b2 * y_batch_2 + first_col;
+
     vec4 acc[TM * TN];
     FOR_TN FOR_TM acc[s * TM + i] = vec4(0.0);
     int whole = k & ~3;
@@ -117,7 +120,7 @@ void main()
         {
             int at = row + i, left = n - col;
             if (at < m && left > 0) {
-                int o = (batch * m + at) * y_row + first_col + col;
+                int o = y_at + at * y_row + col;
                 vec4 v = matmul_finish(acc[s * TM + i], at, first_col + col, o, left);
                 if (Y_VEC != 0) {
                     ST4(y4, o / 4, v);

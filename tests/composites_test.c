@@ -141,6 +141,44 @@ static void gelu_by_tanh(void **state)
     }
 }
 
+/* Exp(x) / ReduceSum(Exp(x)), with the largest taken off before or not; not along two axes. */
+static void softmax_spelled_out(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 5; form++) {
+        gr_graph g;
+        gr_id x = net_conv(&g, input4(&g)), s = x,
+              axes = net_ints(&g, 1, (const int64_t[]){form == 1 ? -1 : 1});
+        if (form < 2 || form == 4) s = net_binary(&g, OP_Sub, x, net_binary(&g, OP_ReduceMax, x, axes));
+        if (form == 3) axes = net_ints(&g, 2, (const int64_t[]){1, 2});
+        gr_id e = net_unary(&g, OP_Exp, s), sum = net_binary(&g, OP_ReduceSum, e, axes);
+        if (form == 4) net_output(&g, e);
+        net_output(&g, net_binary(&g, OP_Div, e, sum));
+        net_pass(&g, "softmax");
+        const gr_node *n = net_find(&g, OP_Softmax);
+        assert_int_equal(n != NULL, form < 3);
+        if (n) assert_int_equal(((const op_axis_attrs *)n->attrs)->axis, form == 1 ? 3 : 1);
+        finish(&g, n ? 2 : g.n_nodes, ROUNDING);
+    }
+}
+
+static void softmax_between_views(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 5; form++) {
+        gr_graph g;
+        gr_id x = net_conv(&g, input4(&g)); /* [2, 6, 5, 6] */
+        gr_id flat = form < 4 ? net_unary(&g, OP_Flatten, x)
+                              : net_node(&g, OP_Reshape, IN(x, net_ints(&g, 2, (const int64_t[]){-1, 12})));
+        if (form < 4) ((op_view_attrs *)net_last(&g)->attrs)->axis = form == 3 ? 2 : 3;
+        gr_id y = net_unary(&g, form == 1 ? OP_LogSoftmax : OP_Softmax, flat);
+        if (form == 2) ((op_axis_attrs *)net_last(&g)->attrs)->axis = 0;
+        net_output(&g, net_node(&g, OP_Reshape, IN(y, net_ints(&g, 4, (const int64_t[]){2, 6, 5, 6}))));
+        net_pass(&g, "softmax");
+        finish(&g, form < 2 ? 2 : 4, ROUNDING);
+    }
+}
+
 static void mish(void **state)
 {
     (void)state;
@@ -296,6 +334,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gelu_forms),
         cmocka_unit_test(gelu_by_tanh),
+        cmocka_unit_test(softmax_spelled_out),
+        cmocka_unit_test(softmax_between_views),
         cmocka_unit_test(mish),
         cmocka_unit_test(not_gelu),
         cmocka_unit_test(hard_swish_forms),

@@ -44,6 +44,7 @@ CPU_KERNEL(binary_rows)
 CPU_KERNEL(norm_rows)
 CPU_KERNEL(lrn_rows)
 CPU_KERNEL(softmax_rows)
+CPU_KERNEL(attention_rows)
 CPU_KERNEL(recurrent_steps)
 #undef CPU_KERNEL
 

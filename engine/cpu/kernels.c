@@ -26,4 +26,5 @@ const cpu_kernel cpu_binary_kernels[] = {KERNEL(binary_rows), END};
 const cpu_kernel cpu_norm_kernels[] = {KERNEL(norm_rows), END};
 const cpu_kernel cpu_lrn_kernels[] = {KERNEL(lrn_rows), END};
 const cpu_kernel cpu_softmax_kernels[] = {KERNEL(softmax_rows), END};
+const cpu_kernel cpu_attention_kernels[] = {KERNEL(attention_rows), END};
 const cpu_kernel cpu_recurrent_kernels[] = {KERNEL(recurrent_steps), END};

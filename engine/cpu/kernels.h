@@ -19,6 +19,7 @@ extern const cpu_kernel cpu_binary_kernels[];
 extern const cpu_kernel cpu_norm_kernels[];
 extern const cpu_kernel cpu_lrn_kernels[];
 extern const cpu_kernel cpu_softmax_kernels[];
+extern const cpu_kernel cpu_attention_kernels[];
 extern const cpu_kernel cpu_resize_kernels[];
 extern const cpu_kernel cpu_recurrent_kernels[];
 extern const cpu_kernel cpu_dft_kernels[];

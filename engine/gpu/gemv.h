@@ -42,6 +42,16 @@ typedef struct gpu_linear { /* Y[rows][n] = A[rows][k] B + c: all dense, none of
 bool gpu_linear_fits(const gpu_builder *b, int64_t rows, int64_t columns, int64_t k);
 void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l); /* matmul.c */
 
+typedef struct gpu_product { /* Y = scale A B for each of dims[0] x dims[1] x dims[2] batches */
+    gpu_bind a, b, y;
+    uint8_t access;                              /* gpu_read_access_of the larger of a and b */
+    int64_t m, n, k, a_row, b_row, b_col, y_row; /* strides of rows, and of B's columns; others are 1 */
+    int64_t dims[3], a_batch[3], b_batch[3], y_batch[3];
+    float scale;
+} gpu_product;
+/* None of it is the node's epilogue: the node has none. At most max_groups[2] batches. */
+void gpu_emit_product(gpu_builder *b, const gr_node *n, const gpu_product *r);
+
 typedef struct gpu_line_product { /* Y[batch][rows][columns] = A B, with the node's epilogue */
     gpu_bind a, b, y;             /* b: [k][columns rounded up to 4] in the storage's precision */
     int64_t batch, rows, columns, k;

@@ -5,15 +5,27 @@
 #include "gpu/texels.h"
 #include "graph/ops/schema.h"
 
+#include <string.h>
+
 enum { BATCH_DIMS = 3 };                   /* that the shader walks */
 enum { B_ROWS = 0, B_COLUMNS, B_STRIDED }; /* B_MODE in the shader */
 
 /* op_matmul_dims with as few batch dimensions as can be, right-aligned. */
 typedef struct product {
     int64_t batch, m, n, k, a_row, a_col, b_row, b_col;
-    int64_t dims[BATCH_DIMS], a_batch[BATCH_DIMS], b_batch[BATCH_DIMS];
+    int64_t dims[BATCH_DIMS], a_batch[BATCH_DIMS], b_batch[BATCH_DIMS], y_batch[BATCH_DIMS], y_row;
     bool constant_b; /* one constant B for all batches: packed */
 } product;
+
+/* Y is dense, in the order of the batches. */
+static void make_dense(product *p)
+{
+    int64_t stride = p->m * (p->y_row = p->n);
+    for (int i = BATCH_DIMS - 1; i >= 0; i--) {
+        p->y_batch[i] = stride;
+        stride *= p->dims[i];
+    }
+}
 
 /* Drops dimensions of size 1 and joins neighbours that both operands walk as one. Returns how many are left.
  */
@@ -46,7 +58,15 @@ static bool product_of(const gpu_builder *b, const gr_node *n, product *p)
         d.m *= d.batch_dims[count];
     }
     if (count > BATCH_DIMS) return false;
-    *p = (product){1, d.m, d.n, d.k, d.a_row, d.a_col, d.b_row, d.b_col, {1, 1, 1}, {0}, {0}, false};
+    *p = (product){.batch = 1,
+                   .m = d.m,
+                   .n = d.n,
+                   .k = d.k,
+                   .a_row = d.a_row,
+                   .a_col = d.a_col,
+                   .b_row = d.b_row,
+                   .b_col = d.b_col,
+                   .dims = {1, 1, 1}};
     bool shared = true;
     for (int i = 0; i < count; i++) {
         int to = BATCH_DIMS - count + i;
@@ -56,6 +76,7 @@ static bool product_of(const gpu_builder *b, const gr_node *n, product *p)
         shared = shared && d.b_batch[i] == 0;
     }
     p->constant_b = shared && gr_is_const(b->g, n->in[1]);
+    make_dense(p);
     return true;
 }
 
@@ -187,7 +208,7 @@ static void push_tile(gpu_dispatch *d, const product *p, const span *part, int64
                              c_row,
                              c_col,
                              part->first_col,
-                             p->n,
+                             p->y_row,
                              part->first_batch,
                              p->dims[1],
                              p->dims[2],
@@ -196,7 +217,10 @@ static void push_tile(gpu_dispatch *d, const product *p, const span *part, int64
                              p->a_batch[2],
                              p->b_batch[0],
                              p->b_batch[1],
-                             p->b_batch[2]};
+                             p->b_batch[2],
+                             p->y_batch[0],
+                             p->y_batch[1],
+                             p->y_batch[2]};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
 }
 
@@ -227,7 +251,7 @@ static void write_tile(gpu_builder *b, const gr_node *n, const product *p, tile 
     gpu_spec(d, t.columns4);
     gpu_spec(d, p->a_col == 1 && (p->m == 1 || p->a_row % 4 == 0) && aligned_batches(p, p->a_batch));
     gpu_spec(d, b_mode(p));
-    gpu_spec(d, p->n % 4 == 0);
+    gpu_spec(d, p->n % 4 == 0 && p->y_row % 4 == 0 && aligned_batches(p, p->y_batch));
     gpu_spec(d, o->has_c);
     gpu_bind_add(d, o->y, GPU_WRITE);
     gpu_bind_add(d, o->y, GPU_WRITE);
@@ -275,7 +299,17 @@ void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
 {
     const int64_t columns = l->matrix.n, k = l->matrix.k;
     bool packed = gr_is_const(b->g, l->matrix.tensor);
-    product p = {1, l->rows, columns, k, k, 1, l->matrix.row, l->matrix.col, {1, 1, 1}, {0}, {0}, packed};
+    product p = {.batch = 1,
+                 .m = l->rows,
+                 .n = columns,
+                 .k = k,
+                 .a_row = k,
+                 .a_col = 1,
+                 .b_row = l->matrix.row,
+                 .b_col = l->matrix.col,
+                 .dims = {1, 1, 1},
+                 .constant_b = packed};
+    make_dense(&p);
     operands o = {.a = l->a, .c = l->c, .y = l->y, .has_c = true, .c_col = 1, .scale = 1, .scale_c = 1};
     o.b = packed ? gpu_pack_matrix(b, &l->matrix, 0, columns)
                  : (gpu_bind){.index = gpu_tensor_buf(b, l->matrix.tensor, GPU_ROW)};
@@ -301,9 +335,29 @@ void gpu_emit_line_product(gpu_builder *b, const gr_node *n, const gpu_line_prod
                  .dims = {1, 1, r->batch},
                  .a_batch = {0, 0, r->a_batch},
                  .constant_b = true};
+    make_dense(&p);
     operands o = {.a = r->a, .b = r->b, .c = r->a, .y = r->y, .scale = 1};
     o.access = gpu_read_access(b, n, GPU_ROW, &o.b);
     write_tile(b, n, &p, choose_tile(b->limits, &p), &(span){0, r->columns, 0, r->batch}, &o);
+}
+
+void gpu_emit_product(gpu_builder *b, const gr_node *n, const gpu_product *r)
+{
+    product p = {.batch = r->dims[0] * r->dims[1] * r->dims[2],
+                 .m = r->m,
+                 .n = r->n,
+                 .k = r->k,
+                 .a_row = r->a_row,
+                 .a_col = 1,
+                 .b_row = r->b_row,
+                 .b_col = r->b_col,
+                 .y_row = r->y_row};
+    memcpy(p.dims, r->dims, sizeof p.dims);
+    memcpy(p.a_batch, r->a_batch, sizeof p.a_batch);
+    memcpy(p.b_batch, r->b_batch, sizeof p.b_batch);
+    memcpy(p.y_batch, r->y_batch, sizeof p.y_batch);
+    const operands o = {.a = r->a, .b = r->b, .c = r->a, .y = r->y, .scale = r->scale, .access = r->access};
+    write_tile(b, n, &p, choose_tile(b->limits, &p), &(span){0, r->n, 0, p.batch}, &o);
 }
 
 static const gpu_kernel kernels[] = {

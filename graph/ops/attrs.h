@@ -111,6 +111,23 @@ typedef struct op_lrn_attrs { /* x / (bias + alpha / size sum of x^2 over `size`
     int64_t size;
 } op_lrn_attrs;
 
+typedef struct op_attention_attrs {                   /* Q, K, V, mask? */
+    int64_t is_causal, q_num_heads, kv_num_heads;     /* heads: of tensors of three dimensions */
+    int64_t softmax_precision, qk_matmul_output_mode; /* have no effect here */
+    float scale, softcap; /* scale 0: 1 / sqrt(head's elements); softcap 0: none */
+} op_attention_attrs;
+/* The same with shapes resolved. Query i of a head sees key j with
+ *   softmax over j of (softcap tanh(scale q_i . k_j / softcap) + mask_ij), and takes the sum of v_j.
+ * A row that sees no key at all gives zeros. Strides in elements; the last dimension is dense. */
+typedef struct op_attention {
+    int64_t batch, heads, kv_heads, queries, keys, size, value_size; /* sizes: elements of a head */
+    int64_t q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row, y_batch, y_head, y_row;
+    int64_t mask_batch, mask_head, mask_row, mask_col; /* 0: the same for all */
+    bool masked, causal;                               /* causal: query i sees keys 0..i */
+    float scale, softcap;
+} op_attention;
+bool op_attention_of(const gr_graph *g, const gr_node *n, op_attention *a); /* false if shapes do not fit */
+
 typedef struct op_axis_attrs { /* Softmax, LogSoftmax, Concat, Gather, Split, Flatten, Compress */
     int64_t axis, num_outputs;
 } op_axis_attrs;

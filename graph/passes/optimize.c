@@ -4,18 +4,32 @@
 
 #include "graph/passes/rewrite.h"
 
+/* clang-format off: one a line */
 const gr_pass *const gr_passes[] = {
-    &pass_fold_constants,  &pass_inline_bodies,
-    &pass_identities,      &pass_common_subexpressions,
-    &pass_dead_code,       &pass_layer_normalization,
-    &pass_composites,      &pass_fold_batchnorm,
-    &pass_fold_pad,        &pass_fuse_activation,
-    &pass_fold_scale,      &pass_fuse_residual,
-    &pass_fuse_pool,       &pass_separable,
-    &pass_channel_shuffle, &pass_input_slices,
-    &pass_output_slices,   &pass_views,
-    &pass_in_place,        NULL,
+    &pass_fold_constants,
+    &pass_inline_bodies,
+    &pass_identities,
+    &pass_common_subexpressions,
+    &pass_dead_code,
+    &pass_softmax,
+    &pass_attention,
+    &pass_layer_normalization,
+    &pass_composites,
+    &pass_fold_batchnorm,
+    &pass_fold_pad,
+    &pass_fuse_activation,
+    &pass_fold_scale,
+    &pass_fuse_residual,
+    &pass_fuse_pool,
+    &pass_separable,
+    &pass_channel_shuffle,
+    &pass_input_slices,
+    &pass_output_slices,
+    &pass_views,
+    &pass_in_place,
+    NULL,
 };
+/* clang-format on */
 
 const gr_pass pass_separable = {
     "separable", "a depthwise and a 1x1 convolution in one dispatch, where that pays (planners)", NULL, true};

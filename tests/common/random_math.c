@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Generators: element by element, products, reductions, searches, types. */
 #include <math.h>
+#include <string.h>
 
 #include "common/random_graph.h"
 #include "cpu/ref.h"
@@ -261,6 +262,24 @@ static gr_node *softmax(random_graph *r)
     return n;
 }
 
+/* Of what matters to it, only the shapes of the other inputs are its own. */
+static gr_node *attention(random_graph *r)
+{
+    const gr_id q = rg_any(r, F32, 4, 4);
+    if (q == GR_NONE || largest(r, q) > 8) return NULL;
+    int64_t k[4], v[4];
+    memcpy(k, rg_tensor(r, q)->dims, sizeof k);
+    k[2] = rg_pick(r, 1, 40);
+    memcpy(v, k, sizeof v);
+    v[3] = rg_pick(r, 1, 9);
+    const gr_id keys = rg_operand(r, VKI_F32, 4, k, -1, 1), values = rg_operand(r, VKI_F32, 4, v, -1, 1);
+    gr_node *n = rg_node(r, OP_Attention, 3, (gr_id[]){q, keys, values}, 1);
+    op_attention_attrs *a = n->attrs;
+    a->is_causal = rg_pick(r, 0, 1);
+    if (rg_chance(r, 30)) a->softcap = 2;
+    return n;
+}
+
 /* ---- types ---- */
 
 static gr_node *cast(random_graph *r)
@@ -322,30 +341,8 @@ static gr_node *quantized_product(random_graph *r)
     return rg_node(r, OP_QLinearMatMul, 8, in, 1);
 }
 
-const rg_generator rg_math[] = {rg_unary,
-                                rg_unary,
-                                rg_unary,
-                                positive_unary,
-                                jumping_unary,
-                                integer_unary,
-                                clip,
-                                rg_binary,
-                                rg_binary,
-                                rg_binary,
-                                prelu,
-                                integer_binary,
-                                compare,
-                                where,
-                                matmul,
-                                gemm,
-                                reduce,
-                                reduce,
-                                arg_reduce,
-                                top_k,
-                                cum_sum,
-                                softmax,
-                                cast,
-                                quantize,
-                                quantized_product,
-                                dequantize,
-                                NULL};
+const rg_generator rg_math[] = {
+    rg_unary,  rg_unary,  rg_unary,  positive_unary, jumping_unary,     integer_unary, clip,
+    rg_binary, rg_binary, rg_binary, prelu,          integer_binary,    compare,       where,
+    matmul,    gemm,      reduce,    reduce,         arg_reduce,        top_k,         cum_sum,
+    softmax,   attention, cast,      quantize,       quantized_product, dequantize,    NULL};

@@ -238,6 +238,24 @@ static tolerance softmax_tolerance(const case_graph *c)
     return (tolerance){0, 32 + k + 4 * (r.high - r.low)};
 }
 
+/* A score is off as a sum of products is; the weights by so much and by the exponential's error, which grows
+ * with the span of the scores; the output by twice that (numerator and denominator), times the values. With
+ * fp16 storage scores and weights may be rounded in between. */
+static tolerance attention_tolerance(const case_graph *c, bool half)
+{
+    op_attention a;
+    if (!op_attention_of(&c->g, &c->g.nodes[0], &a)) return (tolerance){0, 0};
+    double product = range_of(c, 0).abs * range_of(c, 1).abs * fabs((double)a.scale);
+    range mask = range_of(c, 3);
+    double span = 2 * product * (double)a.size + (a.masked ? mask.high - mask.low : 0);
+    if (a.softcap > 0) span = 2 * (double)a.softcap + (a.masked ? mask.high - mask.low : 0);
+    double score = (sqrt((double)a.size) + 16) * product * sqrt((double)a.size) +
+                   (a.masked ? 2 * mask.abs : 0) + 16 * (double)a.softcap;
+    double stored = half ? (2 * product * sqrt((double)a.size) + mask.abs + 1) * HALF_UNIT / UNIT : 0;
+    return (tolerance){(2 * (score + 8 + 4 * span + stored) + sqrt((double)a.keys) + 16) * range_of(c, 2).abs,
+                       4};
+}
+
 static tolerance reduce_tolerance(const case_graph *c, bool half)
 {
     switch (c->g.nodes[0].op) {
@@ -353,6 +371,7 @@ static tolerance operator_tolerance(const case_graph *c, bool half)
     if (!strcmp(family, "binary")) return binary_tolerance(c);
     if (!strcmp(family, "norm")) return norm_tolerance(c, half);
     if (!strcmp(family, "softmax")) return softmax_tolerance(c);
+    if (!strcmp(family, "attention")) return attention_tolerance(c, half);
     if (!strcmp(family, "reduce")) return reduce_tolerance(c, half);
     if (!strcmp(family, "recurrent")) return recurrent_tolerance(c, half);
     if (!strcmp(family, "cumsum")) return cumsum_tolerance(c);

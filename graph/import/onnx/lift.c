@@ -107,6 +107,7 @@ static const struct {
     {"Hardmax", 1, ONNX_OPSET_MAX, lift_hardmax},
     {"LpNormalization", 1, ONNX_OPSET_MAX, lift_lp_normalization},
     {"MeanVarianceNormalization", 9, ONNX_OPSET_MAX, lift_mean_variance},
+    {"Attention", 23, ONNX_OPSET_MAX, lift_attention},
     {"RMSNormalization", 23, ONNX_OPSET_MAX, lift_rms_norm},
     {"Swish", 24, ONNX_OPSET_MAX, lift_swish},
     {"GroupNormalization", 18, ONNX_OPSET_MAX, lift_group_norm},

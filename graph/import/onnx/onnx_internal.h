@@ -256,6 +256,7 @@ vki_status lift_einsum(onnx_node *n);
 vki_status lift_lp_normalization(onnx_node *n);
 vki_status lift_mean_variance(onnx_node *n);
 vki_status lift_group_norm(onnx_node *n);
+vki_status lift_attention(onnx_node *n);
 vki_status lift_rms_norm(onnx_node *n);
 vki_status lift_swish(onnx_node *n);
 vki_status lift_window(onnx_node *n);
