@@ -4,7 +4,8 @@
 
 #include "graph/passes/rewrite.h"
 
-/* clang-format off: one a line */
+/* One a line. */
+/* clang-format off */
 const gr_pass *const gr_passes[] = {
     &pass_fold_constants,
     &pass_inline_bodies,
