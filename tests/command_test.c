@@ -187,7 +187,9 @@ static void benchmark_json(void **state)
 {
     (void)state;
     go(cmd_benchmark,
-       "benchmark %s --shape image=1x3x20x20 -n 7 --warmup 1 --profile --threads 1 --device cpu --json -",
+       "benchmark %s --shape image=1x3x20x20 -n 7 --warmup 1 --profile --threads 1 --in-flight 3 --device "
+       "cpu "
+       "--json -",
        free_model);
     assert_int_equal(c.code, TOOL_OK);
     cJSON *root = cJSON_Parse(c.out);
@@ -202,6 +204,9 @@ static void benchmark_json(void **state)
                 number(root, "latency_ms", "mean") >= low);
     const char *cold[] = {"load", "plan", "pipelines", "first_run"};
     for (size_t i = 0; i < VKB_COUNT(cold); i++) assert_true(number(root, "cold_ms", cold[i]) >= 0);
+    assert_true(number(root, "runs_per_second", "in_flight") == 3);
+    assert_true(number(root, "runs_per_second", "overlapped") > 0);
+    assert_true(number(root, "runs_per_second", "one_by_one") > 0);
     assert_true(number(root, "memory_bytes", "weights") > 0);
     assert_true(number(root, "memory_bytes", "activations") >= 20 * 20 * 3 * 4);
     assert_true(number(root, "memory_bytes", "staging") >= 0);
@@ -286,6 +291,16 @@ static void benchmark_table_and_errors(void **state)
     assert_ptr_equal(strchr(c.out, '\n') + 1, c.out + strlen(c.out)); /* one line */
     go(cmd_benchmark, "benchmark %s -n 2 --device cpu", free_model);
     refused("'image' float32[1,3,H,W]");
+    go(cmd_benchmark, "benchmark %s -n 3 --device cpu --in-flight 2", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    double flying = 0, alone = 0;
+    const char *line = strstr(c.out, "throughput");
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "throughput %lf runs/s with 2 in flight, %lf one by one", &flying, &alone),
+                     2);
+    assert_true(flying > 0 && alone > 0);
+    go(cmd_benchmark, "benchmark %s --in-flight 5", fixed_model);
+    assert_int_equal(c.code, TOOL_USAGE);
     go(cmd_benchmark, "benchmark %s --iterations 0", fixed_model);
     assert_int_equal(c.code, TOOL_USAGE);
 }

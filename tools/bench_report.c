@@ -37,6 +37,9 @@ void bench_print(const bench_result *r)
     printf("  latency     median %.3f ms, min %.3f, mean %.3f, p90 %.3f, p99 %.3f (%d runs)\n", t->median,
            t->min, t->mean, t->p90, t->p99, r->iterations);
     printf("  copying     in %.3f ms, out %.3f ms\n", r->write_ms, r->read_ms);
+    if (r->in_flight > 1)
+        printf("  throughput  %.1f runs/s with %d in flight, %.1f one by one\n", r->flight_rate, r->in_flight,
+               r->alone_rate);
     printf("  cold start  device %.1f ms, load %.1f, plan %.1f, pipelines %.1f, first run %.1f\n",
            r->context_ms, s->load_ms, s->plan_ms, s->pipelines_ms, s->first_run_ms);
     printf("  memory      weights %.2f MiB, activations %.2f (bound %.2f), staging %.2f; process %.1f at its "
@@ -97,6 +100,12 @@ vki_status bench_write_json(const bench_result *r, const char *path, vki_error *
     cJSON_AddNumberToObject(copy, "write", r->write_ms);
     cJSON_AddNumberToObject(copy, "read", r->read_ms);
     cJSON_AddItemToObject(root, "copy_ms", copy);
+    if (r->in_flight > 1) {
+        cJSON *rate = cJSON_AddObjectToObject(root, "runs_per_second");
+        cJSON_AddNumberToObject(rate, "in_flight", r->in_flight);
+        cJSON_AddNumberToObject(rate, "overlapped", r->flight_rate);
+        cJSON_AddNumberToObject(rate, "one_by_one", r->alone_rate);
+    }
     cJSON_AddItemToObject(root, "cold_ms", cold_json(r));
     cJSON *memory = memory_json(&r->stats);
     cJSON_AddNumberToObject(memory, "peak_rss", (double)r->peak_rss);

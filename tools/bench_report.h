@@ -14,7 +14,9 @@ typedef struct bench_result {
     vki_device_info device;
     int threads, warmup, iterations;
     bench_times latency;
-    double write_ms, read_ms; /* medians of copying all inputs and outputs */
+    double write_ms, read_ms;       /* medians of copying all inputs and outputs */
+    int in_flight;                  /* 1: the next two were not measured */
+    double alone_rate, flight_rate; /* runs a second with their copies: one by one, and in flight */
     double context_ms;
     vki_session_stats stats;
     uint64_t peak_rss;     /* bytes, of the process */

@@ -23,7 +23,7 @@ static const char about[] =
 typedef struct bench_job {
     opt_engine engine;
     const char *model, *json;
-    int warmup, iterations;
+    int warmup, iterations, in_flight;
     bool profile, report, brief;
 } bench_job;
 
@@ -133,6 +133,50 @@ static vki_status measure(const bench_job *job, vki_session *session, const buff
     return VKI_OK;
 }
 
+static vki_status read_run(vki_session *session, uint64_t ticket, const buffers *out, vki_error *err)
+{
+    VKB_TRY(vki_session_wait(session, ticket, 0, err));
+    for (int i = 0; i < out->count; i++)
+        VKB_TRY(vki_session_read_run(session, ticket, i, NULL, out->data[i], out->bytes[i], err));
+    return VKI_OK;
+}
+
+/* As many runs a second as there can be with `depth` of them in flight, from the end of the last warm-up to
+ * the end of all. Tickets of a new session count from 1. */
+static vki_status fly(const bench_job *job, vki_session *session, uint64_t depth, const buffers *in,
+                      const buffers *out, double *rate, vki_error *err)
+{
+    uint64_t warm = job->warmup ? (uint64_t)job->warmup : 1, all = warm + (uint64_t)job->iterations, ticket;
+    double begin = 0;
+    for (uint64_t i = 1; i <= all + depth; i++) {
+        if (i > depth) VKB_TRY(read_run(session, i - depth, out, err));
+        if (i == warm + depth) begin = vkb_now_ms();
+        if (i > all) continue;
+        VKB_TRY(write_all(session, in, err));
+        VKB_TRY(vki_session_submit(session, NULL, &ticket, err));
+    }
+    *rate = job->iterations * 1e3 / (vkb_now_ms() - begin);
+    return VKI_OK;
+}
+
+/* Throughput, in sessions of their own: the latency is that of the usual session. */
+static vki_status measure_flights(const bench_job *job, vki_model *model, const buffers *in,
+                                  const buffers *out, bench_result *result, vki_error *err)
+{
+    vki_session_options options = job->engine.session;
+    vki_status status = VKI_OK;
+    for (int i = 0; i < 2 && status == VKI_OK; i++) {
+        vki_session *session = NULL;
+        options.runs_in_flight = i ? job->in_flight : 1;
+        status = vki_session_create(model, &options, &session, err);
+        if (status == VKI_OK)
+            status = fly(job, session, (uint64_t)options.runs_in_flight, in, out,
+                         i ? &result->flight_rate : &result->alone_rate, err);
+        vki_session_destroy(&session);
+    }
+    return status;
+}
+
 /* Times the nodes in a session of its own, so that the timers do not disturb the latency. */
 static vki_status profile(const bench_job *job, vki_model *model, const buffers *in, node_list *nodes,
                           vki_error *err)
@@ -183,6 +227,7 @@ static vki_status bench_session(const bench_job *job, vki_model *model, vki_sess
         if (getrusage(RUSAGE_SELF, &usage) == 0)
             result->peak_rss = (uint64_t)usage.ru_maxrss * 1024; /* KiB on Linux */
     }
+    if (status == VKI_OK && job->in_flight > 1) status = measure_flights(job, model, &in, &out, result, err);
     if (status == VKI_OK && job->profile)
         status = profile(job, model, &in, &result->nodes, err);
     else if (status == VKI_OK)
@@ -221,6 +266,7 @@ static vki_status bench(bench_job *job, vki_error *err)
                                                       : VKI_PRECISION_FP32), /* what AUTO means today */
                            .warmup = job->warmup,
                            .iterations = job->iterations,
+                           .in_flight = job->in_flight,
                            .profiled = job->profile,
                            .report = job->report};
     vki_status status = count_threads(job, &result.threads, err);
@@ -234,10 +280,12 @@ static vki_status bench(bench_job *job, vki_error *err)
 
 int cmd_benchmark(int argc, char **argv)
 {
-    bench_job job = {.warmup = 3, .iterations = 20};
+    bench_job job = {.warmup = 3, .iterations = 20, .in_flight = 1};
     const opt_row rows[] = {
         {"--warmup", 0, OPT_INT, &job.warmup, "N", "runs before those that count (3)", 0, 1000000},
         {"--iterations", 'n', OPT_INT, &job.iterations, "N", "runs that count (20)", 1, 1000000},
+        {"--in-flight", 0, OPT_INT, &job.in_flight, "N", "measure throughput too, with N runs in flight (1)",
+         1, 4},
         {"--profile", 0, OPT_FLAG, &job.profile, NULL, "time every node, in runs of their own", 0, 0},
         {"--report", 0, OPT_FLAG, &job.report, NULL,
          "the same with place, kernel and reason, bytes, estimates and memory of every node", 0, 0},

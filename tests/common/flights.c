@@ -98,7 +98,7 @@ static void passing(gr_graph *g)
     net_output(g, net_unary(g, OP_Exp, x));
 }
 
-const network networks[] = {net_cnn, mixed, net_loop, staged, passing};
+const network networks[] = {net_cnn, mixed, staged, net_loop, passing};
 const size_t n_networks = VKB_COUNT(networks);
 
 /* ---- inputs and outputs ---- */
