@@ -90,7 +90,7 @@ vki_status ses_flights_create(vki_session *s, vki_error *err)
     return VKI_OK;
 }
 
-static vki_status start(vki_session *s, vki_error *err)
+vki_status ses_thread_start(vki_session *s, vki_error *err)
 {
     ses_flights *f = s->flights;
     if (f->started) return VKI_OK;
@@ -167,17 +167,15 @@ vki_status ses_check_slot(const vki_session *s, const char *what, vki_error *err
                     what, f->count, f->count == 1 ? " is" : "s are", (unsigned long long)flight->ticket);
 }
 
-vki_status ses_flight_launch(vki_session *s, bool running, uint64_t *ticket, vki_error *err)
+uint64_t ses_flight_launch(vki_session *s, bool running)
 {
     ses_flights *f = s->flights;
-    ses_flight *flight = &f->slots[ses_slot_of(f, f->next)];
-    VKB_TRY(start(s, err));
-    if (running)
-        VKB_TRY(vkr_plan_submit(s->plan->device, ses_slot_of(f, f->next), ses_watch_ns(&flight->watch), err));
     pthread_mutex_lock(&f->lock);
-    flight->ticket = *ticket = f->next++;
+    const uint64_t ticket = f->next++;
+    ses_flight *flight = &f->slots[ses_slot_of(f, ticket)];
+    flight->ticket = ticket;
     flight->phase = running ? SES_RUNNING : SES_QUEUED;
     pthread_cond_broadcast(&f->changed);
     pthread_mutex_unlock(&f->lock);
-    return VKI_OK;
+    return ticket;
 }

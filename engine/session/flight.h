@@ -64,8 +64,9 @@ bool ses_in_flight(const vki_session *s); /* a run has not ended */
 vki_status ses_check_idle(const vki_session *s, const char *what, vki_error *err);
 /* VKI_E_STATE if the slot of the next run is taken by one that has not ended. */
 vki_status ses_check_slot(const vki_session *s, const char *what, vki_error *err);
+vki_status ses_thread_start(vki_session *s, vki_error *err); /* if it is not there */
 /* Gives the next slot's run its ticket; it is queued, or runs already on the device. */
-vki_status ses_flight_launch(vki_session *s, bool running, uint64_t *ticket, vki_error *err);
+uint64_t ses_flight_launch(vki_session *s, bool running);
 
 /* ---- submit.c ---- */
 /* vki_session_submit; `what` is the public call. */

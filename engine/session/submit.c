@@ -27,6 +27,13 @@ static void prepare(ses_flight *flight, const vki_submit_options *o)
     atomic_store(&flight->cancelled, false);
 }
 
+static vki_status submit_to_device(vki_session *s, vki_error *err)
+{
+    const int slot = ses_slot_of(s->flights, s->flights->next);
+    const ses_watch *watch = &s->flights->slots[slot].watch;
+    return vkr_plan_submit(s->plan->device, slot, ses_watch_ns(watch), err);
+}
+
 /* The device has the run's commands; what they make will be the root's outputs. */
 static void note_results(vki_session *s)
 {
@@ -46,9 +53,12 @@ vki_status ses_submit(vki_session *s, const vki_submit_options *o, const char *w
     VKB_TRY(ses_check_written(s, err));
     ses_slot_complete(s);
     prepare(&f->slots[ses_slot_of(f, f->next)], o);
-    bool direct = ses_slots_direct(s);
-    VKB_TRY(ses_flight_launch(s, direct, ticket, err));
-    if (direct) note_results(s);
+    VKB_TRY(ses_thread_start(s, err));
+    if (ses_slots_direct(s)) {
+        VKB_TRY(submit_to_device(s, err));
+        note_results(s);
+    }
+    *ticket = ses_flight_launch(s, ses_slots_direct(s)); /* its callback may use the session from now on */
     return VKI_OK;
 }
 
