@@ -288,6 +288,44 @@ static void taps(const cpu_micro *m)
     }
 }
 
+static void strips(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t planes = pick(1, 3), shared = pick(0, 3) == 0;
+        cpu_depthwise d = {.planes = planes,
+                           .in_h = pick(1, 20),
+                           .in_w = pick(1, 40),
+                           .size = pick(0, 1) ? 3 : 5,
+                           .stride = (int)pick(1, 2),
+                           .pad_top = pick(0, 3),
+                           .pad_left = pick(0, 3),
+                           .low = pick(0, 1) ? -0.5f : -INFINITY,
+                           .high = pick(0, 1) ? 0.5f : INFINITY,
+                           .hardswish = pick(0, 1)};
+        d.dilation = d.stride == 1 ? pick(1, 3) : 1;
+        d.out_w = pick(1, 40); /* whether or not the windows reach that far */
+        d.rows = pick(1, 9);
+        d.row = pick(0, 3);
+        d.top = vkb_min(d.in_h - 1, vkb_max(0, d.row * d.stride - d.pad_top));
+        d.x_plane = shared ? 0 : (d.in_h - d.top) * d.in_w;
+        d.y_plane = d.rows * d.out_w + pick(0, 9);
+        float *x = input((shared ? 1 : planes) * (d.in_h - d.top) * d.in_w, -1, 1);
+        float *weight = input(planes * d.size * d.size, -1, 1), *bias = input(planes, -1, 1);
+        outputs o = outputs_make((planes - 1) * d.y_plane + d.rows * d.out_w);
+        d.x = x;
+        d.weight = weight;
+        if (pick(0, 1)) d.bias = bias;
+        d.y = o.c;
+        c_table->depthwise(&d);
+        d.y = o.v;
+        m->depthwise(&d);
+        outputs_check(&o, 1e-5, "depthwise");
+        vkb_free(heap, x);
+        vkb_free(heap, weight);
+        vkb_free(heap, bias);
+    }
+}
+
 static void row_panels(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
@@ -409,6 +447,7 @@ TABLE_TEST(bytes)
 TABLE_TEST(gathers)
 TABLE_TEST(copies)
 TABLE_TEST(taps)
+TABLE_TEST(strips)
 TABLE_TEST(row_panels)
 TABLE_TEST(maps)
 TABLE_TEST(reductions)
@@ -497,12 +536,19 @@ static void accuracy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm_tiles),     cmocka_unit_test(test_integer_tiles),
-        cmocka_unit_test(test_winograd_tiles), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_gathers),        cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_taps),           cmocka_unit_test(test_row_panels),
-        cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
+        cmocka_unit_test(test_gemm_tiles),
+        cmocka_unit_test(test_integer_tiles),
+        cmocka_unit_test(test_winograd_tiles),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_gathers),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_strips),
+        cmocka_unit_test(test_row_panels),
+        cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_special_values),
+        cmocka_unit_test(accuracy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,27 @@ typedef struct cpu_taps {
     float bias, low, high;
 } cpu_taps;
 
+enum { CPU_DEPTHWISE_KERNEL = 5 }; /* largest size of cpu_depthwise */
+
+/* Rows of a depthwise convolution by a square kernel, of planes that are read where they lie: y[r][i] =
+ * low..high clamp of bias + the sum over the taps, then HardSwish if asked for. Places outside of the plane
+ * read as zero. */
+typedef struct cpu_depthwise {
+    float *y;            /* rows x out_w, dense; of the next plane y_plane further */
+    const float *x;      /* row `top` of a plane; rows in_w apart, planes x_plane (0: all read the same) */
+    const float *weight; /* size x size; planes follow one another */
+    const float *bias;   /* one a plane; NULL: 0 */
+    int64_t planes, x_plane, y_plane;
+    int64_t in_h, in_w, out_w;
+    int64_t row, rows; /* output rows row .. row + rows */
+    int64_t top;       /* no input row before it is read */
+    int64_t pad_top, pad_left;
+    int64_t dilation;
+    int size, stride; /* 3 or 5; 1, or 2 with a dilation of 1 */
+    float low, high;
+    bool hardswish;
+} cpu_depthwise;
+
 typedef enum cpu_binary_op {
     CPU_ADD = 0,
     CPU_SUB,
@@ -94,6 +115,7 @@ typedef struct cpu_micro {
                    const cpu_lanes *lanes);
     /* y[i * y_step + j] = x[i * x_step + j], for i < rows, j < cols; no overlap */
     void (*copy_rows)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols);
+    void (*depthwise)(const cpu_depthwise *t);
     void (*taps_sum)(const cpu_taps *t);
     void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */
     /* y = x A for one row x[k] and a panel A of 8 or 16 columns, [k][cols]; sums in a fixed order */

@@ -15,6 +15,8 @@
 
 #include "cpu/taps_tmpl.h"
 
+#include "cpu/depthwise_tmpl.h"
+
 #include "cpu/gemm_tmpl.h"
 
 #include "cpu/gemm_i16_tmpl.h"
@@ -40,6 +42,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .dequantize = dequantize,
     .gather = gather,
     .copy_rows = copy_rows,
+    .depthwise = depthwise,
     .taps_sum = taps_sum,
     .taps_max = taps_max,
     .row_panel = row_panel,

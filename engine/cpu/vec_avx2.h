@@ -141,6 +141,30 @@ V8_INLINE float v8_hmax(v8 a)
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
+typedef struct v8_window {
+    __m256i mask;
+} v8_window;
+V8_INLINE v8_window v8_window_of(int64_t at, int64_t n)
+{
+    const __m256i first = _mm256_set1_epi32((int)at), end = _mm256_set1_epi32((int)n);
+    const __m256i place = _mm256_add_epi32(first, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const __m256i below = _mm256_cmpgt_epi32(_mm256_setzero_si256(), place);
+    return (v8_window){_mm256_andnot_si256(below, _mm256_cmpgt_epi32(end, place))};
+}
+V8_INLINE v8 v8_load_window(const float *p, v8_window w)
+{
+    return _mm256_maskload_ps(p, w.mask);
+}
+V8_INLINE void v8_split(v8 x[2], v8 a, v8 b)
+{
+    x[0] = _mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)); /* 0 1 4 5 2 3 6 7 */
+    x[1] = _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1));
+}
+V8_INLINE v8 v8_join(v8 a)
+{
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(a), _MM_SHUFFLE(3, 1, 2, 0)));
+}
+
 /* The 4x4 blocks of both halves are transposed: place i and place i + 4 share a register. */
 V8_INLINE void v8_transpose_quads(v8 y[4], const v8 x[4])
 {

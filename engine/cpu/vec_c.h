@@ -147,6 +147,31 @@ V8_INLINE float v8_hmax(v8 a)
     for (int i = 1; i < 8; i++) m = a.f[i] > m ? a.f[i] : m;
     return m;
 }
+
+/* Lane i: p[i] if place at + i is one of a line of n, else 0. */
+typedef struct v8_window {
+    int64_t at, n;
+} v8_window;
+V8_INLINE v8_window v8_window_of(int64_t at, int64_t n)
+{
+    return (v8_window){at, n};
+}
+V8_INLINE v8 v8_load_window(const float *p, v8_window w)
+{
+    V8_EACH(i >= -w.at && i < w.n - w.at ? p[i] : 0);
+}
+/* The elements of even places among these sixteen, and those of odd ones, in an order that v8_join ends. */
+V8_INLINE void v8_split(v8 x[2], v8 a, v8 b)
+{
+    for (int i = 0; i < 8; i++) {
+        x[0].f[i] = i < 4 ? a.f[2 * i] : b.f[2 * i - 8];
+        x[1].f[i] = i < 4 ? a.f[2 * i + 1] : b.f[2 * i - 7];
+    }
+}
+V8_INLINE v8 v8_join(v8 a)
+{
+    return a;
+}
 /* Four neighbours at each of eight places: element j of place i is lane i of y[j]. */
 V8_INLINE void v8_load_quads(v8 y[4], const float *x, const int32_t *offset)
 {

@@ -143,6 +143,39 @@ V8_INLINE float v8_hmax(v8 a)
     float left = f[0] > f[1] ? f[0] : f[1], right = f[2] > f[3] ? f[2] : f[3];
     return left > right ? left : right;
 }
+typedef struct v8_window { /* eight neighbours inside of the line, and which of them a lane gets */
+    int64_t shift;         /* from p to the first of them */
+    int count;             /* less than 8: the line has no more */
+    uint8x16_t lo, hi;     /* bytes of the 32; 255: zero */
+} v8_window;
+V8_INLINE v8_window v8_window_of(int64_t at, int64_t n)
+{
+    const int64_t base = at < 0 || n < 8 ? 0 : at < n - 8 ? at : n - 8;
+    v8_window w = {.shift = base - at, .count = n < 8 ? (int)n : 8};
+    uint8_t bytes[32];
+    for (int i = 0; i < 32; i++) {
+        const int64_t lane = i / 4 - w.shift;
+        bytes[i] = lane >= 0 && lane < 8 ? (uint8_t)(lane * 4 + i % 4) : 255;
+    }
+    w.lo = vld1q_u8(bytes);
+    w.hi = vld1q_u8(bytes + 16);
+    return w;
+}
+V8_INLINE v8 v8_load_window(const float *p, v8_window w)
+{
+    const v8 x = w.count < 8 ? v8_load_n(p + w.shift, w.count) : v8_load(p + w.shift);
+    const uint8x16x2_t bytes = {{vreinterpretq_u8_f32(x.lo), vreinterpretq_u8_f32(x.hi)}};
+    return (v8){vreinterpretq_f32_u8(vqtbl2q_u8(bytes, w.lo)), vreinterpretq_f32_u8(vqtbl2q_u8(bytes, w.hi))};
+}
+V8_INLINE void v8_split(v8 x[2], v8 a, v8 b)
+{
+    x[0] = (v8){vuzp1q_f32(a.lo, a.hi), vuzp1q_f32(b.lo, b.hi)};
+    x[1] = (v8){vuzp2q_f32(a.lo, a.hi), vuzp2q_f32(b.lo, b.hi)};
+}
+V8_INLINE v8 v8_join(v8 a)
+{
+    return a;
+}
 
 V8_INLINE void v4_transpose(float32x4_t y[4], const float32x4_t x[4])
 {

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Depthwise convolutions of 3x3 and 5x5 kernels, with a channel multiplier or without. Input and weights are
+ * used where they lie: see depthwise_tmpl.h. Planes are taken together as far as they stay in the first-level
+ * cache. */
+#include "cpu/conv2d_gemm.h"
+#include "cpu/fast.h"
+
+#include <math.h>
+
+enum {
+    CACHED_FLOATS = 4 * 1024, /* 16 KiB of input and output at once */
+    GRAIN_MACS = 50000,       /* a loop range that is worth a thread */
+    TASKS = 4                 /* a thread, at least */
+};
+
+typedef struct strips_state {
+    const cpu_micro *micro;
+    op_window w;
+    int64_t planes, groups; /* output planes worked on at once; groups of them in an image */
+    int64_t rows, bands;    /* output rows worked on at once; bands of them */
+} strips_state;
+
+bool cpu_conv2d_strips_fits(const gr_graph *g, const gr_node *n)
+{
+    op_window w;
+    return cpu_all_f32(g, n) && op_window_2d_of(g, n, &w) && cpu_conv_fits(&w) && w.group == w.in_c &&
+           w.group > 1 && w.kernel_h == w.kernel_w && (w.kernel_h == 3 || w.kernel_h == 5) &&
+           w.stride_h == w.stride_w && w.dilation_h == w.dilation_w &&
+           (w.stride_h == 1 || (w.stride_h == 2 && w.dilation_h == 1));
+}
+
+vki_status cpu_conv2d_strips_prepare(cpu_prep *p, vki_error *err)
+{
+    strips_state *s = vkb_arena_alloc(p->arena, sizeof *s);
+    if (!s) return vkb_nomem(err, sizeof *s);
+    *s = (strips_state){.micro = cpu_micro_get()};
+    op_window *w = &s->w;
+    if (!op_window_of(p->g, p->n, w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    const int64_t filters = w->out_c / w->in_c, floats = w->in_h * w->in_w + w->out_h * w->out_w;
+    const int64_t most = vkb_max(1, w->batch * w->out_c / (TASKS * p->threads));
+    s->planes = filters > 1 ? filters : vkb_max(1, vkb_min(vkb_min(w->out_c, most), CACHED_FLOATS / floats));
+    s->groups = vkb_ceil_div(w->out_c, s->planes);
+    s->rows = w->out_h;
+    if (floats > CACHED_FLOATS) {
+        const int64_t line = w->stride_h * w->in_w + w->out_w, least = 2 * w->kernel_h * w->dilation_h;
+        s->rows = vkb_min(w->out_h, vkb_max(least, CACHED_FLOATS / line));
+    }
+    s->bands = vkb_ceil_div(w->out_h, s->rows);
+    s->rows = vkb_ceil_div(w->out_h, s->bands);
+    p->state = s;
+    return VKI_OK;
+}
+
+static void filter(const cpu_call *c, int64_t batch, int64_t channel, int64_t planes, int64_t row,
+                   int64_t rows)
+{
+    const strips_state *s = c->state;
+    const op_window *w = &s->w;
+    const gr_epilogue *e = &c->n->epilogue;
+    const int64_t plane = w->in_h * w->in_w, filters = w->out_c / w->in_c;
+    const int64_t first = ((batch * w->out_c + channel) * w->out_h + row) * w->out_w;
+    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
+    const bool clamps = !residual && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
+    cpu_depthwise d = {.y = (float *)c->out[0] + first,
+                       .x = (const float *)c->in[0] + (batch * w->in_c + channel / filters) * plane,
+                       .weight = (const float *)c->in[1] + channel * w->kernel_h * w->kernel_w,
+                       .bias = bias ? bias + channel : NULL,
+                       .planes = planes,
+                       .x_plane = filters > 1 ? 0 : plane,
+                       .y_plane = w->out_h * w->out_w,
+                       .in_h = w->in_h,
+                       .in_w = w->in_w,
+                       .out_w = w->out_w,
+                       .row = row,
+                       .rows = rows,
+                       .pad_top = w->pad_top,
+                       .pad_left = w->pad_left,
+                       .dilation = w->dilation_h,
+                       .size = (int)w->kernel_h,
+                       .stride = (int)w->stride_h,
+                       .low = -INFINITY,
+                       .high = INFINITY};
+    d.hardswish = !residual && e->act == GR_ACT_HARDSWISH;
+    if (clamps) {
+        d.low = e->act == GR_ACT_RELU ? 0 : e->alpha;
+        d.high = e->act == GR_ACT_RELU ? INFINITY : e->beta;
+    }
+    s->micro->depthwise(&d);
+    for (int64_t i = 0; !clamps && !d.hardswish && cpu_has_epilogue(c->n) && i < planes; i++) {
+        const int64_t at = i * d.y_plane;
+        s->micro->epilogue(d.y + at, d.y + at, residual ? residual + first + at : NULL, rows * w->out_w, e);
+    }
+}
+
+static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const cpu_call *c = arg;
+    const strips_state *s = c->state;
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t group = i / s->bands % s->groups, channel = group * s->planes,
+                      row = i % s->bands * s->rows;
+        filter(c, i / s->bands / s->groups, channel, vkb_min(s->planes, s->w.out_c - channel), row,
+               vkb_min(s->rows, s->w.out_h - row));
+    }
+}
+
+void cpu_conv2d_strips_run(const cpu_call *c)
+{
+    const strips_state *s = c->state;
+    const op_window *w = &s->w;
+    const int64_t macs = s->planes * s->rows * w->out_w * w->kernel_h * w->kernel_w;
+    cpu_call call = *c;
+    vkb_parallel_for(c->pool, w->batch * s->groups * s->bands, vkb_ceil_div(GRAIN_MACS, macs), on_tasks,
+                     &call);
+}
