@@ -36,4 +36,14 @@ typedef struct cpu_conv_args {
 } cpu_conv_args;
 void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool);
 
+/* conv2d_padded whose output never exists as a whole: `fn` gets `count` planes from `first` on (of all
+ * batches' channels) while they lie in the thread's cache. Prepared by the first, run by the second. */
+typedef void (*cpu_channels_fn)(const void *user, const float *planes, int64_t first, int64_t count,
+                                int thread);
+vki_status cpu_conv2d_padded_prepare_channels(cpu_prep *p, vki_error *err);
+void cpu_conv2d_padded_run_channels(const cpu_call *c, cpu_channels_fn fn, const void *user);
+
+/* The pool of some planes by the kernel pool_window, on the calling thread. */
+void cpu_pool_window_planes(const cpu_call *c, const float *x, float *y, int64_t planes, int thread);
+
 #endif

@@ -11,7 +11,8 @@ enum { FEW_IN = 8, FEW_OUT = 16 }; /* channels of a group */
 typedef struct padded_state {
     cpu_bands bands; /* one a plane */
     cpu_gemm gemm;
-    int32_t *offset; /* of each k: taps, then channels */
+    int32_t *offset;       /* of each k: taps, then channels */
+    uint64_t input_floats; /* of the padded input, first in scratch */
 } padded_state;
 
 /* A line of outputs is cut into panels of 16 and a rest of 8 or 16: is little enough lost? */
@@ -60,7 +61,8 @@ vki_status cpu_conv2d_padded_prepare(cpu_prep *p, vki_error *err)
     cpu_gemm_plan_padded(&s->gemm, w.out_c / w.group, w.out_w, w.out_h, k, w.batch * w.group, p->threads,
                          w.stride_h * s->bands.row, s->offset);
     p->state = s;
-    p->scratch_bytes = (uint64_t)(w.batch * w.in_c * plane) * sizeof(float); /* the padded input */
+    s->input_floats = (uint64_t)(w.batch * w.in_c * plane);
+    p->scratch_bytes = s->input_floats * sizeof(float);
     p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
     p->pack = pack;
     p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, op_window_taps(&w)}, 4);
@@ -89,18 +91,64 @@ static void padded_job(const void *user, int64_t index, cpu_gemm_job *job)
     const int64_t plane = (int64_t)cpu_bands_floats(&s->bands);
     job->a = (const float *)c->weights + group * m * s->gemm.k;
     job->b_padded = (const float *)c->scratch + index * (w->in_c / w->group) * plane;
-    job->c = (float *)c->out[0] + index * size;
+    if (!s->gemm.c_floats) job->c = (float *)c->out[0] + index * size;
     if (bias) job->bias_row = bias + group * m;
     if (residual) job->residual = residual + index * size;
 }
 
-void cpu_conv2d_padded_run(const cpu_call *c)
+static void run(const cpu_call *c, const cpu_gemm_source *source)
 {
     const padded_state *s = c->state;
     const op_window *w = &s->bands.w;
     cpu_call call = *c;
     vkb_parallel_for(c->pool, w->batch * w->in_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_h * w->in_w),
                      pad_planes, &call);
-    const cpu_gemm_source source = {.user = &call, .epilogue = &c->n->epilogue, .job = padded_job};
-    cpu_gemm_run(&s->gemm, &source, c->scratch, c->pool); /* needs none of its own */
+    cpu_gemm_run(&s->gemm, source, (float *)c->scratch + s->input_floats, c->pool);
+}
+
+void cpu_conv2d_padded_run(const cpu_call *c)
+{
+    const cpu_gemm_source source = {.user = c, .epilogue = &c->n->epilogue, .job = padded_job};
+    run(c, &source);
+}
+
+/* ---- channels that are handed on ---- */
+
+enum {
+    HANDED_FLOATS = 80 * 1024
+}; /* of channels a thread works on: more than half of a second-level cache */
+
+vki_status cpu_conv2d_padded_prepare_channels(cpu_prep *p, vki_error *err)
+{
+    VKB_TRY(cpu_conv2d_padded_prepare(p, err));
+    cpu_gemm *gemm = &((padded_state *)(uintptr_t)p->state)->gemm;
+    cpu_gemm_hand_on(gemm, HANDED_FLOATS, p->threads);
+    p->scratch_bytes += cpu_gemm_scratch(gemm, p->threads);
+    return VKI_OK;
+}
+
+typedef struct channels {
+    const cpu_call *call;
+    cpu_channels_fn fn;
+    const void *user;
+} channels;
+
+static void channels_job(const void *user, int64_t index, cpu_gemm_job *j)
+{
+    padded_job(((const channels *)user)->call, index, j);
+}
+
+static void take_channels(const void *user, int64_t index, float *c, int64_t row, int64_t rows, int thread)
+{
+    const channels *t = user;
+    const padded_state *s = t->call->state;
+    t->fn(t->user, c, index * s->gemm.m + row, rows, thread);
+}
+
+void cpu_conv2d_padded_run_channels(const cpu_call *c, cpu_channels_fn fn, const void *user)
+{
+    const channels t = {c, fn, user};
+    const cpu_gemm_source source = {
+        .user = &t, .epilogue = &c->n->epilogue, .job = channels_job, .take_rows = take_channels};
+    run(c, &source);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ConvPool by the kernels of its two parts, one after the other: what lies between is scratch. The parts are
- * a graph of two nodes over the node's own tensors. */
+ * ConvPool by the kernels of its two parts: what lies between is scratch. The parts are a graph of two nodes
+ * over the node's own tensors. Of a large first layer some channels at a time are pooled while they lie in
+ * the cache; otherwise the parts run one after the other. */
+#include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 #include "graph/ops/window.h"
 
@@ -17,7 +19,9 @@ typedef struct parts {
     op_pool_attrs pool_attrs;
     const cpu_kernel *kernels[2];
     const void *state[2];
-    uint64_t between_bytes; /* first in scratch */
+    bool by_channels;
+    uint64_t between_bytes; /* first in scratch: what lies between; of channels a thread at a time: 0 */
+    uint64_t conv_bytes;    /* by channels: scratch of the convolution, before that of the pool; else 0 */
     void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
 } parts;
 
@@ -94,33 +98,64 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     p->pack(dst, &p->g, &p->conv, p->state[0]);
 }
 
+/* Prepares one part and adds up the scratch. */
+static vki_status prepare_part(cpu_prep *prep, parts *p, int i, uint64_t *scratch, vki_error *err)
+{
+    const cpu_kernel *k = p->kernels[i];
+    cpu_prep inner = {
+        .g = &p->g, .n = i ? &p->pool : &p->conv, .threads = prep->threads, .arena = prep->arena};
+    if (!i && p->by_channels)
+        VKB_TRY(cpu_conv2d_padded_prepare_channels(&inner, err));
+    else if (k->prepare)
+        VKB_TRY(k->prepare(&inner, err));
+    p->state[i] = inner.state;
+    *scratch = inner.scratch_bytes;
+    if (i || !inner.weight_bytes) return VKI_OK;
+    p->pack = inner.pack;
+    prep->pack = pack;
+    prep->weight_bytes = inner.weight_bytes;
+    prep->pack_key = inner.pack_key;
+    return VKI_OK;
+}
+
 vki_status cpu_conv_pool_parts_prepare(cpu_prep *prep, vki_error *err)
 {
     parts *p = vkb_arena_alloc(prep->arena, sizeof *p);
     if (!p) return vkb_nomem(err, sizeof *p);
     if (!make(p, prep->g, prep->n)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    uint64_t scratch = 0;
-    for (int i = 0; i < 2; i++) {
-        cpu_prep inner = {
-            .g = &p->g, .n = i ? &p->pool : &p->conv, .threads = prep->threads, .arena = prep->arena};
-        VKB_TRY(p->kernels[i]->prepare ? p->kernels[i]->prepare(&inner, err) : VKI_OK);
-        p->state[i] = inner.state;
-        if (inner.scratch_bytes > scratch) scratch = inner.scratch_bytes;
-        if (i || !inner.weight_bytes) continue;
-        p->pack = inner.pack;
-        prep->pack = pack;
-        prep->weight_bytes = inner.weight_bytes;
-        prep->pack_key = inner.pack_key;
+    enum { LARGE = 1 << 19 }; /* bytes: more than second-level caches hold beside the rest */
+    uint64_t conv, pool;
+    p->by_channels = p->between_bytes > LARGE && p->kernels[0]->run == cpu_conv2d_padded_run &&
+                     p->kernels[1]->run == cpu_pool_window_run;
+    VKB_TRY(prepare_part(prep, p, 0, &conv, err));
+    VKB_TRY(prepare_part(prep, p, 1, &pool, err));
+    if (p->by_channels) {
+        p->between_bytes = 0;
+        p->conv_bytes = vkb_round_up(conv, 64);
     }
     prep->state = p;
-    prep->scratch_bytes = p->between_bytes + scratch;
+    prep->scratch_bytes =
+        p->by_channels ? p->conv_bytes + pool : p->between_bytes + (conv > pool ? conv : pool);
     return VKI_OK;
+}
+
+typedef struct taker { /* of channels */
+    const cpu_call *pool;
+    float *y;
+    int64_t plane; /* floats of a pooled channel */
+} taker;
+
+static void take(const void *user, const float *planes, int64_t first, int64_t count, int thread)
+{
+    const taker *t = user;
+    cpu_pool_window_planes(t->pool, planes, t->y + first * t->plane, count, thread);
 }
 
 void cpu_conv_pool_parts_run(const cpu_call *c)
 {
     const parts *p = c->state;
     void *between = c->scratch, *rest = (char *)c->scratch + p->between_bytes;
+    const gr_tensor *y = &p->tensors[Y];
     const void *conv_in[3] = {c->in[0], c->in[1], cpu_own_input(c, 2)}, *pool_in[1] = {between};
     const cpu_call conv = {.g = &p->g,
                            .n = &p->conv,
@@ -135,8 +170,13 @@ void cpu_conv_pool_parts_run(const cpu_call *c)
                            .in = pool_in,
                            .out = c->out,
                            .state = p->state[1],
-                           .scratch = rest,
+                           .scratch = (char *)rest + p->conv_bytes,
                            .pool = c->pool};
+    if (p->by_channels) {
+        const taker t = {&pool, c->out[0], gr_elements(y) / (y->dims[0] * y->dims[1])};
+        cpu_conv2d_padded_run_channels(&conv, take, &t);
+        return;
+    }
     p->kernels[0]->run(&conv);
     p->kernels[1]->run(&pool);
 }

@@ -86,9 +86,23 @@ void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, i
     plan_blocks(p, threads, false, false);
 }
 
+void cpu_gemm_hand_on(cpu_gemm *p, int64_t floats, int threads)
+{
+    const int64_t mr = p->micro->mr, panels = cpu_panels(p->m, p->micro->mr);
+    const int64_t each = vkb_max(1, vkb_min(panels / threads, floats / (mr * p->c_stride)));
+    p->grid_m = vkb_ceil_div(panels, each);
+    p->grid_n = 1;
+    p->c_floats = vkb_round_up((uint64_t)(vkb_ceil_div(panels, p->grid_m) * mr * p->c_stride), 16);
+}
+
+static uint64_t own_floats(const cpu_gemm *p)
+{
+    return p->a_floats + p->b_floats + p->c_floats;
+}
+
 uint64_t cpu_gemm_scratch(const cpu_gemm *p, int threads)
 {
-    return (p->a_floats + p->b_floats) * sizeof(float) * (uint64_t)(p->threaded ? threads : 1);
+    return own_floats(p) * sizeof(float) * (uint64_t)(p->threaded ? threads : 1);
 }
 
 typedef struct run {
@@ -101,9 +115,10 @@ typedef struct block { /* one block of one task */
     cpu_gemm_job job;
     int64_t index; /* of the job */
     int64_t k0, kc;
-    int64_t n0, n1; /* panels of B, at most nc of them if packed */
-    int64_t m0, m1; /* panels of A, at most mc */
-    float *a, *b;   /* scratch */
+    int64_t n0, n1;   /* panels of B, at most nc of them if packed */
+    int64_t m0, m1;   /* panels of A, at most mc */
+    int64_t c_row;    /* row of C that job.c points at */
+    float *a, *b, *c; /* scratch */
 } block;
 
 /* Panel `panel` of B: its line, where in that it starts, and its columns. */
@@ -176,7 +191,7 @@ static void multiply_block(const run *r, const block *b)
         t.cols = at.cols;
         t.bias_col = job->bias_col ? job->bias_col + at.col : NULL;
         for (int64_t i = b->m0; i < b->m1; i++) {
-            int64_t row = panel_row(p, i), c = row * p->c_stride + at.col;
+            int64_t row = panel_row(p, i), c = (row - b->c_row) * p->c_stride + at.col;
             t.rows = (int)(panel_row(p, i + 1) - row);
             t.a = job->a ? job->a + row * p->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
             t.c = job->c + c;
@@ -208,24 +223,34 @@ static void multiply(const run *r, block *b, int64_t m0, int64_t m1, int64_t n0,
     }
 }
 
+static void run_task(const run *r, block *b, int64_t task, int thread)
+{
+    const cpu_gemm *p = r->p;
+    const int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p);
+    const int64_t gm = task / p->grid_n % p->grid_m, gn = task % p->grid_n;
+    const int64_t m0 = panels_m * gm / p->grid_m, m1 = panels_m * (gm + 1) / p->grid_m;
+    b->index = task / (p->grid_m * p->grid_n);
+    b->job = (cpu_gemm_job){0};
+    b->c_row = 0;
+    r->s->job(r->s->user, b->index, &b->job);
+    if (p->c_floats) {
+        b->c_row = panel_row(p, m0);
+        b->job.c = b->c;
+    }
+    multiply(r, b, m0, m1, panels_n * gn / p->grid_n, panels_n * (gn + 1) / p->grid_n);
+    if (p->c_floats)
+        r->s->take_rows(r->s->user, b->index, b->c, b->c_row, panel_row(p, m1) - b->c_row, thread);
+}
+
 static void run_tasks(void *arg, int64_t begin, int64_t end, int thread)
 {
     const run *r = arg;
-    const cpu_gemm *p = r->p;
-    const int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p),
-                  grid = p->grid_m * p->grid_n;
+    const uint64_t own = own_floats(r->p); /* none: there may be no scratch to point into */
     block b;
-    const uint64_t own = p->a_floats + p->b_floats; /* none: there may be no scratch to point into */
     b.b = own ? r->scratch + (uint64_t)thread * own : NULL;
-    b.a = own ? b.b + p->b_floats : NULL;
-    for (int64_t task = begin; task < end; task++) {
-        int64_t gm = task % grid / p->grid_n, gn = task % grid % p->grid_n;
-        b.index = task / grid;
-        b.job = (cpu_gemm_job){0};
-        r->s->job(r->s->user, b.index, &b.job);
-        multiply(r, &b, panels_m * gm / p->grid_m, panels_m * (gm + 1) / p->grid_m, panels_n * gn / p->grid_n,
-                 panels_n * (gn + 1) / p->grid_n);
-    }
+    b.a = own ? b.b + r->p->b_floats : NULL;
+    b.c = own ? b.a + r->p->a_floats : NULL;
+    for (int64_t task = begin; task < end; task++) run_task(r, &b, task, thread);
 }
 
 void cpu_gemm_run(const cpu_gemm *p, const cpu_gemm_source *s, void *scratch, vkb_pool *pool)

@@ -36,6 +36,7 @@ typedef struct cpu_gemm {
     int64_t kc, mc, nc;                /* block: rows of B; panels of A; panels of B */
     int64_t grid_m, grid_n;            /* tasks a job */
     uint64_t b_floats, a_floats;       /* scratch a thread */
+    uint64_t c_floats;                 /* likewise, of rows that are handed on; else 0 */
     bool threaded;
 } cpu_gemm;
 
@@ -50,6 +51,8 @@ typedef struct cpu_gemm_source {
                    int width);
     /* Panel of A: rows row..row+rows, to dst[kc][rows]. */
     void (*pack_a)(const void *user, int64_t job, float *dst, int64_t k0, int64_t kc, int64_t row, int rows);
+    /* After cpu_gemm_hand_on: rows row..row+rows of C are done, dense in scratch of this thread. */
+    void (*take_rows)(const void *user, int64_t job, float *c, int64_t row, int64_t rows, int thread);
 } cpu_gemm_source;
 
 /* All sizes > 0. packs_a, packs_b: the callback will be used, and scratch is needed for it. */
@@ -58,6 +61,9 @@ void cpu_gemm_plan(cpu_gemm *p, int64_t m, int64_t n, int64_t k, int64_t jobs, i
 /* For a B that is read in place from padded images with lines of `line` outputs. */
 void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, int64_t k, int64_t jobs,
                           int threads, int64_t y_step, const int32_t *offset);
+/* Makes a task some whole rows of C, about `floats` of them, that never reach memory: take_rows gets them
+ * while they lie in the cache of the thread. There is no residual then. */
+void cpu_gemm_hand_on(cpu_gemm *p, int64_t floats, int threads);
 uint64_t cpu_gemm_scratch(const cpu_gemm *p, int threads); /* bytes */
 void cpu_gemm_run(const cpu_gemm *p, const cpu_gemm_source *s, void *scratch, vkb_pool *pool);
 

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The GEMM tile: sums stay in registers over all of k, and the epilogue runs before they are stored. */
 
+static int at_most(int n, int most)
+{
+    return n < most ? n : most;
+}
+
+/* DO(r) for each row of a tile. The rows are spelled out: compilers unroll loops too late to keep an array of
+ * sums in registers. */
+#define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+
 /* Sums of rows row..row+rows and columns col..col+8 vecs; `rows`, `vecs` and `offsets` are constants. One
  * vector a row leaves the multipliers waiting for sums: those of every other k go to registers of their own.
  */
@@ -10,28 +19,37 @@ V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int c
     const int64_t a_step = t->rows, b_step = offsets ? 0 : t->b_stride, count = t->k;
     const float *a = t->a + row, *b = t->b + col;
     const int32_t *offset = t->b_offset;
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < 2; v++) s[r][v] = v8_set1(0);
+#define ZERO(r) s[r][0] = s[r][1] = v8_set1(0);
+    EACH_ROW(ZERO)
+#undef ZERO
     int64_t k = 0;
     for (; twice && k + 2 <= count; k += 2, a += 2 * a_step, b += 2 * b_step) {
-        const v8 even = v8_load(offsets ? b + offset[k] : b),
-                 odd = v8_load(offsets ? b + offset[k + 1] : b + b_step);
-        for (int r = 0; r < rows; r++) {
-            s[r][0] = v8_fma(v8_set1(a[r]), even, s[r][0]);
-            s[r][1] = v8_fma(v8_set1(a[a_step + r]), odd, s[r][1]);
-        }
+        const v8 even = v8_load(offsets ? b + offset[k] : b);
+        const v8 odd = v8_load(offsets ? b + offset[k + 1] : b + b_step);
+#define ADD(r)                                                                                               \
+    if (r < rows) {                                                                                          \
+        s[r][0] = v8_fma(v8_set1(a[r]), even, s[r][0]);                                                      \
+        s[r][1] = v8_fma(v8_set1(a[a_step + r]), odd, s[r][1]);                                              \
+    }
+        EACH_ROW(ADD)
+#undef ADD
     }
     for (; k < count; k++, a += a_step, b += b_step) {
         const float *p = offsets ? b + offset[k] : b;
-        v8 x[2];
-        for (int v = 0; v < vecs; v++) x[v] = v8_load(p + 8 * v);
-        for (int r = 0; r < rows; r++) {
-            const v8 w = v8_set1(a[r]);
-            for (int v = 0; v < vecs; v++) s[r][v] = v8_fma(w, x[v], s[r][v]);
-        }
+        const v8 left = v8_load(p), right = vecs > 1 ? v8_load(p + 8) : left;
+#define ADD(r)                                                                                               \
+    if (r < rows) {                                                                                          \
+        const v8 w = v8_set1(a[r]);                                                                          \
+        s[r][0] = v8_fma(w, left, s[r][0]);                                                                  \
+        if (vecs > 1) s[r][1] = v8_fma(w, right, s[r][1]);                                                   \
     }
-    if (!twice) return;
-    for (int r = 0; r < rows; r++) s[r][0] = v8_add(s[r][0], s[r][1]);
+        EACH_ROW(ADD)
+#undef ADD
+    }
+#define JOIN(r)                                                                                              \
+    if (twice && r < rows) s[r][0] = v8_add(s[r][0], s[r][1]);
+    EACH_ROW(JOIN)
+#undef JOIN
 }
 
 V8_INLINE bool in_registers(const gr_epilogue *e)
@@ -39,43 +57,61 @@ V8_INLINE bool in_registers(const gr_epilogue *e)
     return e->act == GR_ACT_NONE || e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP;
 }
 
+/* Adds a matrix, or a row of a vector, to the sums. */
+V8_INLINE void add_matrix(v8 s[6][2], const float *x, int64_t step, int rows, int vecs)
+{
+#define ADD(r)                                                                                               \
+    if (r < rows) {                                                                                          \
+        s[r][0] = v8_add(s[r][0], v8_load(x + r * step));                                                    \
+        if (vecs > 1) s[r][1] = v8_add(s[r][1], v8_load(x + r * step + 8));                                  \
+    }
+    EACH_ROW(ADD)
+#undef ADD
+}
+
 /* Whole vectors to C; the arguments as in tile_sums. */
 V8_INLINE void store_whole(const cpu_tile *t, v8 s[6][2], int row, int rows, int col, int vecs)
 {
     const gr_epilogue *e = t->epilogue;
     const float *bias = t->bias_row ? t->bias_row + row : NULL;
-    const int64_t c_step = t->c_stride, at = row * c_step + col;
+    const int64_t step = t->c_stride, at = row * step + col;
     float *c = t->c + at;
     const float *residual = e && in_registers(e) && e->residual != GR_RESIDUAL_NONE ? t->residual + at : NULL;
+#define ADD(r)                                                                                               \
+    if (r < rows) {                                                                                          \
+        const v8 x = v8_set1(bias[r]);                                                                       \
+        s[r][0] = v8_add(s[r][0], x);                                                                        \
+        s[r][1] = v8_add(s[r][1], x);                                                                        \
+    }
     if (t->accumulate) {
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], v8_load(c + r * c_step + 8 * v));
-    } else if (bias) {
-        for (int r = 0; r < rows; r++) {
-            const v8 x = v8_set1(bias[r]);
-            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], x);
+        add_matrix(s, c, step, rows, vecs);
+    } else {
+        if (bias) {
+            EACH_ROW(ADD)
         }
+        if (t->bias_col) add_matrix(s, t->bias_col + col, 0, rows, vecs);
     }
-    if (!t->accumulate && t->bias_col) {
-        for (int v = 0; v < vecs; v++) {
-            const v8 x = v8_load(t->bias_col + col + 8 * v);
-            for (int r = 0; r < rows; r++) s[r][v] = v8_add(s[r][v], x);
-        }
+#undef ADD
+    if (residual && e->residual == GR_RESIDUAL_BEFORE) add_matrix(s, residual, step, rows, vecs);
+#define CLAMP(r)                                                                                             \
+    if (r < rows) {                                                                                          \
+        s[r][0] = clamp(s[r][0], low, high);                                                                 \
+        if (vecs > 1) s[r][1] = clamp(s[r][1], low, high);                                                   \
     }
-    if (residual && e->residual == GR_RESIDUAL_BEFORE)
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], v8_load(residual + r * c_step + 8 * v));
     if (e && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP)) {
         const v8 low = v8_set1(e->act == GR_ACT_RELU ? 0 : e->alpha);
         const v8 high = v8_set1(e->act == GR_ACT_RELU ? INFINITY : e->beta);
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vecs; v++) s[r][v] = clamp(s[r][v], low, high);
+        EACH_ROW(CLAMP)
     }
-    if (residual && e->residual == GR_RESIDUAL_AFTER)
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vecs; v++) s[r][v] = v8_add(s[r][v], v8_load(residual + r * c_step + 8 * v));
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vecs; v++) v8_store(c + r * c_step + 8 * v, s[r][v]);
+#undef CLAMP
+    if (residual && e->residual == GR_RESIDUAL_AFTER) add_matrix(s, residual, step, rows, vecs);
+#define STORE(r)                                                                                             \
+    if (r < rows) {                                                                                          \
+        v8_store(c + r * step, s[r][0]);                                                                     \
+        if (vecs > 1) v8_store(c + r * step + 8, s[r][1]);                                                   \
+    }
+    EACH_ROW(STORE)
+#undef STORE
 }
 
 /* The epilogues that are no part of store_whole; the tile is still in the first-level cache. */
@@ -87,21 +123,34 @@ static void finish_whole(const cpu_tile *t, int row, int rows, int col, int cols
     }
 }
 
-/* Up to 16 sums of each of some rows to C, with everything that comes after them. */
+/* Up to 8 sums of row r to column col, with everything that comes after them. */
+V8_INLINE void store_some(const cpu_tile *t, v8 s, int r, int col, int n)
+{
+    const gr_epilogue *e = t->epilogue;
+    const int64_t at = r * t->c_stride + col;
+    if (t->accumulate)
+        s = v8_add(s, v8_load_n(t->c + at, n));
+    else if (t->bias_row)
+        s = v8_add(s, v8_set1(t->bias_row[r]));
+    if (!t->accumulate && t->bias_col) s = v8_add(s, v8_load_n(t->bias_col + col, n));
+    if (!e || (e->act == GR_ACT_NONE && e->residual == GR_RESIDUAL_NONE)) {
+        v8_store_n(t->c + at, s, n);
+    } else if (e->act == GR_ACT_RELU && e->residual == GR_RESIDUAL_NONE) {
+        v8_store_n(t->c + at, v8_max(v8_set1(0), s), n);
+    } else {
+        float x[8];
+        v8_store(x, s);
+        epilogue(t->c + at, x, t->residual ? t->residual + at : NULL, n, e);
+    }
+}
+
+/* Sums of some rows, 16 apart, that end amid a vector. */
 static void store_edge(const cpu_tile *t, const float *sums, int row, int rows, int col)
 {
-    const int n = t->cols - col < CPU_NR ? t->cols - col : CPU_NR;
+    const int n = t->cols - col;
     for (int r = row; r < row + rows; r++, sums += CPU_NR) {
-        const int64_t at = r * t->c_stride + col;
-        float x[CPU_NR];
-        for (int j = 0; j < n; j++)
-            x[j] = t->accumulate ? sums[j] + t->c[at + j]
-                                 : sums[j] + (t->bias_row ? t->bias_row[r] : 0) +
-                                       (t->bias_col ? t->bias_col[col + j] : 0);
-        if (t->epilogue)
-            epilogue(t->c + at, x, t->residual ? t->residual + at : NULL, n, t->epilogue);
-        else
-            memcpy(t->c + at, x, (size_t)n * sizeof *x);
+        store_some(t, v8_load(sums), r, col, at_most(n, 8));
+        if (n > 8) store_some(t, v8_load(sums + 8), r, col + 8, at_most(n - 8, 8));
     }
 }
 
@@ -115,8 +164,13 @@ V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs
         return;
     }
     float sums[6 * CPU_NR];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vecs; v++) v8_store(sums + r * CPU_NR + 8 * v, s[r][v]);
+#define SPILL(r)                                                                                             \
+    if (r < rows) {                                                                                          \
+        v8_store(sums + r * CPU_NR, s[r][0]);                                                                \
+        if (vecs > 1) v8_store(sums + r * CPU_NR + 8, s[r][1]);                                              \
+    }
+    EACH_ROW(SPILL)
+#undef SPILL
     store_edge(t, sums, row, rows, col);
 }
 
@@ -149,11 +203,6 @@ static const part_fn parts[V8_TILE_VECS][V8_TILE_ROWS] = {
 static const part_fn parts[V8_TILE_VECS][V8_TILE_ROWS] = {{part_1_1, part_2_1, part_3_1}};
 #endif
 #undef PART
-
-static int at_most(int n, int most)
-{
-    return n < most ? n : most;
-}
 
 /* One or two columns, as the last ones of 7x7 images: lanes are rows. Reads nothing beyond A. */
 V8_INLINE void narrow(const cpu_tile *t, int cols)

@@ -2,6 +2,7 @@
  * Pools over windows: the maximum of the taps, or their sum by the number of elements that count, or the root
  * of the sum of their powers. A window of three dimensions is worked on plane by plane. */
 #include "cpu/bands.h"
+#include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 
 #include <math.h>
@@ -139,6 +140,17 @@ static void on_bands(void *arg, int64_t begin, int64_t end, int thread)
         gather_planes(s, scratch, x, y, oz, i % b->count);
         finish(c, s, y, oz, row, vkb_min(b->rows, w->out_h - row));
     }
+}
+
+void cpu_pool_window_planes(const cpu_call *c, const float *x, float *y, int64_t planes, int thread)
+{
+    const cpu_bands *b = &((const pool_state *)c->state)->bands;
+    const void *in[] = {x};
+    void *out[] = {y};
+    cpu_call call = *c;
+    call.in = in;
+    call.out = out;
+    on_bands(&call, 0, planes * b->w.out_d * b->count, thread);
 }
 
 void cpu_pool_window_run(const cpu_call *c)

@@ -4,6 +4,8 @@ CASE(ConvPool, "f32[1,3,9,11] const f32[5,3,3,3] const f32[5]", "pads=1,1,1,1 ac
 CASE(ConvPool, "f32[2,7,12,13] const f32[17,7,3,3] const f32[17]", "pads=1,1,1,1 activation=leaky alpha=0.1 pool_kernel=2,2 pool_strides=2,2 pool_ceil=1")
 CASE(ConvPool, "f32[1,3,23,21] const f32[24,3,3,3] const f32[24]", "pads=1,1,1,1 strides=2,2 activation=relu pool_kernel=3,3 pool_strides=2,2 pool_pads=1,1,1,1")
 CASE(ConvPool, "f32[1,3,37,37] const f32[64,3,3,3] const f32[64]", "strides=2,2 activation=relu pool_kernel=3,3 pool_strides=2,2")
+CASE(ConvPool, "f32[2,2,163,159] const f32[12,1,3,3] const f32[12]", "group=2 pads=1,1,1,1 strides=2,2 activation=relu pool_kernel=3,3 pool_strides=2,2")
+CASE(ConvPool, "f32[1,1,129,131] const f32[13,1,3,3]", "activation=hardswish pool=average pool_kernel=2,3 pool_strides=2,3 pool_pads=1,0,0,1")
 CASE(ConvPool, "f32[1,16,20,20] const f32[33,16,3,3] const f32[33]", "pads=1,1,1,1 activation=hardswish pool=average pool_kernel=2,2 pool_strides=2,2")
 CASE(ConvPool, "f32[1,6,8,8] const f32[7,6,1,1] const f32[7]", "activation=hardswish_affine alpha=0.5 beta=1 pool=average pool_kernel=2,2 pool_strides=2,2")
 CASE(ConvPool, "f32[1,5,9,9] const f32[6,5,3,2]", "pool=average pool_kernel=3,2 pool_strides=2,1 pool_pads=1,1,1,0 activation=sigmoid")
