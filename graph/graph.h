@@ -157,6 +157,10 @@ bool gr_const_f32(const gr_graph *g, gr_id t,
 const char *gr_shape_text(const gr_graph *g, const gr_tensor *t, char *buffer,
                           size_t size); /* "float32[1,3,H,W]" */
 
+/* ---- fingerprint.c ---- */
+uint64_t gr_fingerprint(const gr_graph *g); /* equal for graphs that compute the same in the same way; names
+                                               do not count */
+
 /* ---- shape.c ---- */
 /* Sets concrete input shapes (for symbols of the same name the same value: VKI_E_SHAPE if they disagree) and
  * infers every node whose inputs are concrete. `shapes` may leave out inputs that are concrete already.

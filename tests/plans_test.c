@@ -110,7 +110,7 @@ static void both_places_at_once(void **state)
     (void)state;
     gr_graph g;
     net_init(&g);
-    gr_id x = net_input(&g, "x", DIMS(1, 4, 9, 9)), h = net_conv(&g, x);
+    gr_id x = net_input(&g, "x", DIMS(1, 4, 128, 128)), h = net_conv(&g, x); /* longer than a submit */
     for (int i = 0; i < 3; i++) {
         gr_id wide = net_unary(&g, OP_Neg, cast(&g, x, VKI_F64));
         gr_id sum = net_node(&g, OP_ReduceSum, IN(wide, net_ints(&g, 3, (const int64_t[]){1, 2, 3})));

@@ -46,6 +46,7 @@ void bench_print(const bench_result *r)
            "peak\n",
            mib(s->weight_bytes), mib(s->activation_bytes), mib(s->activation_lower_bound),
            mib(s->staging_bytes), mib(r->peak_rss));
+    printf("  placement   %s\n", s->placement);
     printf("  plan        %d nodes, %d dispatches, %d barriers, %d pipelines, %d segments\n", s->nodes,
            s->dispatches, s->barriers, s->pipelines, s->segments);
     const plan_report plan = {r->model, r->device, r->stats, r->nodes};

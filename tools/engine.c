@@ -48,6 +48,7 @@ void opt_engine_finish(opt_engine *engine)
 
     vki_session_options *session = &engine->session;
     session->size = sizeof *session;
+    if (engine->gpu_first) session->placement = VKI_PLACE_GPU_FIRST;
     if (engine->gpu_only) session->placement = VKI_PLACE_GPU_ONLY;
     session->shapes = engine->shapes.items;
     session->shape_count = engine->shapes.count;

@@ -56,6 +56,7 @@ cJSON *memory_json(const vki_session_stats *s)
 void add_totals(cJSON *root, const vki_session_stats *s)
 {
     cJSON *traffic = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "placement", s->placement);
     cJSON_AddNumberToObject(root, "segments", s->segments);
     cJSON_AddNumberToObject(root, "submits", s->submits);
     cJSON_AddNumberToObject(root, "dispatches", s->dispatches);

@@ -97,7 +97,7 @@ typedef struct opt_engine {
     opt_ties ties;         /* for commands that have OPT_TIE_ROW */
     opt_list disable_pass; /* --disable-pass, beside --disable-passes and $VKINFER_DISABLE_PASSES */
     const char *cache;     /* --cache, else VKINFER_CACHE, else ~/.cache/vkinfer/pipelines */
-    bool gpu_only, no_cache, verbose;
+    bool gpu_only, gpu_first, no_cache, verbose;
     char cache_path[4096], disabled[1024];
 } opt_engine;
 
@@ -168,6 +168,22 @@ typedef struct opt_engine {
          "a node that would run on the CPU is an error",                                                     \
          0,                                                                                                  \
          0},                                                                                                 \
+        {"--gpu-first",                                                                                      \
+         0,                                                                                                  \
+         OPT_FLAG,                                                                                           \
+         &(engine).gpu_first,                                                                                \
+         NULL,                                                                                               \
+         "the device takes what it can, whatever is faster",                                                 \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--tune-ms",                                                                                        \
+         0,                                                                                                  \
+         OPT_INT,                                                                                            \
+         &(engine).session.tune_ms,                                                                          \
+         "N",                                                                                                \
+         "time to measure device and CPU in; -1: estimates decide (0: 200, or none with --device vulkan)",   \
+         -1,                                                                                                 \
+         600000},                                                                                            \
         {"--memory-limit",                                                                                   \
          0,                                                                                                  \
          OPT_MEBIBYTES,                                                                                      \

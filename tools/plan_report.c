@@ -61,7 +61,7 @@ static void print_totals(const vki_session_stats *s, double measured_us)
            "host and device %.3f\n",
            mega(s->read_bytes), mega(s->written_bytes), mega(s->traffic_lower_bound),
            ratio(traffic, s->traffic_lower_bound), mega(s->transfer_bytes));
-    printf("estimated %.3f ms", s->estimated_ms);
+    printf("placement %s; estimated %.3f ms", s->placement, s->estimated_ms);
     if (measured_us > 0) printf(", measured %.3f ms in all nodes", measured_us / 1e3);
     putchar('\n');
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/session.h"
+#include "session/choice.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -113,6 +113,7 @@ vki_status vki_context_create(const vki_context_options *options, vki_context **
     bool vulkan;
     vki_status status = wants_vulkan(&o, &c->allocator, &vulkan, err);
     if (status == VKI_OK && vulkan) status = vkr_device_create(&o, &c->allocator, &c->device, err);
+    if (status == VKI_OK && vulkan) status = ses_verdicts_create(c, o.cache_path, &c->verdicts, err);
     if (status == VKI_OK && o.backend == VKI_BACKEND_PLAN) status = plan_only(c, o.plan_device, err);
     if (status != VKI_OK) {
         ses_context_release(c);
@@ -122,6 +123,7 @@ vki_status vki_context_create(const vki_context_options *options, vki_context **
         c->info = *vkr_device_info_of(c->device);
         c->limits = vkr_device_limits(c->device);
         c->unified = vkr_device_unified(c->device);
+        c->chosen = o.backend == VKI_BACKEND_AUTO;
     } else if (!c->limits) {
         describe_cpu(&c->info);
     }
@@ -133,6 +135,7 @@ void ses_context_release(vki_context *c)
 {
     if (atomic_fetch_sub(&c->references, 1) != 1) return;
     vkr_device_destroy(&c->device);
+    ses_verdicts_destroy(&c->verdicts);
     vki_allocator a = c->allocator; /* it lies in what is freed */
     vkb_free(&a, c);
 }

@@ -37,8 +37,8 @@ static vki_status plan_step(ses_plan *p, ses_step *step, vki_error *err)
     if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
     VKB_TRY(choose_kernel(p, step, err));
     const cpu_prep *prep = step->prep;
-    if (!p->model->context->limits ||
-        p->options->placement == VKI_PLACE_CPU_ONLY) /* else the reason why it is */
+    bool given = !p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY;
+    if (given && !p->options->choice) /* else the reason why it is */
         place->reason = !step->kernel
                             ? "no fast kernel fits: the reference runs" /* not on the device says more */
                         : p->thrifty ? "the candidate that takes the least memory"

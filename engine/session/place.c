@@ -149,21 +149,35 @@ static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
     }
 }
 
+/* Beside what the operators allow: integers that are the host's, and parts too small to go back and forth. */
+static vki_status adjust(ses_plan *p, uint8_t *marks, vki_error *err)
+{
+    const size_t n = (size_t)p->graph.n_nodes;
+    const gpu_kernel **kernels = vkb_calloc(p->allocator, n, sizeof *kernels);
+    if (!kernels) return vkb_nomem(err, n * sizeof *kernels);
+    for (size_t i = 0; i < n; i++) kernels[i] = p->places[i].kernel;
+    keep_words_on_host(p, marks);
+    vki_status status = p->options->islands ? ses_move_islands(p, kernels, err) : VKI_OK;
+    vkb_free(p->allocator, kernels);
+    return status;
+}
+
 static vki_status place_all(ses_plan *p, const gpu_builder *b, uint8_t *marks, vki_error *err)
 {
     gr_graph *g = &p->graph;
     refusals r = {"", 0};
     for (gr_id i = 0; i < g->n_nodes; i++) {
         p->places[i].view = ses_plan_is_view(p, i);
-        p->places[i].reason =
-            p->model->context->limits ? "placement is CPU_ONLY" : "the context has no Vulkan device";
+        p->places[i].reason = p->options->choice          ? p->options->choice
+                              : p->model->context->limits ? "placement is CPU_ONLY"
+                                                          : "the context has no Vulkan device";
     }
     if (b) choose_kernels(p, b, &r);
     if (r.count && p->options->placement == VKI_PLACE_GPU_ONLY)
         return vkb_fail(err, VKI_E_UNSUPPORTED,
                         "%d node%s cannot run on the GPU, and placement is GPU_ONLY:%s", r.count,
                         r.count == 1 ? "" : "s", r.text);
-    if (b && p->options->placement != VKI_PLACE_GPU_ONLY) keep_words_on_host(p, marks);
+    if (b && p->options->placement != VKI_PLACE_GPU_ONLY) VKB_TRY(adjust(p, marks, err));
     for (gr_id i = 0; i < g->n_tensors; i++) marks[i] = b && g->tensors[i].flags & GR_INPUT;
     for (gr_id i = 0; i < g->n_nodes; i++) {
         gr_node *n = &g->nodes[i];
@@ -210,6 +224,7 @@ vki_status ses_place_nodes(ses_plan *p, vki_error *err)
     } else if (status == VKI_OK) {
         status = place_all(p, NULL, marks, err);
     }
+    if (status == VKI_OK) status = ses_order_nodes(p, err);
     if (status == VKI_OK) status = cut(p, err);
     vkb_free(a, marks);
     return status;

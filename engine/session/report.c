@@ -244,6 +244,7 @@ vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)
                                .load_ms = s->model->load_ms,
                                .first_run_ms = s->first_run_ms,
                                .staging_bytes = s->flights->bytes};
+    memcpy(out->placement, s->choice.text, sizeof out->placement);
     ses_stages_each(s, count_stage, out);
     return VKI_OK;
 }

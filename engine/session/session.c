@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "session/choice.h"
 #include "session/flight.h"
 
 static vki_status read_options(const vki_session_options *given, const vki_model *m, vki_session_options *o,
@@ -18,7 +19,7 @@ static vki_status read_options(const vki_session_options *given, const vki_model
     if (o->threads < 0 || o->threads > 1024)
         return vkb_fail(err, VKI_E_ARG, "vki_session_options.threads is %d; it must be 0 to 1024",
                         o->threads);
-    if ((unsigned)o->placement > VKI_PLACE_CPU_ONLY || (unsigned)o->precision > VKI_PRECISION_INT8)
+    if ((unsigned)o->placement > VKI_PLACE_GPU_FIRST || (unsigned)o->precision > VKI_PRECISION_INT8)
         return vkb_fail(err, VKI_E_ARG,
                         "vki_session_options: placement %d or precision %d is not a value of its enum",
                         (int)o->placement, (int)o->precision);
@@ -66,7 +67,10 @@ static vki_status resolve_precision(const vki_session_options *o, const vki_mode
 static vki_status take_options(vki_session *s, const vki_session_options *o, vki_error *err)
 {
     const vki_allocator *a = &s->model->context->allocator;
-    s->options = (ses_options){.placement = o->reference ? VKI_PLACE_CPU_ONLY : o->placement,
+    vki_placement placement = o->placement == VKI_PLACE_GPU_FIRST ? VKI_PLACE_AUTO : o->placement;
+    ses_choice_init(&s->choice, o, s->model->context);
+    s->options = (ses_options){.placement = o->reference ? VKI_PLACE_CPU_ONLY : placement,
+                               .islands = s->choice.islands,
                                .profile = o->profile,
                                .reference = o->reference,
                                .keep = o->keep_intermediates,
@@ -155,6 +159,7 @@ static vki_status find_root(vki_session *s, const vki_shape *shapes, ses_value *
         inputs[i] = &scratch[i];
     }
     ses_stage *root;
+    ses_choose(s, shapes);
     VKB_TRY(ses_stage_get(s, NULL, g, inputs, &root, err));
     VKB_TRY(ses_ties_check(s, root, err));
     root->busy++;
@@ -200,8 +205,8 @@ static vki_status plan(vki_session *s, const vki_shape *shapes, int count, bool 
     return status;
 }
 
-vki_status vki_session_create(vki_model *model, const vki_session_options *options, vki_session **out,
-                              vki_error *err)
+static vki_status create(vki_model *model, const vki_session_options *options, bool trial, vki_session **out,
+                         vki_error *err)
 {
     if (!out) return vkb_fail(err, VKI_E_ARG, "vki_session_create: `out` is NULL");
     *out = NULL;
@@ -214,6 +219,7 @@ vki_status vki_session_create(vki_model *model, const vki_session_options *optio
     s->first_run_ms = -1;
     atomic_fetch_add(&model->references, 1);
     vki_status status = take_options(s, &o, err);
+    if (trial) s->options.islands = true; /* as it is in earnest */
     if (status == VKI_OK) status = init_shapes(s, err);
     if (status == VKI_OK) status = ses_flights_create(s, err);
     if (status == VKI_OK) status = ses_ties_init(s, &o, err);
@@ -224,6 +230,18 @@ vki_status vki_session_create(vki_model *model, const vki_session_options *optio
     }
     *out = s;
     return VKI_OK;
+}
+
+vki_status vki_session_create(vki_model *model, const vki_session_options *options, vki_session **out,
+                              vki_error *err)
+{
+    return create(model, options, false, out, err);
+}
+
+vki_status ses_trial_create(vki_model *model, const vki_session_options *options, vki_session **out,
+                            vki_error *err)
+{
+    return create(model, options, true, out, err);
 }
 
 void ses_session_free(vki_session *s)

@@ -18,9 +18,11 @@ struct vki_context {
     vki_allocator allocator;
     vki_log_fn log;
     void *log_user;
-    vkr_device *device;       /* NULL: CPU, or plans only */
-    const gpu_limits *limits; /* of the device or of the kind planned for; NULL: CPU */
-    bool unified;             /* the host reads and writes device memory itself */
+    vkr_device *device;            /* NULL: CPU, or plans only */
+    const gpu_limits *limits;      /* of the device or of the kind planned for; NULL: CPU */
+    bool unified;                  /* the host reads and writes device memory itself */
+    bool chosen;                   /* the device was by us, not by the caller */
+    struct ses_verdicts *verdicts; /* NULL without a device; choice.h */
     vki_device_info info;
 };
 
@@ -48,7 +50,9 @@ struct vki_model {
 
 /* ---- plan.c ---- */
 typedef struct ses_options { /* of a session, resolved */
-    vki_placement placement;
+    vki_placement placement; /* GPU_FIRST is AUTO here */
+    bool islands;            /* small parts go where their neighbours are, see islands.c */
+    const char *choice;      /* why the placement is so, if the session chose it; NULL */
     bool half, profile, reference, keep;
     int threads, in_flight;
     uint64_t memory_limit;
@@ -147,6 +151,14 @@ bool ses_plan_is_view(const ses_plan *p, gr_id node); /* costs nothing on the CP
 /* ---- place.c: where each node runs, and the segments that makes ---- */
 vki_status ses_place_nodes(ses_plan *p, vki_error *err);
 
+/* ---- order.c ---- */
+vki_status ses_order_nodes(ses_plan *p, vki_error *err); /* once all are placed. VKI_E_NOMEM */
+
+/* ---- islands.c ---- */
+/* Moves small parts to where their neighbours are, if the cost model says so; views follow later. kernels: by
+ * node, for the device, NULL if it cannot run there. VKI_E_NOMEM. */
+vki_status ses_move_islands(ses_plan *p, const gpu_kernel *const *kernels, vki_error *err);
+
 /* Both sides are planned first: afterwards it is known to the byte what they take. Then they are made. */
 /* ---- device_plan.c: dispatches and commands of the GPU segments ---- */
 vki_status ses_device_plan(ses_plan *p, vki_error *err);
@@ -168,6 +180,8 @@ typedef struct ses_traffic {
 /* Of one node, with its estimated microseconds; step: the node's, NULL on the device. */
 cost_work ses_node_work(const ses_plan *p, gr_id node, const ses_step *step, double *us);
 ses_traffic ses_plan_traffic(const ses_plan *p);
+/* The same from operator and shapes alone: for decisions before anything is emitted. */
+double ses_guess_us(const ses_plan *p, gr_id node, const cost_rates *rates);
 
 /* ---- device_memory.c ---- */
 /* Lifetimes of all buffers, and outputs in the place of inputs. */
@@ -220,9 +234,19 @@ typedef struct ses_tie {
     uint64_t capacity;
 } ses_tie;
 
+typedef struct ses_verdicts ses_verdicts;
+typedef struct ses_choice { /* between device and CPU, choice.h */
+    bool open, settled;     /* left to the session; it has decided before */
+    bool islands;           /* so is where small parts run */
+    int budget_ms;          /* below 0: by estimates alone */
+    uint64_t key;           /* of the last verdict */
+    char text[128];
+} ses_choice;
+
 struct vki_session {
     vki_model *model;
     ses_options options;
+    ses_choice choice;
     char *disable_passes; /* owned copy */
     vkb_pool *pool;
     ses_plan *plan;     /* the root's; NULL until all input shapes are known */

@@ -84,6 +84,27 @@ static cost_work host_work(const ses_plan *p, const ses_step *step, double *us)
     return w;
 }
 
+/* ---- before there are dispatches and steps ---- */
+
+/* What picks elements reads as many as it writes. */
+static uint64_t touched(const gr_graph *g, const gr_node *n, uint64_t bytes)
+{
+    bool picks = n->op == OP_Gather || n->op == OP_Slice || n->op == OP_Split;
+    uint64_t made = 0;
+    for (int i = 0; i < n->n_out; i++) made += n->out[i] == GR_NONE ? 0 : gr_bytes(&g->tensors[n->out[i]]);
+    return picks && 2 * made < bytes ? 2 * made : bytes;
+}
+
+double ses_guess_us(const ses_plan *p, gr_id node, const cost_rates *rates)
+{
+    const gr_node *n = &p->graph.nodes[node];
+    op_cost cost;
+    if (p->places[node].view) return 0;
+    op_cost_of(&p->graph, n, &cost);
+    const cost_work w = {.macs = cost.macs, .read = touched(&p->graph, n, cost.bytes)};
+    return cost_us(rates, &w);
+}
+
 /* ---- either ---- */
 
 cost_work ses_node_work(const ses_plan *p, gr_id node, const ses_step *step, double *us)

@@ -10,6 +10,16 @@ static size_t size_of(const vkr_shader_code *code, int variant)
     return at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
 }
 
+uint64_t vkr_shaders_hash(void)
+{
+    uint64_t hash = 0;
+    for (int i = 0; i < SH_COUNT; i++) {
+        const vkr_shader_code *code = &vkr_shader_codes[i];
+        if (code->index == 0) hash = vkb_hash(code->data, code->bytes, hash); /* all variants share it */
+    }
+    return hash;
+}
+
 VkResult vkr_shader_unpack(int shader, const vki_allocator *a, uint32_t **words, size_t *bytes)
 {
     const vkr_shader_code *code = &vkr_shader_codes[shader];

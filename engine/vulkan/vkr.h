@@ -23,6 +23,7 @@ const gpu_limits *vkr_device_limits(const vkr_device *device);
 bool vkr_device_unified(
     const vkr_device *device); /* host writes go straight into device memory (force_staging: false) */
 int vkr_device_pipelines(vkr_device *device); /* made so far */
+uint64_t vkr_shaders_hash(void);              /* of all that are built in; 0 without Vulkan */
 
 /* ---- weights.c: packed weights of one model, shared by all its plans and sessions; thread safe ---- */
 typedef struct vkr_weights vkr_weights;

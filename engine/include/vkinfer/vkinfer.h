@@ -130,7 +130,8 @@ typedef struct vki_context_options {
     vki_log_fn log;                 /* NULL: silent */
     void *log_user;
     const char *cache_path; /* file for the Vulkan pipeline cache, read now and written by vki_context_destroy
-                               (the last reference); a damaged or foreign file is ignored. NULL: no file */
+                               (the last reference); a damaged or foreign file is ignored. NULL: no file.
+                               Beside it lies <cache_path>.placement, with what sessions measured (tune_ms) */
     const char *plan_device; /* for VKI_BACKEND_PLAN: "adreno", "mali" or "nvidia"; NULL: "minimum", what
                                 every Vulkan 1.1 device can do. VKI_E_ARG: another name */
     const char *loader_path; /* Vulkan loader to open; NULL: libvulkan.so.1, then libvulkan.so */
@@ -203,11 +204,13 @@ VKI_API const char *vki_model_metadata(const vki_model *model, const char *key);
 typedef struct vki_session vki_session;
 
 typedef enum vki_placement {
-    VKI_PLACE_AUTO = 0, /* nodes the device cannot take run on the CPU; the report says why */
+    VKI_PLACE_AUTO = 0, /* what is faster, see tune_ms; with a device that the caller named
+                           (VKI_BACKEND_VULKAN) and tune_ms 0 as GPU_FIRST */
     VKI_PLACE_GPU_ONLY, /* such a node is an error: VKI_E_UNSUPPORTED, all of them listed. But arithmetic that
                            starts or ends with at most 64 numbers that are no floats (shapes, counts, the
                            conditions of loops) is the host's in any case */
-    VKI_PLACE_CPU_ONLY
+    VKI_PLACE_CPU_ONLY,
+    VKI_PLACE_GPU_FIRST /* what the device can take runs there, the rest on the CPU; the report says why */
 } vki_placement;
 
 typedef enum vki_precision {
@@ -249,6 +252,14 @@ typedef struct vki_session_options {
                               */
     int runs_in_flight; /* 1 to 4 (0: 1): how many runs may be submitted and not have ended. Each has inputs
                            and outputs of its own; the memory between them is shared */
+    /* For placement AUTO: milliseconds of running that the first plan may spend to measure the network on the
+     * device and on the CPU (planning both comes on top), with random input. The faster one gets it. The
+     * verdict is remembered for this model, device, driver, library, and sizes of inputs within a third of
+     * these: in the context, and in a file beside vki_context_options.cache_path. Other shapes of a session
+     * go by a verdict there is, or where the last ones went.
+     * 0: 200 if vkinfer chose the device (VKI_BACKEND_AUTO); else nothing is measured and the device is used.
+     * Below 0: nothing is measured, the cost model decides where there is no verdict. */
+    int tune_ms;
 } vki_session_options;
 
 /* If all input shapes are known (in the model or the options), the plan is made now; otherwise
@@ -386,6 +397,8 @@ typedef struct vki_session_stats {
     uint64_t traffic_lower_bound; /* of their sum: weights, and the network's inputs and outputs, once */
     uint64_t transfer_bytes;      /* between host and device a run */
     double estimated_ms;          /* of a run, by the cost model */
+    char placement[128]; /* "measured: GPU 16.6 ms, CPU 4.10 ms: CPU"; "remembered: ...", "estimated: ...";
+                            "as asked for" */
 } vki_session_stats;
 
 typedef void (*vki_report_fn)(void *user, const vki_node_report *node);
