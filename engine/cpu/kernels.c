@@ -26,6 +26,7 @@ const cpu_kernel cpu_unary_kernels[] = {KERNEL(unary_map), END};
 const cpu_kernel cpu_binary_kernels[] = {KERNEL(binary_rows), END};
 const cpu_kernel cpu_norm_kernels[] = {KERNEL(norm_rows), END};
 const cpu_kernel cpu_lrn_kernels[] = {KERNEL(lrn_rows), END};
+const cpu_kernel cpu_reduce_kernels[] = {KERNEL(reduce_rows), END};
 const cpu_kernel cpu_softmax_kernels[] = {KERNEL(softmax_rows), END};
 const cpu_kernel cpu_attention_kernels[] = {KERNEL(attention_rows), END};
 const cpu_kernel cpu_recurrent_kernels[] = {KERNEL(recurrent_steps), END};

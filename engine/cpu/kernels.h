@@ -18,6 +18,7 @@ extern const cpu_kernel cpu_unary_kernels[];
 extern const cpu_kernel cpu_binary_kernels[];
 extern const cpu_kernel cpu_norm_kernels[];
 extern const cpu_kernel cpu_lrn_kernels[];
+extern const cpu_kernel cpu_reduce_kernels[];
 extern const cpu_kernel cpu_softmax_kernels[];
 extern const cpu_kernel cpu_attention_kernels[];
 extern const cpu_kernel cpu_resize_kernels[];

@@ -34,14 +34,33 @@ V8_INLINE v8 v8_expm1_negative(v8 x)
     return v8_fma(y, scale, v8_sub(scale, v8_set1(1)));
 }
 
+/* 1 + exp(-x) for |x| <= 87, held there. 2^n needs no second step, and its exponent is made by adding a
+ * number so large that the sum's last bits count whole ones; with t = -r, exp(r) - 1 = t (t P(t) - 1). */
+V8_INLINE v8 v8_one_plus_exp_neg(v8 x)
+{
+    const v8 large = v8_set1(0x1.8p23f + 127);
+    x = v8_min(v8_set1(87), v8_max(v8_set1(-87), x));
+    const v8 sum = v8_fma(x, v8_set1(-1.44269504f), large), n = v8_sub(sum, large),
+             scale = v8_pow2_of_sum(sum);
+    v8 t = v8_fma(n, v8_set1(0.693359375f), x);
+    t = v8_fma(n, v8_set1(-2.12194440e-4f), t);
+    v8 p = v8_set1(1.38144669e-3f);
+    p = v8_fma(p, t, v8_set1(-8.36878081e-3f));
+    p = v8_fma(p, t, v8_set1(4.16683942e-2f));
+    p = v8_fma(p, t, v8_set1(-0.166665201f));
+    p = v8_fma(p, t, v8_set1(0.499999934f));
+    p = v8_mul(t, v8_fma(p, t, v8_set1(-1)));
+    return v8_fma(p, scale, v8_add(scale, v8_set1(1)));
+}
+
 V8_INLINE v8 v8_sigmoid(v8 x)
 {
-    return v8_div(v8_set1(1), v8_add(v8_set1(1), v8_exp(v8_neg(x))));
+    return v8_div(v8_set1(1), v8_one_plus_exp_neg(x));
 }
 
 V8_INLINE v8 v8_silu(v8 x)
 {
-    return v8_div(x, v8_add(v8_set1(1), v8_exp(v8_neg(x))));
+    return v8_div(v8_max(v8_set1(-87), x), v8_one_plus_exp_neg(x));
 }
 
 /* x + x^3 T(x^2) on |x| < 0.625, else 1 - 2 / (exp(2 |x|) + 1) with x's sign. */

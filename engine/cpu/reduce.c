@@ -4,6 +4,7 @@
  * cut off. */
 #include <math.h>
 
+#include "cpu/kernels.h"
 #include "cpu/ref.h"
 #include "graph/ops/schema.h"
 
@@ -142,4 +143,4 @@ static void reference(const cpu_call *c)
     }
 }
 
-const cpu_op cpu_op_reduce = {.reference = reference};
+const cpu_op cpu_op_reduce = {.reference = reference, .kernels = cpu_reduce_kernels};

@@ -135,6 +135,15 @@ V8_INLINE v8 v8_pow2(v8 n)
     }
     return r;
 }
+V8_INLINE v8 v8_pow2_of_sum(v8 a) /* 2^n of a = 1.5 * 2^23 + 127 + n */
+{
+    v8 r;
+    uint32_t bits[8];
+    memcpy(bits, a.f, sizeof bits);
+    for (int i = 0; i < 8; i++) bits[i] <<= 23;
+    memcpy(r.f, bits, sizeof bits);
+    return r;
+}
 V8_INLINE float v8_sum(v8 a) /* in the order of vec_avx2.h */
 {
     float q[4];

@@ -129,6 +129,11 @@ V8_INLINE v8 v8_pow2(v8 n)
 {
     V8_OF(v4_pow2(n.lo), v4_pow2(n.hi));
 }
+V8_INLINE v8 v8_pow2_of_sum(v8 a)
+{
+    return (v8){vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a.lo), 23)),
+                vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a.hi), 23))};
+}
 V8_INLINE float v8_sum(v8 a) /* in the order of vec_c.h */
 {
     float32x4_t q = vaddq_f32(a.lo, a.hi);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 CASE(ReduceSum, "f32[1031]", "")
+CASE(ReduceSum, "f32[2,70,33] {1}", "")
+CASE(ReduceMean, "f32[40,9,5,7] {1,2}", "keepdims=0")
+CASE(ReduceMean, "f32[1,300,7,7] {2,3}", "keepdims=0")
+CASE(ReduceSumSquare, "f32[3,5,4,7] {2,3}", "")
+CASE(ReduceL2, "f32[5,1,260] {1,2}", "")
 CASE(ReduceSum, "f32[7,5] {0}", "keepdims=0")
 CASE(ReduceSum, "f32[7,5] {-1}", "")
 CASE(ReduceSum, "f32[3,5,4,7] {2,3}", "")
