@@ -108,12 +108,17 @@ gr_id gr_add_tensor(gr_graph *g, const char *name, vki_dtype dtype, int rank, co
     return g->n_tensors++;
 }
 
-void *gr_const_alloc(gr_graph *g, uint64_t bytes)
+static void *const_room(gr_graph *g, uint64_t bytes, void *(*alloc)(vkb_arena *, size_t))
 {
     enum { ALIGN = 64 };
     if (bytes > SIZE_MAX - ALIGN) return NULL;
-    char *p = vkb_arena_alloc(&g->arena, (size_t)bytes + ALIGN); /* small arena blocks are less aligned */
+    char *p = alloc(&g->arena, (size_t)bytes + ALIGN); /* small arena blocks are less aligned */
     return p ? p + (ALIGN - (uintptr_t)p % ALIGN) % ALIGN : NULL;
+}
+
+void *gr_const_alloc(gr_graph *g, uint64_t bytes)
+{
+    return const_room(g, bytes, vkb_arena_alloc);
 }
 
 static uint64_t const_key(const gr_tensor *t, const void *data, uint64_t bytes)
@@ -128,7 +133,7 @@ bool gr_make_const(gr_graph *g, gr_id id, const void *data, bool copy)
     uint64_t bytes = gr_bytes(t);
     if (bytes > SIZE_MAX) return false;
     if (copy) {
-        void *own = gr_const_alloc(g, bytes);
+        void *own = const_room(g, bytes, vkb_arena_alloc_raw);
         if (!own) return false;
         if (bytes) memcpy(own, data, (size_t)bytes);
         data = own;

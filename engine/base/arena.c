@@ -36,7 +36,7 @@ static vkb_arena_block *add_block(vkb_arena *arena, size_t bytes)
     return block;
 }
 
-void *vkb_arena_alloc(vkb_arena *arena, size_t bytes)
+void *vkb_arena_alloc_raw(vkb_arena *arena, size_t bytes)
 {
     size_t align = bytes >= LARGE ? 64 : 16;
     vkb_arena_block *block = arena->head;
@@ -47,9 +47,23 @@ void *vkb_arena_alloc(vkb_arena *arena, size_t bytes)
     }
     if (!block) return NULL;
     block->used = at + bytes;
-    void *p = (char *)block + HEADER + at;
-    memset(p, 0, bytes);
+    return (char *)block + HEADER + at;
+}
+
+void *vkb_arena_alloc(vkb_arena *arena, size_t bytes)
+{
+    void *p = vkb_arena_alloc_raw(arena, bytes);
+    if (p) memset(p, 0, bytes);
     return p;
+}
+
+bool vkb_arena_holds(const vkb_arena *arena, const void *p)
+{
+    for (const vkb_arena_block *b = arena->head; b; b = b->next) {
+        uintptr_t start = (uintptr_t)b + HEADER;
+        if ((uintptr_t)p >= start && (uintptr_t)p - start < b->used) return true;
+    }
+    return false;
 }
 
 char *vkb_arena_strndup(vkb_arena *arena, const char *s, size_t n)

@@ -55,6 +55,8 @@ typedef struct vkb_arena {
 void vkb_arena_init(vkb_arena *arena, const vki_allocator *a);
 void *vkb_arena_alloc(vkb_arena *arena,
                       size_t bytes); /* cleared, 16-byte aligned (64 from 1 KiB on); NULL if exhausted */
+void *vkb_arena_alloc_raw(vkb_arena *arena, size_t bytes); /* the same, not cleared */
+bool vkb_arena_holds(const vkb_arena *arena, const void *p); /* p came from this arena */
 char *vkb_arena_strdup(vkb_arena *arena, const char *s);
 char *vkb_arena_strndup(vkb_arena *arena, const char *s, size_t n);
 char *vkb_arena_printf(vkb_arena *arena, const char *format, ...) VKB_PRINTF(2, 3);
@@ -107,6 +109,9 @@ typedef struct vkb_file {
 } vkb_file;
 vki_status vkb_file_map(vkb_file *file, const char *path, vki_error *err); /* read only; VKI_E_IO */
 void vkb_file_unmap(vkb_file *file);
+/* Pages of the mapped file that lie wholly within these bytes leave memory, and are read again when they are
+ * used. Bytes outside of the file are left alone. */
+void vkb_file_release(const vkb_file *file, const void *data, uint64_t bytes);
 /* Writes beside `path` and renames, so that readers see the old file or the new one; what is there and is no
  * regular file (a device, a pipe, a link) is written to as it is. VKI_E_IO. */
 typedef struct vkb_span {

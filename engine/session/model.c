@@ -30,7 +30,7 @@ static vki_status fill(vki_model *m, vki_context *c, const void *bytes, size_t n
     VKB_TRY(read_graph(&m->source, &c->allocator, bytes, n, directory, err));
     VKB_TRY(gr_clone(&m->optimized, &m->source, err));
     VKB_TRY(gr_optimize(&m->optimized, &(gr_pass_options){.evaluator = &ses_evaluator}, err));
-    VKB_TRY(ses_cpu_weights_create(&c->allocator, &m->cpu_weights, err));
+    VKB_TRY(ses_cpu_weights_create(&c->allocator, &m->file, &m->cpu_weights, err));
     if (c->device) VKB_TRY(vkr_weights_create(c->device, &m->device_weights, err));
     return VKI_OK;
 }
@@ -59,7 +59,7 @@ static vki_status load(vki_context *c, vkb_file *file, const void *bytes, size_t
         dispose(m, &c->allocator);
         return status;
     }
-    if (file) {
+    if (file && vkm_is(bytes, n)) { /* what other importers read is in memory of its own */
         m->file = *file;
         *file = (vkb_file){NULL, 0};
     }

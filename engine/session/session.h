@@ -29,7 +29,9 @@ struct vki_context {
 /* ---- cpu_weights.c: packed weights of the CPU kernels, shared by all sessions of a model; thread safe ----
  */
 typedef struct ses_cpu_weights ses_cpu_weights;
-vki_status ses_cpu_weights_create(const vki_allocator *a, ses_cpu_weights **out, vki_error *err);
+/* Constants that lie in `file` leave memory once they are packed. */
+vki_status ses_cpu_weights_create(const vki_allocator *a, const vkb_file *file, ses_cpu_weights **out,
+                                  vki_error *err);
 void ses_cpu_weights_destroy(ses_cpu_weights **w);
 /* The packed form that `prep` asks for, made on first use. Lives as long as `w`. VKI_E_NOMEM. */
 vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *prep, const void **out, vki_error *err);

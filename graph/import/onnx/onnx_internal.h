@@ -93,9 +93,11 @@ void onnx_mark_captures(onnx_ctx *c, Onnx__NodeProto *const *nodes, size_t n);
 int64_t onnx_opset_of(Onnx__OperatorSetIdProto *const *imports, size_t n, int64_t otherwise);
 
 /* ---- wire.c ---- */
-/* The message lives in `arena`. Nesting and memory are limited before anything is allocated. */
+enum { ONNX_LARGE = 16384 }; /* bytes */
+/* The message lives in `arena`, its fields of ONNX_LARGE bytes and more in `large`: in the graph's arena they
+ * become constants without another copy. Nesting and memory are limited before anything is allocated. */
 ProtobufCMessage *onnx_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
-                              vkb_arena *arena, vki_status *status, vki_error *err);
+                              vkb_arena *arena, vkb_arena *large, vki_status *status, vki_error *err);
 
 /* ---- values.c ---- */
 bool onnx_values_init(onnx_ctx *c, size_t capacity);                /* false if exhausted */

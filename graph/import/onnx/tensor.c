@@ -81,9 +81,6 @@ static void copy_typed(const source *s, void *out)
     const Onnx__TensorProto *t = s->proto;
     for (size_t i = 0; i < (size_t)s->elements; i++) {
         switch (s->dtype) {
-        case VKI_F32:
-            ((float *)out)[i] = t->float_data[i];
-            break;
         case VKI_F64:
             ((double *)out)[i] = t->double_data[i];
             break;
@@ -128,6 +125,10 @@ static vki_status read_values(onnx_ctx *c, const source *s, const void **data)
     if (count != s->elements)
         return vkb_fail(c->err, VKI_E_FORMAT, "tensor '%s' holds %zu values, but its shape needs %llu",
                         s->name, count, (unsigned long long)s->elements);
+    if (s->dtype == VKI_F32 && count) {
+        *data = t->float_data;
+        return VKI_OK;
+    }
     void *copy = vkb_arena_alloc(&c->scratch, s->bytes ? (size_t)s->bytes : 1);
     if (!copy) return vkb_nomem(c->err, s->bytes);
     copy_typed(s, copy);
@@ -180,7 +181,8 @@ vki_status onnx_tensor(onnx_ctx *c, const Onnx__TensorProto *t, const char *name
         convert(&s, data, converted);
         data = converted;
     }
-    *id = gr_add_const(c->g, name, dtype, s.rank, s.dims, data, true);
+    const bool lasts = vkb_arena_holds(&c->main->arena, data) && (uintptr_t)data % 64 == 0;
+    *id = gr_add_const(c->g, name, dtype, s.rank, s.dims, data, !lasts);
     vkb_free(c->g->allocator, converted);
     return *id == GR_NONE ? vkb_nomem(c->err, s.bytes) : VKI_OK;
 }
@@ -188,12 +190,12 @@ vki_status onnx_tensor(onnx_ctx *c, const Onnx__TensorProto *t, const char *name
 vki_status onnx_read_tensor(gr_graph *g, const void *bytes, size_t n, gr_id *id, vki_error *err)
 {
     vki_error local;
-    onnx_ctx c = {.g = g, .err = err ? err : &local};
+    onnx_ctx c = {.g = g, .main = g, .err = err ? err : &local};
     *id = GR_NONE;
     vkb_arena_init(&c.scratch, g->allocator);
     vki_status status = VKI_OK;
     Onnx__TensorProto *t = (Onnx__TensorProto *)onnx_unpack(&onnx__tensor_proto__descriptor, bytes, n,
-                                                            &c.scratch, &status, c.err);
+                                                            &c.scratch, &g->arena, &status, c.err);
     if (t) status = onnx_tensor(&c, t, t->name && t->name[0] ? t->name : NULL, false, id);
     vkb_arena_free(&c.scratch);
     return status;

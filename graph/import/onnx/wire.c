@@ -83,14 +83,14 @@ static bool scan_message(scan_state *s, const ProtobufCMessageDescriptor *type, 
 }
 
 typedef struct arena_user {
-    vkb_arena *arena;
+    vkb_arena *arena, *large;
     bool exhausted;
 } arena_user;
 
 static void *arena_alloc(void *data, size_t size)
 {
     arena_user *user = data;
-    void *p = vkb_arena_alloc(user->arena, size ? size : 1);
+    void *p = vkb_arena_alloc_raw(size >= ONNX_LARGE ? user->large : user->arena, size ? size : 1);
     if (!p) user->exhausted = true;
     return p;
 }
@@ -102,7 +102,7 @@ static void arena_release(void *data, void *p) /* all goes with the arena */
 }
 
 ProtobufCMessage *onnx_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
-                              vkb_arena *arena, vki_status *status, vki_error *err)
+                              vkb_arena *arena, vkb_arena *large, vki_status *status, vki_error *err)
 {
     scan_state scan = {0, (uint64_t)n * MEMORY_FACTOR + MEMORY_FREE, NULL};
     const uint8_t *p = bytes;
@@ -111,7 +111,7 @@ ProtobufCMessage *onnx_unpack(const ProtobufCMessageDescriptor *type, const void
                            n ? scan.problem : "it is empty");
         return NULL;
     }
-    arena_user user = {arena, false};
+    arena_user user = {arena, large, false};
     ProtobufCAllocator allocator = {arena_alloc, arena_release, &user};
     ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, n, p);
     if (message)
