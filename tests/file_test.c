@@ -103,12 +103,76 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+/* Pages of the mapping that are in this process's memory (mincore would tell of the page cache). */
+static long resident_kb(const void *data)
+{
+    char line[256];
+    long kb = -1;
+    bool found = false;
+    FILE *f = fopen("/proc/self/smaps", "r");
+    assert_non_null(f);
+    while (kb < 0 && fgets(line, sizeof line, f)) {
+        unsigned long start, end;
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+            found = (uintptr_t)data >= start && (uintptr_t)data < end;
+        else if (found)
+            sscanf(line, "Rss: %ld", &kb);
+    }
+    fclose(f);
+    return kb;
+}
+
+static void released_pages_leave_memory_and_come_back(void **state)
+{
+    (void)state;
+    enum { BYTES = 1 << 20 };
+    const char *path = in_folder("large");
+    unsigned char *data = malloc(BYTES);
+    assert_non_null(data);
+    for (int i = 0; i < BYTES; i++) data[i] = (unsigned char)(i * 7 >> 3);
+    assert_int_equal(vkb_file_write(path, &(vkb_span){data, BYTES}, 1, NULL), VKI_OK);
+    vkb_file file;
+    assert_int_equal(vkb_file_map(&file, path, NULL), VKI_OK);
+    assert_memory_equal(file.data, data, BYTES);
+    assert_true(resident_kb(file.data) == BYTES >> 10);
+    vkb_file_release(&file, file.data + 100, BYTES - 200); /* pages in part outside stay */
+    const long left = resident_kb(file.data);
+    assert_true(left > 0 && left <= 128);
+    assert_memory_equal(file.data, data, BYTES);
+    vkb_file_release(&file, data, BYTES); /* not of the file: untouched */
+    vkb_file_release(&file, file.data + 1, BYTES);
+    vkb_file_release(&(vkb_file){NULL, 0}, data, BYTES);
+    assert_true(resident_kb(file.data) == BYTES >> 10);
+    for (int i = 0; i < BYTES; i++) assert_int_equal(data[i], (unsigned char)(i * 7 >> 3));
+    vkb_file_unmap(&file);
+    free(data);
+}
+
+static void an_arena_knows_its_own(void **state)
+{
+    (void)state;
+    vkb_arena one, two;
+    vkb_arena_init(&one, &vkb_libc_allocator);
+    vkb_arena_init(&two, &vkb_libc_allocator);
+    char *small = vkb_arena_alloc(&one, 10), *large = vkb_arena_alloc_raw(&one, 5 << 20);
+    char *other = vkb_arena_alloc(&two, 10);
+    assert_true(small && large && other && (uintptr_t)large % 64 == 0);
+    vkb_prefault(large, 5 << 20);
+    memset(large, 1, 5 << 20);
+    assert_true(vkb_arena_holds(&one, small) && vkb_arena_holds(&one, large + (5 << 20) - 1));
+    assert_false(vkb_arena_holds(&one, other) || vkb_arena_holds(&one, NULL) || vkb_arena_holds(&two, small));
+    vkb_arena_free(&one);
+    vkb_arena_free(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_replaced),
         cmocka_unit_test(what_is_no_file_stays),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(released_pages_leave_memory_and_come_back),
+        cmocka_unit_test(an_arena_knows_its_own),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Large blocks ask for huge pages: a fault fills 2 MiB rather than 4 KiB, and the TLB covers all of them. */
 static void *libc_alloc(void *user, size_t bytes, size_t align)
@@ -32,6 +33,19 @@ const vki_allocator vkb_libc_allocator = {NULL, libc_alloc, libc_free};
 void *vkb_alloc(const vki_allocator *a, size_t bytes)
 {
     return a->alloc(a->user, bytes ? bytes : 1, 64);
+}
+
+void vkb_prefault(void *p, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+    enum { LEAST = 64 << 10 };
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = (uintptr_t)p + bytes;
+    const uintptr_t first = ((uintptr_t)p + page - 1) / page * page;
+    if (bytes >= LEAST) madvise((void *)first, end / page * page - first, MADV_POPULATE_WRITE);
+#else
+    (void)p;
+    (void)bytes;
+#endif
 }
 
 void *vkb_calloc(const vki_allocator *a, size_t count, size_t size)

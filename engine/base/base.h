@@ -38,6 +38,8 @@ void *vkb_alloc(const vki_allocator *a,
 void *vkb_calloc(const vki_allocator *a, size_t count,
                  size_t size);                    /* cleared; NULL too if count*size overflows */
 void vkb_free(const vki_allocator *a, void *ptr); /* NULL is fine */
+/* Memory that is about to be written as a whole gets its pages in one call rather than by a fault each. */
+void vkb_prefault(void *p, size_t bytes);
 /* Grows *array (elements of `size`) to hold `need`, doubling; *capacity is updated. false if exhausted (array
  * unchanged). */
 bool vkb_grow(const vki_allocator *a, void **array, int *capacity, int need, size_t size);
@@ -55,7 +57,7 @@ typedef struct vkb_arena {
 void vkb_arena_init(vkb_arena *arena, const vki_allocator *a);
 void *vkb_arena_alloc(vkb_arena *arena,
                       size_t bytes); /* cleared, 16-byte aligned (64 from 1 KiB on); NULL if exhausted */
-void *vkb_arena_alloc_raw(vkb_arena *arena, size_t bytes); /* the same, not cleared */
+void *vkb_arena_alloc_raw(vkb_arena *arena, size_t bytes);   /* the same, not cleared */
 bool vkb_arena_holds(const vkb_arena *arena, const void *p); /* p came from this arena */
 char *vkb_arena_strdup(vkb_arena *arena, const char *s);
 char *vkb_arena_strndup(vkb_arena *arena, const char *s, size_t n);

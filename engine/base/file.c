@@ -45,7 +45,8 @@ void vkb_file_release(const vkb_file *file, const void *data, uint64_t bytes)
     const uintptr_t at = (uintptr_t)data;
     if (!file->data || at < start || at - start > file->bytes || bytes > file->bytes - (at - start)) return;
     const uintptr_t first = (at + page - 1) / page * page, last = (at + (uintptr_t)bytes) / page * page;
-    if (first < last) madvise((void *)first, last - first, MADV_DONTNEED); /* private and only read: no loss */
+    if (first < last)
+        madvise((void *)first, last - first, MADV_DONTNEED); /* private and only read: no loss */
 }
 
 static bool write_all(int fd, const void *data, size_t bytes)

@@ -130,10 +130,9 @@ void cpu_conv_pack(float *dst, const float *src, const op_window *w)
     for (int64_t group = 0; group < w->group; group++)
         for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
             const int64_t row = cpu_panel_row(m, mr, p), end = cpu_panel_row(m, mr, p + 1);
-            for (int64_t tap = 0; tap < taps; tap++)
-                for (int64_t c = 0; c < channels; c++)
-                    for (int64_t r = row; r < end; r++)
-                        *dst++ = src[((group * m + r) * channels + c) * taps + tap];
+            for (int64_t tap = 0; tap < taps; tap++, dst += channels * (end - row))
+                cpu_pack_a_panel(dst, src + (group * m + row) * channels * taps + tap, channels * taps, taps,
+                                 channels, (int)(end - row));
         }
 }
 

@@ -24,48 +24,64 @@ typedef struct winograd {
 
 /* ---- weights ---- */
 
-/* One row or column: U = G g, in double since it is done once. */
-static void transform_three(double u[6], double a, double b, double c)
+enum { BATCH = 96 }; /* filters that are transformed together */
+
+/* One row or column of n filters: U = G g, in double since it is done once. The outputs lie u_step apart. */
+static void transform_three(double *u, int64_t u_step, const double *a, const double *b, const double *c,
+                            int64_t n)
 {
     const double root = sqrt(2.0), half_root = sqrt(0.5);
-    u[0] = a;
-    u[1] = (a + half_root * b + 0.5 * c) / -1.5;
-    u[2] = (a - half_root * b + 0.5 * c) / -1.5;
-    u[3] = (a + root * b + 2 * c) / 6;
-    u[4] = (a - root * b + 2 * c) / 6;
-    u[5] = c;
-}
-
-static void transform_weight(float u[PRODUCTS], const float g[9])
-{
-    double t[3][6];
-    for (int c = 0; c < 3; c++) transform_three(t[c], (double)g[c], (double)g[3 + c], (double)g[6 + c]);
-    for (int i = 0; i < 6; i++) {
-        double row[6];
-        transform_three(row, t[0][i], t[1][i], t[2][i]);
-        for (int j = 0; j < 6; j++) u[6 * i + j] = (float)row[j];
+    for (int64_t i = 0; i < n; i++) {
+        u[i] = a[i];
+        u[i + u_step] = (a[i] + half_root * b[i] + 0.5 * c[i]) * (-1 / 1.5);
+        u[i + 2 * u_step] = (a[i] - half_root * b[i] + 0.5 * c[i]) * (-1 / 1.5);
+        u[i + 3 * u_step] = (a[i] + root * b[i] + 2 * c[i]) * (1.0 / 6);
+        u[i + 4 * u_step] = (a[i] - root * b[i] + 2 * c[i]) * (1.0 / 6);
+        u[i + 5 * u_step] = c[i];
     }
 }
 
-/* To panels of A, one matrix a product. */
+/* u[product][n] of g[tap][n], n <= BATCH */
+static void transform_filters(double *u, const double *g, int64_t n)
+{
+    double t[3 * 6 * BATCH]; /* [column][row][n] */
+    for (int c = 0; c < 3; c++)
+        transform_three(t + 6 * c * n, n, g + c * n, g + (3 + c) * n, g + (6 + c) * n, n);
+    for (int i = 0; i < 6; i++)
+        transform_three(u + 6 * i * n, n, t + i * n, t + (6 + i) * n, t + (12 + i) * n, n);
+}
+
+/* A panel of A for every product: `rows` filters of k channels, to[product * to_step + channel * rows + row].
+ * Batches of channels, since the products lie a power of two apart and would push each other out of the
+ * cache. */
+static void pack_panel(float *to, int64_t to_step, const float *weights, int64_t k, int64_t rows)
+{
+    double g[9 * BATCH], u[PRODUCTS * BATCH];
+    const int64_t most = BATCH / rows;
+    for (int64_t first = 0; first < k; first += most) {
+        const int64_t channels = vkb_min(most, k - first), n = channels * rows;
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t c = 0; c < channels; c++)
+                for (int tap = 0; tap < 9; tap++)
+                    g[tap * n + c * rows + r] = (double)weights[(r * k + first + c) * 9 + tap];
+        transform_filters(u, g, n);
+        for (int p = 0; p < PRODUCTS; p++)
+            for (int64_t i = 0; i < n; i++) to[p * to_step + first * rows + i] = (float)u[p * n + i];
+    }
+}
+
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const winograd *s = state;
     const int64_t m = s->rows_out, k = s->channels;
     const int mr = s->whole.micro->mr;
     const float *weights = g->tensors[n->in[1]].data;
-    for (int64_t group = 0; group < s->w.group; group++) {
-        float *to = (float *)dst + group * PRODUCTS * m * k;
+    for (int64_t group = 0; group < s->w.group; group++)
         for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
             const int64_t first = cpu_panel_row(m, mr, p), rows = cpu_panel_row(m, mr, p + 1) - first;
-            for (int64_t r = 0; r < rows; r++)
-                for (int64_t c = 0; c < k; c++) {
-                    float u[PRODUCTS];
-                    transform_weight(u, weights + ((group * m + first + r) * k + c) * 9);
-                    for (int i = 0; i < PRODUCTS; i++) to[i * m * k + first * k + c * rows + r] = u[i];
-                }
+            pack_panel((float *)dst + group * PRODUCTS * m * k + first * k, m * k,
+                       weights + (group * m + first) * k * 9, k, rows);
         }
-    }
 }
 
 /* ---- where it is used ---- */
@@ -96,15 +112,17 @@ static void try_tile(const cpu_micro *m, const float *weights, int64_t channels,
     double sum[TILE][TILE] = {{0}};
     uint32_t random = 1;
     for (int64_t c = 0; c < channels; c++) {
-        float x[6][6], t[6][6], u[PRODUCTS], v[PRODUCTS * 8];
+        float x[6][6], t[6][6], v[PRODUCTS * 8];
+        double g[9], u[PRODUCTS];
         for (int i = 0; i < 36; i++) {
             random = random * 1664525u + 1013904223u;
             x[i / 6][i % 6] = (float)(random >> 8) / (1 << 23) - 1;
         }
         m->winograd_rows(t[0], 6, (const float *const[]){x[0], x[1], x[2], x[3], x[4], x[5]}, 6);
         m->winograd_in(v, 8, t[0], 6, same);
-        transform_weight(u, weights + 9 * c);
-        for (int i = 0; i < PRODUCTS; i++) products[8 * i] += u[i] * v[8 * i];
+        for (int i = 0; i < 9; i++) g[i] = (double)weights[9 * c + i];
+        transform_filters(u, g, 1);
+        for (int i = 0; i < PRODUCTS; i++) products[8 * i] += (float)u[i] * v[8 * i];
         for (int i = 0; i < 16 * 9; i++) {
             const int row = i / 36, col = i / 9 % 4, ky = i % 9 / 3, kx = i % 3;
             sum[row][col] += (double)x[row + ky][col + kx] * (double)weights[9 * c + i % 9];

@@ -261,8 +261,12 @@ void cpu_gemm_run(const cpu_gemm *p, const cpu_gemm_source *s, void *scratch, vk
 
 void cpu_pack_a_panel(float *dst, const float *src, int64_t row, int64_t col, int64_t k, int rows)
 {
-    for (int64_t j = 0; j < k; j++)
-        for (int i = 0; i < rows; i++) *dst++ = src[i * row + j * col];
+    if (rows == 6) /* of most panels: a length that the compiler knows */
+        for (int64_t j = 0; j < k; j++, dst += 6, src += col)
+            for (int i = 0; i < 6; i++) dst[i] = src[i * row];
+    else
+        for (int64_t j = 0; j < k; j++)
+            for (int i = 0; i < rows; i++) *dst++ = src[i * row + j * col];
 }
 
 void cpu_pack_b_panel(float *dst, const float *src, int64_t row, int64_t col, int64_t k, int cols, int width,

@@ -69,6 +69,7 @@ static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, 
     if (!VKB_GROW(w->allocator, w->entries, w->capacity, w->count + 1)) return vkb_nomem(err, sizeof(entry));
     void *data = p->weight_bytes <= SIZE_MAX ? vkb_alloc(w->allocator, (size_t)p->weight_bytes) : NULL;
     if (!data) return vkb_nomem(err, p->weight_bytes);
+    vkb_prefault(data, (size_t)p->weight_bytes);
     p->pack(data, p->g, p->n, p->state);
     release_sources(w, p);
     w->entries[w->count++] = (entry){key, p->pack_key, p->weight_bytes, p->pack, data};

@@ -46,9 +46,9 @@ static vki_status read_defaults(call *l, const Onnx__FunctionProto *f)
         while (skip < field->len && field->data[skip] & 0x80) skip++;
         if (++skip > field->len) continue;
         vki_status status = VKI_OK;
-        ProtobufCMessage *a = onnx_unpack(&onnx__attribute_proto__descriptor, field->data + skip,
-                                          field->len - skip, &l->c->scratch, &l->c->main->arena, &status,
-                                          l->c->err);
+        ProtobufCMessage *a =
+            onnx_unpack(&onnx__attribute_proto__descriptor, field->data + skip, field->len - skip,
+                        &l->c->scratch, &l->c->main->arena, &status, l->c->err);
         if (!a) return status;
         l->defaults[l->n_defaults++] = (Onnx__AttributeProto *)a;
     }

@@ -102,8 +102,8 @@ vki_status onnx_import_with(gr_graph *g, const vki_allocator *a, const void *byt
     gr_init(g, a);
     vkb_arena_init(&c.scratch, a);
     vki_status status = VKI_OK;
-    ProtobufCMessage *m = onnx_unpack(&onnx__model_proto__descriptor, bytes, n, &c.scratch, &g->arena,
-                                      &status, c.err);
+    ProtobufCMessage *m =
+        onnx_unpack(&onnx__model_proto__descriptor, bytes, n, &c.scratch, &g->arena, &status, c.err);
     if (m) status = import_model(&c, (const Onnx__ModelProto *)m);
     vkb_file_unmap(&c.external);
     vkb_arena_free(&c.scratch);

@@ -91,7 +91,10 @@ static void *arena_alloc(void *data, size_t size)
 {
     arena_user *user = data;
     void *p = vkb_arena_alloc_raw(size >= ONNX_LARGE ? user->large : user->arena, size ? size : 1);
-    if (!p) user->exhausted = true;
+    if (!p)
+        user->exhausted = true;
+    else
+        vkb_prefault(p, size);
     return p;
 }
 
