@@ -1,15 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
 # Kernels for one instruction set stand in files named engine/cpu/*_<isa>.c, built with that set's flags, left out on other
 # processors, and called only where the CPU has it (engine/cpu/micro.c, features.c).
 set_source_files_properties(engine/cpu/micro_c.c engine/cpu/strided.c PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release,RelWithDebInfo>:-O3>")
-file(GLOB avx2 CONFIGURE_DEPENDS engine/cpu/*_avx2.c)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
-    set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c;-O3")
-else()
-    set_source_files_properties(${avx2} PROPERTIES HEADER_FILE_ONLY ON)
-endif()
-file(GLOB neon CONFIGURE_DEPENDS engine/cpu/*_neon.c)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
-    set_source_files_properties(${neon} PROPERTIES COMPILE_OPTIONS "-O3") # NEON is part of the base architecture
-else()
-    set_source_files_properties(${neon} PROPERTIES HEADER_FILE_ONLY ON)
-endif()
+
+# A tile in registers for each number of rows: -Os makes them half as large, and what must be unrolled says so (CPU_UNROLL).
+set(small "$<IF:$<CONFIG:Release,RelWithDebInfo>,-Os,-O3>")
+function(cpu_isa isa processors) # FLAGS... the last -O wins
+    file(GLOB sources CONFIGURE_DEPENDS engine/cpu/*_${isa}.c)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(${processors})$")
+        set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "-O3;${ARGN}")
+    else()
+        set_source_files_properties(${sources} PROPERTIES HEADER_FILE_ONLY ON)
+    endif()
+endfunction()
+set(x86 "x86_64|AMD64|amd64")
+set(arm "aarch64|arm64|ARM64")
+set(avx512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+cpu_isa(avx2 ${x86} -mavx2 -mfma -mf16c)
+cpu_isa(avxvnni ${x86} -mavx2 -mfma -mavxvnni ${small})
+cpu_isa(avx512 ${x86} ${avx512} ${small})
+cpu_isa(avx512vnni ${x86} ${avx512} -mavx512vnni ${small})
+cpu_isa(neon ${arm}) # part of the base architecture
+cpu_isa(dotprod ${arm} -march=armv8.2-a+dotprod)
+cpu_isa(i8mm ${arm} -march=armv8.2-a+dotprod+i8mm)

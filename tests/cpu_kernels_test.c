@@ -2,154 +2,13 @@
  * Every micro-kernel this CPU can run against the C table, on random sizes with tails, with guards around
  * what is written and inputs of exactly the size that may be read. And the accuracy of the C table's
  * transcendental functions against libm in double. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
+#include "common/kernel_checks.h"
 
-#include "cpu/gemm.h"
-
-enum { GUARD = 32, ROUNDS = 300, BYTE_ROW = 131 };
-
-static const cpu_micro *const c_table = &cpu_micro_c;
-static const vki_allocator *const heap = &vkb_libc_allocator;
-static uint64_t random_state = 1;
-
-static int64_t pick(int64_t low, int64_t high)
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return low + (int64_t)((random_state >> 33) % (uint64_t)(high - low + 1));
-}
-
-static float *input(int64_t n, float low, float high)
-{
-    float *p = vkb_alloc(heap, (size_t)n * sizeof *p);
-    assert_non_null(p);
-    for (int64_t i = 0; i < n; i++) p[i] = low + (high - low) * (float)pick(0, 1 << 24) / (float)(1 << 24);
-    return p;
-}
-
-/* Outputs of the two tables, equal at the start, with guards. */
-typedef struct outputs {
-    float *c, *v; /* by the C table; by the vector table */
-    int64_t n;
-} outputs;
-
-static outputs outputs_make(int64_t n)
-{
-    outputs o = {input(n + 2 * GUARD, -1, 1), input(n + 2 * GUARD, -1, 1), n};
-    memcpy(o.v, o.c, (size_t)(n + 2 * GUARD) * sizeof(float));
-    o.c += GUARD;
-    o.v += GUARD;
-    return o;
-}
-
-/* Everything within `tolerance` of the larger of 1 and the value; the guards, and what neither table was to
- * write, are equal in both since they were at the start. */
-static void outputs_check(outputs *o, double tolerance, const char *what)
-{
-    for (int64_t i = -GUARD; i < o->n + GUARD; i++) {
-        const double c = (double)o->c[i], v = (double)o->v[i];
-        const bool inside = i >= 0 && i < o->n;
-        if (c == v || (isnan(c) && isnan(v))) continue;
-        if (!inside || !(fabs(c - v) <= tolerance * fmax(1, fabs(c))))
-            fail_msg("%s: element %lld of %lld is %.9g, in C %.9g", what, (long long)i, (long long)o->n, v,
-                     c);
-    }
-    vkb_free(heap, o->c - GUARD);
-    vkb_free(heap, o->v - GUARD);
-}
-
-static gr_epilogue random_epilogue(void)
-{
-    gr_epilogue e = {.act = (gr_act)pick(0, GR_ACT_COUNT - 1), .residual = (gr_residual)pick(0, 2)};
-    e.alpha = e.act == GR_ACT_CLIP ? -0.5f : 0.2f;
-    e.beta = e.act == GR_ACT_CLIP ? 0.75f : 0.5f;
-    return e;
-}
-
-static void gemm_tiles(const cpu_micro *m)
-{
-    for (int round = 0; round < ROUNDS; round++) {
-        const int rows = (int)pick(1, 2 * m->mr), cols = (int)pick(1, CPU_NR);
-        const int64_t k = pick(1, 70), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
-        const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
-        float *a = input(rows * k, -1, 1), *b = input((k - 1) * b_stride + cpu_panel_width(cols), -1, 1);
-        float *row = input(rows, -1, 1), *col = input(cols, -1, 1), *residual = input(size, -1, 1);
-        const gr_epilogue e = random_epilogue();
-        cpu_tile t = {.a = a,
-                      .b = b,
-                      .k = k,
-                      .b_stride = b_stride,
-                      .c_stride = stride,
-                      .rows = rows,
-                      .cols = cols,
-                      .accumulate = pick(0, 1),
-                      .bias_row = pick(0, 1) ? row : NULL,
-                      .bias_col = pick(0, 1) ? col : NULL,
-                      .epilogue = pick(0, 3) ? &e : NULL};
-        if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
-        int32_t offset[70];
-        for (int64_t i = 0; i < k; i++) offset[i] = (int32_t)(pick(0, k - 1) * b_stride);
-        if (pick(0, 1)) t.b_offset = offset;
-        outputs o = outputs_make(size);
-        t.c = o.c;
-        c_table->gemm(&t);
-        t.c = o.v;
-        m->gemm(&t);
-        outputs_check(&o, 1e-5, "gemm");
-        float *const all[] = {a, b, row, col, residual};
-        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
-    }
-}
-
-/* Memory of `n` elements of four bytes: pairs of int16 between -255 and 255. */
-static int32_t *input_pairs(int64_t n)
-{
-    int32_t *p = vkb_alloc(heap, (size_t)n * sizeof *p);
-    assert_non_null(p);
-    for (int64_t i = 0; i < n; i++)
-        p[i] = (int32_t)((uint32_t)pick(-255, 255) << 16 | (pick(-255, 255) & 0xffff));
-    return p;
-}
-
-static void integer_tiles(const cpu_micro *m)
-{
-    for (int round = 0; round < ROUNDS; round++) {
-        const int rows = (int)pick(1, 2 * m->mr), cols = (int)pick(1, CPU_NR);
-        const int64_t k = pick(1, 70), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
-        const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
-        int32_t *a = input_pairs(rows * k), *b = input_pairs((k - 1) * b_stride + cpu_panel_width(cols));
-        int32_t *row = input_pairs(rows), *col = input_pairs(cols), *c = input_pairs(size);
-        int32_t *v = vkb_alloc(heap, (size_t)size * sizeof *v);
-        assert_non_null(v);
-        memcpy(v, c, (size_t)size * sizeof *v);
-        cpu_tile t = {.a = (const float *)a,
-                      .b = (const float *)b,
-                      .k = k,
-                      .b_stride = b_stride,
-                      .c_stride = stride,
-                      .rows = rows,
-                      .cols = cols,
-                      .accumulate = pick(0, 1),
-                      .bias_row = pick(0, 1) ? (const float *)row : NULL,
-                      .bias_col = pick(0, 1) ? (const float *)col : NULL};
-        t.c = (float *)c;
-        c_table->gemm_i16(&t);
-        t.c = (float *)v;
-        m->gemm_i16(&t);
-        assert_memory_equal(c, v, (size_t)size * sizeof *c);
-        int32_t *const all[] = {a, b, row, col, c, v};
-        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
-    }
-}
+enum { BYTE_ROW = 131 };
 
 typedef struct byte_rows {
-    uint8_t first[BYTE_ROW], second[BYTE_ROW], narrow[BYTE_ROW], quantized[BYTE_ROW];
-    int32_t pairs[BYTE_ROW], single[BYTE_ROW];
+    uint8_t first[BYTE_ROW + 1], second[BYTE_ROW + 1], narrow[BYTE_ROW], quantized[BYTE_ROW];
+    int32_t pairs[BYTE_ROW], single[BYTE_ROW], quads[BYTE_ROW], three[BYTE_ROW];
     float wide[BYTE_ROW];
 } byte_rows;
 
@@ -158,6 +17,9 @@ static void run_bytes(const cpu_micro *m, byte_rows *r, const int32_t *sums, con
 {
     m->pair_bytes(r->pairs, r->first, r->second, n, b);
     m->pair_bytes(r->single, r->first, NULL, n, b);
+    m->quad_bytes(r->quads, (const uint8_t *const[]){r->first, r->second, r->first + 1, r->second + 1}, n,
+                  b.flip);
+    m->quad_bytes(r->three, (const uint8_t *const[]){r->first, r->second, r->first, NULL}, n, b.flip);
     m->requantize(r->narrow, sums, n, scale, step, b);
     m->quantize(r->quantized, x, n, *scale, b);
     m->dequantize(r->wide, r->first, n, *scale, b);
@@ -175,7 +37,8 @@ static void bytes(const cpu_micro *m)
         for (int64_t i = 0; i < n; i++) sums[i] = sums[i] >> pick(0, 31);
         x[pick(0, n - 1)] = NAN;
         memset(&want, (int)pick(0, 255), sizeof want);
-        for (int i = 0; i < BYTE_ROW; i++) want.first[i] = (uint8_t)pick(0, 255);
+        for (int i = 0; i < BYTE_ROW; i++)
+            want.first[i] = (uint8_t)pick(0, 255), want.second[i] = (uint8_t)pick(0, 255);
         got = want;
         const int step = (int)pick(0, 1);
         run_bytes(c_table, &want, sums, x, scale, step, n, b);
@@ -184,31 +47,6 @@ static void bytes(const cpu_micro *m)
         vkb_free(heap, sums);
         vkb_free(heap, x);
         vkb_free(heap, scale);
-    }
-}
-
-/* Eight tiles at random places, the last of which ends where the memory does. */
-static void winograd_tiles(const cpu_micro *m)
-{
-    for (int round = 0; round < ROUNDS; round++) {
-        const int64_t n = pick(6, 60), x_step = n + pick(0, 3), step = 8 + pick(0, 3);
-        float *x = input(5 * x_step + n, -1, 1);
-        outputs rows = outputs_make(6 * n);
-        const float *const in[6] = {x, x + n, x + 2 * x_step, x + 3 * x_step, x + 4 * x_step, x + 5 * x_step};
-        c_table->winograd_rows(rows.c, n, in, n);
-        m->winograd_rows(rows.v, n, in, n);
-        outputs_check(&rows, 1e-6, "winograd_rows");
-        int32_t offset[8], apart[8];
-        for (int i = 0; i < 8; i++)
-            offset[i] = i ? (int32_t)pick(0, n - 6) : (int32_t)n - 6, apart[i] = 4 * i;
-        outputs v = outputs_make(35 * step + 8), y = outputs_make(3 * 40 + 32);
-        c_table->winograd_in(v.c, step, x, x_step, offset);
-        m->winograd_in(v.v, step, x, x_step, offset);
-        c_table->winograd_out(y.c, 40, apart, v.c, step, 0.5f);
-        m->winograd_out(y.v, 40, apart, v.c, step, 0.5f);
-        outputs_check(&v, 2e-6, "winograd_in");
-        outputs_check(&y, 2e-6, "winograd_out");
-        vkb_free(heap, x);
     }
 }
 
@@ -424,14 +262,32 @@ static void special_values(const cpu_micro *m)
         }
 }
 
+#ifdef VKI_SIMDE
+void cpu_micro_avx512_simde(cpu_micro *m);
+void cpu_micro_avx512vnni_simde(cpu_micro *m);
+#endif
+
 typedef void (*table_test)(const cpu_micro *m);
 
+static void on_table(table_test test, const cpu_micro *m)
+{
+    print_message("           against the table \"%s\"\n", m->isa);
+    test(m);
+}
+
+/* All that this CPU can run; the C table too: what it reads and writes, for the sanitizers. */
 static void on_every_table(table_test test)
 {
-    const cpu_micro *best = cpu_micro_get();
-    print_message("           against the table \"%s\"\n", best->isa);
-    test(best);
-    if (best != c_table) test(c_table); /* what it reads and writes, for the sanitizers */
+    for (int level = 0; cpu_micro_at(level); level++) on_table(test, cpu_micro_at(level));
+#ifdef VKI_SIMDE /* AVX-512 in plain C, on any CPU */
+    cpu_micro m = cpu_micro_c;
+    cpu_micro_avx512_simde(&m);
+    m.isa = "avx512 (SIMDe)";
+    on_table(test, &m);
+    cpu_micro_avx512vnni_simde(&m);
+    m.isa = "avx512-vnni (SIMDe)";
+    on_table(test, &m);
+#endif
 }
 
 #define TABLE_TEST(name)                                                                                     \
@@ -442,6 +298,7 @@ static void on_every_table(table_test test)
     }
 TABLE_TEST(gemm_tiles)
 TABLE_TEST(integer_tiles)
+TABLE_TEST(byte_tiles)
 TABLE_TEST(winograd_tiles)
 TABLE_TEST(bytes)
 TABLE_TEST(gathers)
@@ -524,31 +381,26 @@ static void accuracy(void **state)
         {"silu", map_silu, exact_silu, -80, 30, 3.5e-7},
         {"erf", map_erf, erf, -5, 5, 2.5e-7},
     };
-    const cpu_micro *const tables[] = {c_table, cpu_micro_get()};
     for (size_t i = 0; i < VKB_COUNT(all); i++)
-        for (size_t t = 0; t < VKB_COUNT(tables); t++) {
-            double error = worst(tables[t], all[i].fn, all[i].exact, all[i].low, all[i].high);
-            print_message("           %-8s %-5s relative error %.3g\n", all[i].name, tables[t]->isa, error);
+        for (int level = 0; cpu_micro_at(level); level++) {
+            const cpu_micro *m = cpu_micro_at(level);
+            double error = worst(m, all[i].fn, all[i].exact, all[i].low, all[i].high);
+            print_message("           %-8s %-5s relative error %.3g\n", all[i].name, m->isa, error);
             assert_true(error <= all[i].bound);
         }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "--bench")) return kernel_bench(argc > 2 ? argv[2] : "");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm_tiles),
-        cmocka_unit_test(test_integer_tiles),
-        cmocka_unit_test(test_winograd_tiles),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_gathers),
-        cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_strips),
-        cmocka_unit_test(test_row_panels),
-        cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_special_values),
-        cmocka_unit_test(accuracy),
+        cmocka_unit_test(test_gemm_tiles),     cmocka_unit_test(test_integer_tiles),
+        cmocka_unit_test(test_byte_tiles),     cmocka_unit_test(test_winograd_tiles),
+        cmocka_unit_test(test_bytes),          cmocka_unit_test(test_gathers),
+        cmocka_unit_test(test_copies),         cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_strips),         cmocka_unit_test(test_row_panels),
+        cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,17 @@ static void pair_bytes(int32_t *pairs, const uint8_t *first, const uint8_t *seco
     }
 }
 
+static void quad_bytes(int32_t *quads, const uint8_t *const x[4], int64_t n, uint8_t flip)
+{
+    const uint32_t flips = flip * 0x01010101u;
+    const uint8_t *x0 = x[0], *x1 = x[1] ? x[1] : x0, *x2 = x[2] ? x[2] : x0, *x3 = x[3] ? x[3] : x0;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t low = (uint32_t)x0[i] | (uint32_t)x1[i] << 8;
+        const uint32_t high = (uint32_t)x2[i] | (uint32_t)x3[i] << 8;
+        quads[i] = (int32_t)((low | high << 16) ^ flips);
+    }
+}
+
 /* v rounded, plus the zero point, as an unsigned byte. */
 V8_INLINE uint8_t saturated(float v, int32_t zero, uint8_t flip)
 {

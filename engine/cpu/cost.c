@@ -11,7 +11,7 @@ static double memory_share(int threads)
 cost_rates cpu_rates(int threads)
 {
     const cpu_features *f = cpu_features_get();
-    cost_rates r = *cost_rates_of(f->avx512f          ? "cpu avx512"
+    cost_rates r = *cost_rates_of(f->avx512           ? "cpu avx512"
                                   : f->avx2 && f->fma ? "cpu avx2"
                                   : f->neon           ? "cpu neon"
                                                       : "cpu c");

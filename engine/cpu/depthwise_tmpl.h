@@ -5,14 +5,6 @@
  * nothing is copied, whatever the padding and the dilation. What is known of a strip holds for all planes,
  * which are therefore the inner loop. Every output is summed tap by tap in one order, wherever it stands. */
 
-#if defined(__clang__)
-#define CPU_UNROLL _Pragma("unroll")
-#elif defined(__GNUC__)
-#define CPU_UNROLL _Pragma("GCC unroll 8")
-#else
-#define CPU_UNROLL
-#endif
-
 enum { DW_SIZE = CPU_DEPTHWISE_KERNEL };
 
 typedef struct dw_strip {

@@ -8,7 +8,30 @@
 
 #include "graph/graph.h"
 
+/* Before a loop of constant length over registers: unrolled even where code is made small. */
+#if defined(__clang__)
+#define CPU_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define CPU_UNROLL _Pragma("GCC unroll 16")
+#else
+#define CPU_UNROLL
+#endif
+
 enum { CPU_NR = 16 }; /* columns of a GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
+
+/* Bytes that gemm_i8 multiplies. b_flip is XORed to each element of B: bytes that were stored XOR their zero
+ * point, so that padding can be zero, become themselves again. */
+typedef struct cpu_dot_form {
+    bool a_unsigned, b_unsigned; /* else signed */
+    int32_t b_flip;
+} cpu_dot_form;
+
+/* What gemm_i8 of a table takes. */
+typedef enum cpu_dot {
+    CPU_DOT_NONE = 0, /* everything, but gemm_i16 is faster */
+    CPU_DOT_SIGNED,   /* neither operand is unsigned */
+    CPU_DOT_MIXED     /* exactly one operand is unsigned */
+} cpu_dot;
 
 /* C[rows][cols] = epilogue(start + A B). A is packed [k][rows]; B is [k][8 or 16], rows b_stride apart or
  * each at an offset of its own. */
@@ -23,6 +46,7 @@ typedef struct cpu_tile {
     const float *bias_row, *bias_col; /* one value a row; a column; NULL: 0 */
     const float *residual;            /* laid out as C; NULL unless the epilogue has one */
     const gr_epilogue *epilogue;      /* NULL: store the sums */
+    cpu_dot_form form;                /* of gemm_i8 */
 } cpu_tile;
 
 /* Where eight columns of an im2col panel read, in elements from the start of a channel. */
@@ -98,11 +122,16 @@ typedef struct cpu_bytes {
 
 typedef struct cpu_micro {
     const char *isa;
-    int mr; /* rows of a GEMM tile: what panels of A are made for */
+    int mr;      /* rows of a GEMM tile: what panels of A are made for */
+    cpu_dot dot; /* what gemm_i8 takes */
     void (*gemm)(const cpu_tile *t);
     /* The same on integers, four bytes an element: of A and B two int16 that follow each other along the sum,
      * of C and the biases an int32. Sums wrap around; there is no epilogue. Magnitudes are at most 255. */
     void (*gemm_i16)(const cpu_tile *t);
+    /* The same on elements of four bytes that follow each other along the sum, of both A and B. */
+    void (*gemm_i8)(const cpu_tile *t);
+    /* quads[i] = the four bytes x[0][i]..x[3][i], each XOR flip; where x[j] is NULL x[0] stands in */
+    void (*quad_bytes)(int32_t *quads, const uint8_t *const x[4], int64_t n, uint8_t flip);
     /* pairs[i] = two int16: first[i], and second[i] (NULL: 0) above it */
     void (*pair_bytes)(int32_t *pairs, const uint8_t *first, const uint8_t *second, int64_t n, cpu_bytes b);
     /* y = round(sums scale[i * scale_step]) + zero, halves to even, within the range of a byte */
@@ -148,11 +177,20 @@ typedef struct cpu_micro {
 } cpu_micro;
 
 extern const cpu_micro cpu_micro_c;
+void cpu_gemm_i8_c(const cpu_tile *t);
+/* Further instruction sets replace entries of the table below them. */
 #if defined(__x86_64__)
 extern const cpu_micro cpu_micro_avx2;
+void cpu_micro_avxvnni(cpu_micro *m);    /* on AVX2 */
+void cpu_micro_avx512(cpu_micro *m);     /* on AVX2: F, BW, DQ, VL */
+void cpu_micro_avx512vnni(cpu_micro *m); /* on AVX-512 */
 #elif defined(__aarch64__)
 extern const cpu_micro cpu_micro_neon;
+void cpu_micro_dotprod(cpu_micro *m); /* on NEON */
+void cpu_micro_i8mm(cpu_micro *m);    /* on NEON with dot products */
 #endif
 const cpu_micro *cpu_micro_get(void); /* the best this CPU can run; thread safe, constant */
+/* All this CPU can run, from 0, the C table, to the best; NULL beyond it. */
+const cpu_micro *cpu_micro_at(int level);
 
 #endif

@@ -19,7 +19,12 @@
 
 #include "cpu/gemm_tmpl.h"
 
-#include "cpu/gemm_i16_tmpl.h"
+/* A multiply-add of pairs is two instructions and needs a register in between: half a panel's rows at a time
+ * keep all sums in 16 registers, and the multiplier stays the bound. */
+#define INT_NAME           gemm_i16
+#define INT_ROWS           3
+#define INT_SUM(a, b, sum) w8_madd(a, b, sum)
+#include "cpu/gemm_int_tmpl.h"
 
 #include "cpu/winograd_tmpl.h"
 
@@ -36,6 +41,8 @@ const cpu_micro CPU_MICRO_TABLE = {
     .mr = 6,
     .gemm = gemm,
     .gemm_i16 = gemm_i16,
+    .gemm_i8 = cpu_gemm_i8_c,
+    .quad_bytes = quad_bytes,
     .pair_bytes = pair_bytes,
     .requantize = requantize,
     .quantize = quantize,

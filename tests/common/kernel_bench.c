@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Speed of every entry of every table this CPU can run: nanoseconds a call, on sizes as networks have them
+ * with operands in the first-level cache, and the ratio to the C table. Rounds of the tables take turns, and
+ * the best of each counts, so that other load on the machine changes little. */
+#include "common/kernel_checks.h"
+
+enum { LENGTH = 1024, DEPTH = 256, IMAGE = 64, MOST_TABLES = 8, TURNS = 30 };
+#define TURN_MS 0.3
+
+static float x[16 * DEPTH], y[16 * LENGTH], z[16 * DEPTH], ones[LENGTH];
+static int32_t sums[LENGTH], ramp[LENGTH];
+static uint8_t bytes[4][LENGTH];
+static const gr_epilogue silu = {.act = GR_ACT_SILU};
+static volatile float sink; /* of what reductions give */
+
+static cpu_tile tile_of(const cpu_micro *m)
+{
+    return (cpu_tile){.a = x,
+                      .b = z,
+                      .k = DEPTH,
+                      .b_stride = CPU_NR,
+                      .c = y,
+                      .c_stride = CPU_NR,
+                      .rows = m->mr,
+                      .cols = CPU_NR,
+                      .form.b_unsigned = m->dot == CPU_DOT_MIXED};
+}
+
+static cpu_taps taps_of(void)
+{
+    static const int32_t offset[9] = {0, 1, 2, 70, 71, 72, 140, 141, 142};
+    return (cpu_taps){.y = y,
+                      .x = x,
+                      .y_row = IMAGE,
+                      .x_row = 70,
+                      .rows = 4,
+                      .cols = IMAGE,
+                      .weight = ones,
+                      .offset = offset,
+                      .count = 9,
+                      .low = -INFINITY,
+                      .high = INFINITY};
+}
+
+#define ENTRY(name, call)                                                                                    \
+    static void run_##name(const cpu_micro *m)                                                               \
+    {                                                                                                        \
+        call;                                                                                                \
+    }
+#define TILE_ENTRY(name)                                                                                     \
+    static void run_##name(const cpu_micro *m)                                                               \
+    {                                                                                                        \
+        const cpu_tile t = tile_of(m);                                                                       \
+        m->name(&t);                                                                                         \
+    }
+#define TAPS_ENTRY(name)                                                                                     \
+    static void run_##name(const cpu_micro *m)                                                               \
+    {                                                                                                        \
+        const cpu_taps t = taps_of();                                                                        \
+        m->name(&t);                                                                                         \
+    }
+static const cpu_bytes form = {0x80, 117};
+static const float scale = 0.01f;
+static const uint8_t *const quad[4] = {bytes[0], bytes[1], bytes[2], bytes[3]};
+static const float *const six[6] = {x, x + 100, x + 200, x + 300, x + 400, x + 500};
+static cpu_lanes lanes;
+
+TILE_ENTRY(gemm)
+TILE_ENTRY(gemm_i16)
+TILE_ENTRY(gemm_i8)
+ENTRY(quad_bytes, m->quad_bytes(sums, quad, LENGTH, 0x80))
+ENTRY(pair_bytes, m->pair_bytes(sums, bytes[0], bytes[1], LENGTH, form))
+ENTRY(requantize, m->requantize(bytes[3], ramp, LENGTH, &scale, 0, form))
+ENTRY(quantize, m->quantize(bytes[3], x, LENGTH, scale, form))
+ENTRY(dequantize, m->dequantize(y, bytes[0], LENGTH, scale, form))
+ENTRY(gather, m->gather(y, CPU_NR, x, 30, 64, &lanes))
+ENTRY(copy_rows, m->copy_rows(y, 60, x, 57, 16, 55))
+TAPS_ENTRY(taps_sum)
+TAPS_ENTRY(taps_max)
+ENTRY(row_panel, m->row_panel(y, x, z, DEPTH, CPU_NR))
+ENTRY(winograd_rows, m->winograd_rows(y, 64, six, 58))
+ENTRY(winograd_in, m->winograd_in(y, 16, x, 64, ramp))
+ENTRY(winograd_out, m->winograd_out(y, 64, ramp, x, 16, 0.5f))
+ENTRY(epilogue, m->epilogue(y, x, NULL, LENGTH, &silu))
+ENTRY(unary, m->unary(y, x, LENGTH, CPU_ERF, 0))
+ENTRY(binary, m->binary(y, x, 1, z, 1, LENGTH, CPU_ADD))
+ENTRY(scale_shift, m->scale_shift(y, x, LENGTH, 0.5f, 1))
+ENTRY(normalize, m->normalize(y, x, LENGTH, 0.5f, 1, z, z))
+ENTRY(sum, sink = m->sum(x, LENGTH))
+ENTRY(sum_sq, sink = m->sum_sq(x, LENGTH, 0.5f))
+ENTRY(max, sink = m->max(x, LENGTH))
+ENTRY(exp_sum, sink = m->exp_sum(y, x, LENGTH, 1))
+
+static const struct {
+    const char *name;
+    void (*run)(const cpu_micro *m);
+} entries[] = {
+#define RUN(name)                                                                                            \
+    {                                                                                                        \
+#name, run_##name                                                                                    \
+    }
+    RUN(gemm),         RUN(gemm_i16), RUN(gemm_i8),    RUN(quad_bytes),    RUN(pair_bytes),
+    RUN(requantize),   RUN(quantize), RUN(dequantize), RUN(gather),        RUN(copy_rows),
+    RUN(taps_sum),     RUN(taps_max), RUN(row_panel),  RUN(winograd_rows), RUN(winograd_in),
+    RUN(winograd_out), RUN(epilogue), RUN(unary),      RUN(binary),        RUN(scale_shift),
+    RUN(normalize),    RUN(sum),      RUN(sum_sq),     RUN(max),           RUN(exp_sum),
+};
+
+static void fill(void)
+{
+    for (int i = 0; i < 16 * DEPTH; i++)
+        x[i] = (float)(i % 97) * 0.01f - 0.5f, z[i] = (float)(i % 89) * 0.01f;
+    for (int i = 0; i < LENGTH; i++) {
+        ones[i] = 1;
+        ramp[i] = 4 * i;
+        for (int j = 0; j < 4; j++) bytes[j][i] = (uint8_t)(i * 7 + j);
+    }
+    for (int j = 0; j < 8; j++) lanes.offset[j] = (j + 1) * 2, lanes.mask[j] = -1;
+}
+
+/* Nanoseconds a call over one turn. */
+static double turn(void (*run)(const cpu_micro *m), const cpu_micro *m)
+{
+    int64_t calls = 0;
+    const double start = vkb_now_ms();
+    double now;
+    do {
+        for (int i = 0; i < 20; i++) run(m);
+        calls += 20;
+        now = vkb_now_ms();
+    } while (now - start < TURN_MS);
+    return 1e6 * (now - start) / (double)calls;
+}
+
+int kernel_bench(const char *filter)
+{
+    int tables = 0;
+    fill();
+    printf("%-14s", "ns (x C)");
+    for (; tables < MOST_TABLES && cpu_micro_at(tables); tables++) printf(" %19s", cpu_micro_at(tables)->isa);
+    printf("\n");
+    for (size_t i = 0; i < VKB_COUNT(entries); i++) {
+        if (!strstr(entries[i].name, filter)) continue;
+        double best[MOST_TABLES];
+        for (int t = 0; t < tables; t++) best[t] = INFINITY;
+        for (int round = 0; round < TURNS; round++)
+            for (int t = 0; t < tables; t++) best[t] = fmin(best[t], turn(entries[i].run, cpu_micro_at(t)));
+        printf("%-14s", entries[i].name);
+        for (int t = 0; t < tables; t++) { /* a tile of more rows does more: a row of it counts */
+            const bool tile = !strncmp(entries[i].name, "gemm", 4);
+            const double rows = tile ? cpu_micro_at(t)->mr : 1, rows_c = tile ? c_table->mr : 1;
+            printf(" %10.1f (%5.2f)", best[t], best[0] / rows_c / (best[t] / rows));
+        }
+        printf("\n");
+    }
+    return 0;
+}

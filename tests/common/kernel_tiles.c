@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The tiles of products, of floats and integers, and those of Winograd's convolution. */
+#include "common/kernel_checks.h"
+
+void gemm_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int rows = (int)pick(1, 2 * m->mr), cols = (int)pick(1, CPU_NR);
+        const int64_t k = pick(1, 70), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
+        const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
+        float *a = input(rows * k, -1, 1), *b = input((k - 1) * b_stride + cpu_panel_width(cols), -1, 1);
+        float *row = input(rows, -1, 1), *col = input(cols, -1, 1), *residual = input(size, -1, 1);
+        const gr_epilogue e = random_epilogue();
+        cpu_tile t = {.a = a,
+                      .b = b,
+                      .k = k,
+                      .b_stride = b_stride,
+                      .c_stride = stride,
+                      .rows = rows,
+                      .cols = cols,
+                      .accumulate = pick(0, 1),
+                      .bias_row = pick(0, 1) ? row : NULL,
+                      .bias_col = pick(0, 1) ? col : NULL,
+                      .epilogue = pick(0, 3) ? &e : NULL};
+        if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
+        int32_t offset[70];
+        for (int64_t i = 0; i < k; i++) offset[i] = (int32_t)(pick(0, k - 1) * b_stride);
+        if (pick(0, 1)) t.b_offset = offset;
+        outputs o = outputs_make(size);
+        t.c = o.c;
+        c_table->gemm(&t);
+        t.c = o.v;
+        m->gemm(&t);
+        outputs_check(&o, 1e-5, "gemm");
+        float *const all[] = {a, b, row, col, residual};
+        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+    }
+}
+
+typedef int32_t *(*input_fn)(int64_t n);
+typedef void (*tile_fn)(const cpu_tile *t);
+
+static void check_integers(tile_fn want, tile_fn got, input_fn elements, int mr, cpu_dot_form form)
+{
+    const int rows = (int)pick(1, 2 * mr), cols = (int)pick(1, CPU_NR), width = cpu_panel_width(cols);
+    const int64_t k = pick(1, 70), stride = cols + pick(0, 5), b_stride = width + pick(0, 3);
+    int32_t *a = elements(rows * k), *b = elements((k - 1) * b_stride + width);
+    int32_t *row = input_pairs(rows), *col = input_pairs(cols);
+    outputs o = outputs_make((rows - 1) * stride + cols);
+    cpu_tile t = {.a = (const float *)a,
+                  .b = (const float *)b,
+                  .k = k,
+                  .b_stride = b_stride,
+                  .c_stride = stride,
+                  .rows = rows,
+                  .cols = cols,
+                  .accumulate = pick(0, 1),
+                  .bias_row = pick(0, 1) ? (const float *)row : NULL,
+                  .bias_col = pick(0, 1) ? (const float *)col : NULL,
+                  .form = form};
+    t.c = o.c;
+    want(&t);
+    t.c = o.v;
+    got(&t);
+    outputs_check_bits(&o);
+    int32_t *const all[] = {a, b, row, col};
+    for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+}
+
+void integer_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++)
+        check_integers(c_table->gemm_i16, m->gemm_i16, input_pairs, m->mr, (cpu_dot_form){0});
+}
+
+void byte_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const bool a = pick(0, 1), b = pick(0, 1);
+        const cpu_dot_form form = {.a_unsigned = m->dot == CPU_DOT_SIGNED ? false : a,
+                                   .b_unsigned = m->dot == CPU_DOT_SIGNED  ? false
+                                                 : m->dot == CPU_DOT_MIXED ? !a
+                                                                           : b,
+                                   .b_flip =
+                                       pick(0, 1) ? (int32_t)(0x01010101u * (uint32_t)pick(0, 255)) : 0};
+        check_integers(c_table->gemm_i8, m->gemm_i8, input_bytes, m->mr, form);
+    }
+}
+
+/* Eight tiles at random places, the last of which ends where the memory does. */
+void winograd_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t n = pick(6, 60), x_step = n + pick(0, 3), step = 8 + pick(0, 3);
+        float *x = input(5 * x_step + n, -1, 1);
+        outputs rows = outputs_make(6 * n);
+        const float *const in[6] = {x, x + n, x + 2 * x_step, x + 3 * x_step, x + 4 * x_step, x + 5 * x_step};
+        c_table->winograd_rows(rows.c, n, in, n);
+        m->winograd_rows(rows.v, n, in, n);
+        outputs_check(&rows, 1e-6, "winograd_rows");
+        int32_t offset[8], apart[8];
+        for (int i = 0; i < 8; i++)
+            offset[i] = i ? (int32_t)pick(0, n - 6) : (int32_t)n - 6, apart[i] = 4 * i;
+        outputs v = outputs_make(35 * step + 8), y = outputs_make(3 * 40 + 32);
+        c_table->winograd_in(v.c, step, x, x_step, offset);
+        m->winograd_in(v.v, step, x, x_step, offset);
+        c_table->winograd_out(y.c, 40, apart, v.c, step, 0.5f);
+        m->winograd_out(y.v, 40, apart, v.c, step, 0.5f);
+        outputs_check(&v, 2e-6, "winograd_in");
+        outputs_check(&y, 2e-6, "winograd_out");
+        vkb_free(heap, x);
+    }
+}
