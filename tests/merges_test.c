@@ -12,33 +12,6 @@
 #include "common/gpu_run.h"
 #include "common/net.h"
 #include "common/session_check.h"
-#include "common/small_models.h"
-
-/* Compares with the reference in both precisions of storage and checks how many dispatches there are (-1:
- * any); then the same with the passes left out. Frees the graph. */
-static void check(gr_graph *g, int dispatches, const char *passes)
-{
-    vki_model *m = session_load(g, true, false, NULL);
-    vki_session *reference = NULL;
-    vki_session_options plain = {.size = sizeof plain, .reference = true};
-    SESSION_OK(vki_session_create(m, &plain, &reference, why));
-    session_write_inputs(reference, g->n_inputs);
-    for (int without = 0; without < 2; without++) {
-        vki_session *s = NULL;
-        vki_session_options o = {.size = sizeof o, .disable_passes = without ? passes : NULL};
-        SESSION_OK(vki_session_create(m, &o, &s, why));
-        session_write_inputs(s, g->n_inputs);
-        session_compare(g, reference, s);
-        vki_session_stats stats = {.size = sizeof stats};
-        assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
-        if (!without && dispatches >= 0) assert_int_equal(stats.dispatches, dispatches);
-        if (without && dispatches >= 0) assert_true(stats.dispatches > dispatches);
-        vki_session_destroy(&s);
-    }
-    vki_session_destroy(&reference);
-    vki_model_destroy(&m);
-    gr_free(g);
-}
 
 /* ---- depthwise and 1x1 convolution ---- */
 
@@ -84,7 +57,7 @@ static void separable_layers(void **state)
     for (size_t i = 0; i < VKB_COUNT(all); i++) {
         gr_graph g;
         net_output(&g, make_layers(&g, &all[i]));
-        check(&g, 2, "separable"); /* 1x1, both */
+        session_check_merge(&g, 2, "separable"); /* 1x1, both */
     }
 }
 
@@ -98,22 +71,22 @@ static void layers_that_stay_apart(void **state)
     gr_id x = net_input(&g, "x", DIMS(1, 8, 8, 8)), y = depthwise(&g, x, &l);
     net_output(&g, net_node(&g, OP_Conv, IN(y, net_random(&g, DIMS(8, 8, 1, 1)))));
     net_output(&g, net_unary(&g, OP_Exp, y));
-    check(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable");
     net_init(&g);
     x = net_input(&g, "x", DIMS(1, 8, 8, 8));
     y = depthwise(&g, x, &l);
     net_output(&g, y);
     net_output(&g, net_node(&g, OP_Conv, IN(y, net_random(&g, DIMS(8, 8, 1, 1)))));
-    check(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable");
     net_init(&g);
     y = depthwise(&g, net_input(&g, "x", DIMS(1, 8, 3, 3)), &l);
     gr_id w = net_unary(&g, OP_Tanh, net_input(&g, "w", DIMS(8, 8, 1, 1)));
     net_output(&g, net_node(&g, OP_Conv, IN(y, w)));
-    check(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable");
     net_init(&g);
     y = depthwise(&g, net_input(&g, "x", DIMS(1, 8, 8, 8)), &l);
     net_output(&g, net_node(&g, OP_Conv, IN(y, net_random(&g, DIMS(700, 8, 1, 1)))));
-    check(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable");
 }
 
 /* ---- channel shuffle ---- */
@@ -185,7 +158,7 @@ static void shuffles(void **state)
     for (size_t i = 0; i < VKB_COUNT(all); i++) {
         gr_graph g;
         int dispatches = make_shuffle(&g, &all[i]);
-        check(&g, dispatches, "channel_shuffle");
+        session_check_merge(&g, dispatches, "channel_shuffle");
     }
 }
 
@@ -204,7 +177,7 @@ static void shuffles_in_part(void **state)
                          (const int64_t[]){0, 2, 1, 4, 3});
         net_output(&g, conv(&g, slice(&g, y, 0, variant == 0 ? 8 : 4), variant == 0 ? 8 : 4, 8));
         net_output(&g, conv(&g, slice(&g, y, variant == 1 ? 8 : 4, 12), variant == 1 ? 4 : 8, 8));
-        check(&g, -1, "channel_shuffle");
+        session_check_merge(&g, -1, "channel_shuffle");
     }
 }
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/merges.h"
 
+bool gpu_merge_is_free(const gpu_merger *m, gr_id node)
+{
+    const gpu_merge *merge = &m->b->merges[node];
+    return m->kernel_of(m->user, node) && merge->into == GR_NONE && !merge->kernel;
+}
+
 static bool is_free(const gpu_merger *m, gr_id node, op_kind op)
 {
-    if (node == GR_NONE || m->b->g->nodes[node].op != op || !m->kernel_of(m->user, node)) return false;
-    return m->b->merges[node].into == GR_NONE && !m->b->merges[node].kernel;
+    return node != GR_NONE && m->b->g->nodes[node].op == op && gpu_merge_is_free(m, node);
 }
 
 gr_id gpu_merge_maker(const gpu_merger *m, gr_id t, op_kind op)
@@ -32,6 +37,7 @@ vki_status gpu_plan_merges(gpu_builder *b, unsigned kinds, gpu_kernel_of kernel_
         if (kinds & GPU_MERGE_SEPARABLE) gpu_merge_separable(&m, i);
         if (kinds & GPU_MERGE_SHUFFLE) gpu_merge_shuffle(&m, i);
     }
+    for (gr_id i = b->g->n_nodes - 1; i >= 0 && kinds & GPU_MERGE_CHAIN; i--) gpu_merge_chain(&m, i);
     gr_uses_free(&m.uses, b->g);
     return VKI_OK;
 }

@@ -12,6 +12,8 @@ typedef struct gpu_merger {
     const void *user;
 } gpu_merger;
 
+/* The node is on the device and not merged yet. */
+bool gpu_merge_is_free(const gpu_merger *m, gr_id node);
 /* The node that makes t, if it is of the kind, on the device and not merged yet; else GR_NONE. */
 gr_id gpu_merge_maker(const gpu_merger *m, gr_id t, op_kind op);
 /* The one node that reads t, if t is no output, and the node is of the kind, on the device and not merged
@@ -21,5 +23,6 @@ gr_id gpu_merge_reader(const gpu_merger *m, gr_id t, op_kind op);
 /* Try to make the node the last of a group. */
 void gpu_merge_separable(gpu_merger *m, gr_id node); /* separable.c */
 void gpu_merge_shuffle(gpu_merger *m, gr_id node);   /* shuffle.c */
+void gpu_merge_chain(gpu_merger *m, gr_id node);     /* chain.c; from the last node to the first */
 
 #endif

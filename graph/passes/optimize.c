@@ -24,6 +24,7 @@ const gr_pass *const gr_passes[] = {
     &pass_fuse_pool,
     &pass_separable,
     &pass_channel_shuffle,
+    &pass_chains,
     &pass_input_slices,
     &pass_output_slices,
     &pass_views,
@@ -36,6 +37,8 @@ const gr_pass pass_separable = {
     "separable", "a depthwise and a 1x1 convolution in one dispatch, where that pays (planners)", NULL, true};
 const gr_pass pass_channel_shuffle = {
     "channel_shuffle", "Concat, channel shuffle and Split in one dispatch (planners)", NULL, true};
+const gr_pass pass_chains = {
+    "chains", "element-wise operators that follow each other in one dispatch (planners)", NULL, true};
 const gr_pass pass_input_slices = {
     "input_slices", "inputs are brought into the device's layout by the copy from the host (planners)", NULL,
     true};

@@ -48,6 +48,11 @@ void session_write_inputs(vki_session *s, int count)
 
 void session_compare(const gr_graph *g, vki_session *reference, vki_session *tested)
 {
+    session_compare_within(g, reference, tested, 1e-4f);
+}
+
+void session_compare_within(const gr_graph *g, vki_session *reference, vki_session *tested, float tolerance)
+{
     for (int round = 0; round < 2; round++) {
         SESSION_OK(vki_session_run(reference, 0, why));
         SESSION_OK(vki_session_run(tested, 0, why));
@@ -62,10 +67,37 @@ void session_compare(const gr_graph *g, vki_session *reference, vki_session *tes
             if (info.dtype != VKI_F32) assert_memory_equal(a, a + bytes, bytes);
             for (size_t k = 0; k < n && info.dtype == VKI_F32; k++) {
                 float x = ((float *)(void *)a)[k], y = ((float *)(void *)(a + bytes))[k];
-                if (!(fabsf(x - y) <= 1e-4f * (1 + fabsf(x))))
+                if (!(fabsf(x - y) <= tolerance * (1 + fabsf(x))))
                     fail_msg("output %s, element %zu: %g instead of %g", info.name, k, (double)y, (double)x);
             }
             free(a);
         }
     }
+}
+
+void session_check_merge(gr_graph *g, int dispatches, const char *passes)
+{
+    enum { MERGED, APART, HALF, WAYS };
+    vki_model *m = session_load(g, true, false, NULL);
+    vki_session *reference = NULL;
+    vki_session_options plain = {.size = sizeof plain, .reference = true};
+    SESSION_OK(vki_session_create(m, &plain, &reference, why));
+    session_write_inputs(reference, g->n_inputs);
+    for (int way = 0; way < WAYS; way++) {
+        vki_session *s = NULL;
+        vki_session_options o = {.size = sizeof o,
+                                 .precision = way == HALF ? VKI_PRECISION_FP16_STORE : VKI_PRECISION_FP32,
+                                 .disable_passes = way == APART ? passes : NULL};
+        SESSION_OK(vki_session_create(m, &o, &s, why));
+        session_write_inputs(s, g->n_inputs);
+        session_compare_within(g, reference, s, way == HALF ? 2e-2f : 1e-4f);
+        vki_session_stats stats = {.size = sizeof stats};
+        assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
+        if (way != APART && dispatches >= 0) assert_int_equal(stats.dispatches, dispatches);
+        if (way == APART && dispatches >= 0) assert_true(stats.dispatches > dispatches);
+        vki_session_destroy(&s);
+    }
+    vki_session_destroy(&reference);
+    vki_model_destroy(&m);
+    gr_free(g);
 }

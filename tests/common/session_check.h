@@ -18,6 +18,11 @@ vki_model *session_load(const gr_graph *g, bool vulkan, bool staging, const vki_
 size_t session_elements(const vki_tensor_info *info);
 void session_write_inputs(vki_session *s, int count); /* fixed values in [-4, 6.1) */
 /* Runs both twice, since the second run finds what the first left in the memory, and compares all outputs. */
+/* `tolerance`: of float32, relative to 1 and the value */
+void session_compare_within(const gr_graph *g, vki_session *reference, vki_session *tested, float tolerance);
 void session_compare(const gr_graph *g, vki_session *reference, vki_session *tested);
+/* Compares a graph on the device with the reference, and checks how many dispatches there are (-1: any); then
+ * the same with these passes left out, and with fp16 storage. Frees the graph. */
+void session_check_merge(gr_graph *g, int dispatches, const char *passes);
 
 #endif
