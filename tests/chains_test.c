@@ -26,7 +26,7 @@ static void end(gr_graph *g, bool slices, gr_id y, int64_t channels, int dispatc
 {
     if (slices) y = net_node(g, OP_Conv, IN(y, net_random(g, DIMS(3, channels, 1, 1))));
     net_output(g, y);
-    session_check_merge(g, dispatches < 0 ? -1 : dispatches + (slices ? 3 : 0), "chains");
+    session_check_merge(g, dispatches < 0 ? -1 : dispatches + (slices ? 2 : 0), "chains", 2e-2f);
 }
 
 /* ---- every operator ---- */
@@ -115,7 +115,7 @@ static void every_operator(void **state)
             bool jumps = ops[i] == OP_Floor || ops[i] == OP_Ceil || ops[i] == OP_Round || ops[i] == OP_Sign ||
                          ops[i] == OP_Cast || ops[i] == OP_ThresholdedRelu || ops[i] == OP_Shrink ||
                          (ops[i] >= OP_Equal && ops[i] <= OP_LessOrEqual);
-            gr_id y = jumps ? x : net_binary(&g, OP_Mul, x, net_scalar(&g, 0.5f));
+            gr_id y = net_unary(&g, jumps ? OP_Neg : OP_Sin, x); /* takes no epilogue */
             y = apply(&g, ops[i], y, net_random(&g, DIMS(1, 5, 1, 1)));
             y = net_binary(&g, OP_Add, y, x);
             if (jumps && slices)
@@ -188,7 +188,7 @@ static void rows(void **state)
         y = net_binary(&g, OP_Max, y, net_random(&g, DIMS(3, 2, 1)));
         y = net_binary(&g, OP_Sub, y, net_input(&g, "z", DIMS(3, 2, w)));
         net_output(&g, net_unary(&g, OP_Sigmoid, y));
-        session_check_merge(&g, 1, "chains");
+        session_check_merge(&g, w > 1 && w % 4 ? 2 : 1, "chains", 2e-2f);
     }
 }
 
@@ -235,7 +235,7 @@ static void views_within(void **state)
     y = net_node(&g, OP_Unsqueeze, IN(y, net_ints(&g, 2, (const int64_t[]){2, 3})));
     y = net_binary(&g, OP_Mul, y, net_input(&g, "z", DIMS(2, 6, 3, 5)));
     net_output(&g, net_unary(&g, OP_Tanh, y));
-    session_check_merge(&g, 1, "chains");
+    session_check_merge(&g, 1, "chains", 2e-2f);
 }
 
 /* ---- what does not fit into one ---- */

@@ -57,7 +57,7 @@ static void separable_layers(void **state)
     for (size_t i = 0; i < VKB_COUNT(all); i++) {
         gr_graph g;
         net_output(&g, make_layers(&g, &all[i]));
-        session_check_merge(&g, 2, "separable"); /* 1x1, both */
+        session_check_merge(&g, 2, "separable", 0); /* 1x1, both */
     }
 }
 
@@ -71,22 +71,22 @@ static void layers_that_stay_apart(void **state)
     gr_id x = net_input(&g, "x", DIMS(1, 8, 8, 8)), y = depthwise(&g, x, &l);
     net_output(&g, net_node(&g, OP_Conv, IN(y, net_random(&g, DIMS(8, 8, 1, 1)))));
     net_output(&g, net_unary(&g, OP_Exp, y));
-    session_check_merge(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable", 0);
     net_init(&g);
     x = net_input(&g, "x", DIMS(1, 8, 8, 8));
     y = depthwise(&g, x, &l);
     net_output(&g, y);
     net_output(&g, net_node(&g, OP_Conv, IN(y, net_random(&g, DIMS(8, 8, 1, 1)))));
-    session_check_merge(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable", 0);
     net_init(&g);
     y = depthwise(&g, net_input(&g, "x", DIMS(1, 8, 3, 3)), &l);
     gr_id w = net_unary(&g, OP_Tanh, net_input(&g, "w", DIMS(8, 8, 1, 1)));
     net_output(&g, net_node(&g, OP_Conv, IN(y, w)));
-    session_check_merge(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable", 0);
     net_init(&g);
     y = depthwise(&g, net_input(&g, "x", DIMS(1, 8, 8, 8)), &l);
     net_output(&g, net_node(&g, OP_Conv, IN(y, net_random(&g, DIMS(700, 8, 1, 1)))));
-    session_check_merge(&g, -1, "separable");
+    session_check_merge(&g, -1, "separable", 0);
 }
 
 /* ---- channel shuffle ---- */
@@ -158,7 +158,7 @@ static void shuffles(void **state)
     for (size_t i = 0; i < VKB_COUNT(all); i++) {
         gr_graph g;
         int dispatches = make_shuffle(&g, &all[i]);
-        session_check_merge(&g, dispatches, "channel_shuffle");
+        session_check_merge(&g, dispatches, "channel_shuffle", 0);
     }
 }
 
@@ -177,7 +177,7 @@ static void shuffles_in_part(void **state)
                          (const int64_t[]){0, 2, 1, 4, 3});
         net_output(&g, conv(&g, slice(&g, y, 0, variant == 0 ? 8 : 4), variant == 0 ? 8 : 4, 8));
         net_output(&g, conv(&g, slice(&g, y, variant == 1 ? 8 : 4, 12), variant == 1 ? 4 : 8, 8));
-        session_check_merge(&g, -1, "channel_shuffle");
+        session_check_merge(&g, -1, "channel_shuffle", 0);
     }
 }
 

@@ -409,11 +409,32 @@ static bool joins(const gpu_merger *m, const chain *c, gr_id node)
     return gr_elements(&g->tensors[t]) == all || all <= FEW || chain_is_cheap(&g->nodes[node]);
 }
 
-static void add_first(chain *c, gr_id node)
+static bool has(const chain *c, gr_id node)
 {
-    memmove(&c->nodes[1], &c->nodes[0], (size_t)c->n_nodes * sizeof c->nodes[0]);
-    c->nodes[0] = node;
-    c->n_nodes++;
+    for (int i = 0; i < c->n_nodes; i++)
+        if (c->nodes[i] == node) return true;
+    return false;
+}
+
+static void add_node(chain *c, gr_id node)
+{
+    int at = c->n_nodes++;
+    for (; at > 0 && c->nodes[at - 1] > node; at--) c->nodes[at] = c->nodes[at - 1];
+    c->nodes[at] = node;
+}
+
+/* The chain with the node, and with what makes the truth that it reads: that exists within chains only. */
+static void extend(const gpu_merger *m, chain *c, gr_id node)
+{
+    chain with = *c;
+    const gr_graph *g = c->g;
+    for (gr_id next = node; next != GR_NONE;) {
+        if (with.n_nodes == CHAIN_NODES || !joins(m, &with, next)) return;
+        add_node(&with, next);
+        gr_id x = g->nodes[next].in[0];
+        next = g->tensors[x].dtype == VKI_BOOL ? m->uses.producer[x] : GR_NONE;
+    }
+    if (fits(m, &with)) *c = with;
 }
 
 /* A name in front of the chain does nothing there. */
@@ -443,13 +464,8 @@ void gpu_merge_chain(gpu_merger *m, gr_id node)
         !gpu_is_float(g->tensors[g->nodes[node].out[0]].dtype))
         return;
     chain c = {.g = g, .nodes = {node}, .n_nodes = 1};
-    for (gr_id next = last_maker(m, &c, node); next != GR_NONE && c.n_nodes < CHAIN_NODES;
-         next = last_maker(m, &c, next)) {
-        if (!joins(m, &c, next)) continue;
-        chain with = c;
-        add_first(&with, next);
-        if (fits(m, &with)) c = with;
-    }
+    for (gr_id next = last_maker(m, &c, node); next != GR_NONE; next = last_maker(m, &c, next))
+        if (!has(&c, next)) extend(m, &c, next);
     if (drop_names(&c) < 2 || !fits(m, &c)) return;
     for (int i = 0; i + 1 < c.n_nodes; i++) m->b->merges[c.nodes[i]].into = node;
     m->b->merges[node].kernel = &kernel;

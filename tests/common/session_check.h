@@ -22,7 +22,8 @@ void session_write_inputs(vki_session *s, int count); /* fixed values in [-4, 6.
 void session_compare_within(const gr_graph *g, vki_session *reference, vki_session *tested, float tolerance);
 void session_compare(const gr_graph *g, vki_session *reference, vki_session *tested);
 /* Compares a graph on the device with the reference, and checks how many dispatches there are (-1: any); then
- * the same with these passes left out, and with fp16 storage. Frees the graph. */
-void session_check_merge(gr_graph *g, int dispatches, const char *passes);
+ * the same with these passes left out, and with fp16 storage within `half` (0: not tried). Frees the graph.
+ */
+void session_check_merge(gr_graph *g, int dispatches, const char *passes, float half);
 
 #endif
