@@ -333,7 +333,11 @@ static void emit(gpu_builder *b, const gr_node *n)
         return;
     }
     gpu_bind in[SLOTS], any = {0};
-    for (int i = 0; i < c.n_inputs; i++) in[p.at[i].slot] = any = bind_input(b, &c, &p, i);
+    bool flat[SLOTS] = {0};
+    for (int i = 0; i < c.n_inputs; i++) {
+        in[p.at[i].slot] = any = bind_input(b, &c, &p, i);
+        flat[p.at[i].slot] = p.at[i].slot < FIRST_NARROW && p.at[i].mode == FLAT;
+    }
     int64_t count =
         p.layout == GPU_C4 ? p.size[0] * p.size[1] * p.size[2] : vkb_ceil_div(gr_elements(result_of(&c)), 4);
     uint64_t bytes = gpu_layout_bytes(result_of(&c), p.layout, b->half); /* no input is larger */
@@ -342,8 +346,10 @@ static void emit(gpu_builder *b, const gr_node *n)
     gpu_grid_flat(b, d, count);
     spec_program(d, &c, &p);
     push_program(d, &c, &p, count);
-    for (int s = 0; s < SLOTS; s++)
-        gpu_bind_add(d, p.used[s] ? in[s] : any, s < FIRST_NARROW ? access : GPU_READ);
+    for (int s = 0; s < SLOTS; s++) {
+        uint8_t how = s < FIRST_NARROW ? access : GPU_READ;
+        gpu_bind_add(d, p.used[s] ? in[s] : any, (uint8_t)(how | (!p.used[s] || flat[s] ? GPU_SAME : 0)));
+    }
     gpu_bind_add(d, gpu_out(b, n, 0, p.layout), GPU_WRITE);
 }
 
