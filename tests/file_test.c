@@ -145,6 +145,7 @@ static void released_pages_leave_memory_and_come_back(void **state)
     assert_true(resident_kb(file.data) == BYTES >> 10);
     for (int i = 0; i < BYTES; i++) assert_int_equal(data[i], (unsigned char)(i * 7 >> 3));
     vkb_file_unmap(&file);
+    assert_int_equal(unlink(path), 0);
     free(data);
 }
 
