@@ -201,12 +201,13 @@ static void solve(solver *s)
         rank_items(s, (order)by);
         for (int tightest = 0; tightest < 2 && s->best_total > s->bound; tightest++) place(s, tightest);
     }
-    s->work = 2 * 1000 * 1000; /* a few milliseconds */
-    for (int by = 0; by < ORDERS && s->best_total > s->bound; by++) {
+    s->work = vkb_min(3000 * (int64_t)s->count, 2 * 1000 * 1000); /* a millisecond or two for 100 items */
+    const uint64_t near_enough = s->bound + s->bound / 256;
+    for (int by = 0; by < ORDERS && s->best_total > near_enough; by++) {
         rank_items(s, (order)by);
         uint64_t total = place(s, false);
         for (int round = 0; round < 64 && s->work > 0 && total != UINT64_MAX; round++) {
-            if (s->best_total <= s->bound) break;
+            if (s->best_total <= near_enough) break;
             promote(s, total);
             total = place(s, false);
         }

@@ -52,7 +52,8 @@ static void good_lines(void **state)
     (void)state;
     static char words[] = "test a.vkm --output x.npy -n 3 --mean=1,-2.5,3e1 --image p.png --image q=r.png "
                           "--input in=a=b.npy --json --device vulkan:2 --precision fp16store --threads 4 "
-                          "--tie h_out=h=1 --shape x=1x3x48x320 --shape k=v=7 --memory-limit 1.5 -- --b";
+                          "--tie h_out=h=1 --shape x=1x3x48x320 --shape k=v=7 --shape y=1x[32..640]x[7..7] "
+                          "--memory-limit 1.5 -- --b";
     char *argv[64];
     int argc = 0;
     for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) argv[argc++] = w;
@@ -83,6 +84,12 @@ static void good_lines(void **state)
     assert_int_equal(got.engine.shapes.items[0].rank, 4);
     assert_int_equal(got.engine.shapes.items[0].dims[3], 320);
     assert_string_equal(got.engine.shapes.items[1].input, "k=v"); /* a name may hold '=' */
+    assert_int_equal(got.engine.shapes.range_count, 1);
+    const vki_range *range = &got.engine.shapes.ranges[0];
+    assert_string_equal(range->input, "y");
+    assert_int_equal(range->rank, 3);
+    assert_true(range->min[0] == 1 && range->max[0] == 1 && range->min[1] == 32 && range->max[1] == 640);
+    assert_true(range->min[2] == 7 && range->max[2] == 7);
 }
 
 static void devices(void **state)
@@ -134,6 +141,11 @@ static void bad_lines(void **state)
         {"test a --shape x=", "--shape", "NAME=1x3x224x224"},
         {"test a --shape x=1x", "--shape", "above 0"},
         {"test a --shape x=1x0", "--shape", "above 0"},
+        {"test a --shape x=1x[0..4]", "--shape", "above 0"},
+        {"test a --shape x=1x[4..3]", "--shape", "above 0"},
+        {"test a --shape x=1x[4..5", "--shape", "[32..640]"},
+        {"test a --shape x=1x[4.5]", "--shape", "[32..640]"},
+        {"test a --shape x=1x[4..]x3", "--shape", "[32..640]"},
         {"test a --shape x=-1", "--shape", "above 0"},
         {"test a --shape x=1x2x3x4x5x6x7x8x9", "--shape", "1 to 8"},
         {"test a --shape x=99999999999999999999", "--shape", "above 0"},

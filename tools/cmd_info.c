@@ -143,6 +143,7 @@ static void print_plan(const vki_session *session)
     print_mib("activations", s.activation_bytes);
     print_mib("  at least needed", s.activation_lower_bound);
     if (s.staging_bytes) print_mib("staging", s.staging_bytes);
+    if (s.reserved_bytes) print_mib("reserved for the range", s.reserved_bytes);
     printf("plan\n  %d nodes, %d dispatches, %d pipelines, %d segments\n", s.nodes, s.dispatches, s.pipelines,
            s.segments);
 }

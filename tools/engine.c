@@ -52,6 +52,8 @@ void opt_engine_finish(opt_engine *engine)
     if (engine->gpu_only) session->placement = VKI_PLACE_GPU_ONLY;
     session->shapes = engine->shapes.items;
     session->shape_count = engine->shapes.count;
+    session->ranges = engine->shapes.ranges;
+    session->range_count = engine->shapes.range_count;
     session->ties = engine->ties.items;
     session->tie_count = engine->ties.count;
 }

@@ -100,25 +100,47 @@ static bool parse_item(const opt_row *row, const char *text, char *allowed, size
     return true;
 }
 
+/* 224, or [32..640]; *end is where it ends. */
+static bool parse_dim(const char *p, char **end, int64_t *min, int64_t *max)
+{
+    const bool range = *p == '[';
+    if (!isdigit((unsigned char)p[range])) return false;
+    errno = 0;
+    *min = *max = strtoll(p + range, end, 10);
+    if (range) {
+        if (strncmp(*end, "..", 2) != 0 || !isdigit((unsigned char)(*end)[2])) return false;
+        *max = strtoll(*end + 2, end, 10);
+        if (*(*end)++ != ']') return false;
+    }
+    return !errno && *min > 0 && *min <= *max;
+}
+
 static bool parse_shape(const opt_row *row, char *text, char *allowed, size_t size)
 {
     opt_shapes *list = row->value;
-    snprintf(allowed, size, "NAME=1x3x224x224: an input's name and 1 to %d dimensions above 0", VKI_MAX_RANK);
+    bool ranges = row->kind == OPT_RANGES, range = false;
+    snprintf(allowed, size, "%s: an input's name and 1 to %d dimensions above 0%s", row->argument,
+             VKI_MAX_RANK, ranges ? "; [32..640] for all from 32 to 640" : "");
     char *equals = strrchr(text, '='); /* the last: an input's name may hold one */
-    if (!equals || equals == text || list->count == OPT_MAX_LIST) return false;
-    vki_shape shape = {.input = text, .rank = 0};
-    for (char *p = equals + 1;;) {
-        char *end;
-        errno = 0;
-        long long v = isdigit((unsigned char)*p) ? strtoll(p, &end, 10) : 0;
-        if (v <= 0 || errno || shape.rank == VKI_MAX_RANK) return false;
-        if (*end && *end != 'x' && *end != ',') return false;
-        shape.dims[shape.rank++] = v;
-        if (!*end) break;
-        p = end + 1;
+    if (!equals || equals == text || list->count == OPT_MAX_LIST || list->range_count == OPT_MAX_LIST)
+        return false;
+    vki_range r = {.input = text, .rank = 0};
+    for (char *p = equals + 1;; p++) {
+        if (r.rank == VKI_MAX_RANK || (*p == '[' && !ranges)) return false;
+        range = range || *p == '[';
+        if (!parse_dim(p, &p, &r.min[r.rank], &r.max[r.rank])) return false;
+        r.rank++;
+        if (!*p) break;
+        if (*p != 'x' && *p != ',') return false;
     }
     *equals = 0; /* ends the name, which stays in argv */
-    list->items[list->count++] = shape;
+    if (range) {
+        list->ranges[list->range_count++] = r;
+    } else {
+        vki_shape *shape = &list->items[list->count++];
+        *shape = (vki_shape){.input = r.input, .rank = r.rank};
+        memcpy(shape->dims, r.min, sizeof shape->dims);
+    }
     return true;
 }
 
@@ -204,6 +226,7 @@ static bool parse_value(const opt_row *row, char *text, char *allowed, size_t si
     case OPT_PAIRS:
         return parse_item(row, text, allowed, size);
     case OPT_SHAPES:
+    case OPT_RANGES:
         return parse_shape(row, text, allowed, size);
     case OPT_TIES:
         return parse_tie(row, text, allowed, size);

@@ -32,6 +32,7 @@ typedef enum opt_kind {
     OPT_LIST,      /* opt_list *: each time the option is given adds one */
     OPT_PAIRS,     /* opt_list *: the same, each must read NAME=VALUE (see opt_pair_split) */
     OPT_SHAPES,    /* opt_shapes *: each NAME=1x3x224x224 adds one */
+    OPT_RANGES,    /* opt_shapes *: the same; with an [a..b] among the dimensions it adds a range */
     OPT_TIES,      /* opt_ties *: each OUT=IN adds one */
     OPT_DEVICE,    /* vki_context_options *: auto, cpu, vulkan, vulkan:N */
     OPT_PRECISION  /* vki_precision * */
@@ -49,7 +50,8 @@ typedef struct opt_list {
 
 typedef struct opt_shapes {
     vki_shape items[OPT_MAX_LIST]; /* names point into argv */
-    int count;
+    vki_range ranges[OPT_MAX_LIST];
+    int count, range_count;
 } opt_shapes;
 
 typedef struct opt_ties {
@@ -154,10 +156,10 @@ typedef struct opt_engine {
          0},                                                                                                 \
         {"--shape",                                                                                          \
          0,                                                                                                  \
-         OPT_SHAPES,                                                                                         \
+         OPT_RANGES,                                                                                         \
          &(engine).shapes,                                                                                   \
          "NAME=1x3x224x224",                                                                                 \
-         "shape of a dynamic input; once for each",                                                          \
+         "shape of a dynamic input; once for each. 1x3x[32..640]x640: reserve for this range",               \
          0,                                                                                                  \
          0},                                                                                                 \
         {"--gpu-only",                                                                                       \

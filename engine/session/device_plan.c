@@ -202,7 +202,8 @@ static vki_status make_device_plan(ses_plan *p, vki_error *err)
                               .arena_bytes = p->arena_bytes,
                               .staging_bytes = p->staging_bytes,
                               .profile = p->options->profile,
-                              .staged = !p->unified};
+                              .staged = !p->unified,
+                              .memory = p->reserve ? p->reserve->device : NULL};
         status = vkr_plan_create(p->model->context->device, p->model->device_weights, &desc, &p->device, err);
     }
     if (status == VKI_OK) {

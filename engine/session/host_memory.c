@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where the tensors that the host keeps lie in its arena: views, parts in their wholes, outputs in the place
- * of inputs, and the rest by lifetime. */
+ * of inputs, and the rest by lifetime. The scratch of each kernel lies there too, for as long as it runs. */
 #include "session/session.h"
 
 #include <string.h>
@@ -206,7 +206,8 @@ static void find_lifetimes(const host_memory *m)
     for (int i = 0; i < p->n_steps && is_on(p, &pass_in_place); i++) take_place(m, &p->steps[i]);
 }
 
-/* The items for the planner; what lives together at most, and when. */
+/* The items for the planner, the scratch of single nodes behind the tensors; what lives together at most, and
+ * when. */
 static uint64_t measure(host_memory *m, int32_t *peak)
 {
     const gr_graph *g = &m->p->graph;
@@ -215,6 +216,12 @@ static uint64_t measure(host_memory *m, int32_t *peak)
         if (m->t[i].root == i && m->t[i].needed)
             m->items[m->n_items++] =
                 (memplan_item){gr_bytes(&g->tensors[i]), m->t[i].first + 1, m->t[i].last + 1, 0};
+    for (int i = 0; i < m->p->n_steps; i++) {
+        const ses_step *step = &m->p->steps[i];
+        if (step->prep && step->prep->scratch_bytes)
+            m->items[m->n_items++] =
+                (memplan_item){step->prep->scratch_bytes, step->node + 1, step->node + 1, 0};
+    }
     return memplan_bound(m->items, m->n_items, MEMORY_ALIGN, g->n_nodes + 2, m->load, peak);
 }
 
@@ -287,6 +294,11 @@ static vki_status lay_out(host_memory *m, vki_error *err)
     for (gr_id i = 0; i < g->n_tensors; i++) p->host_at[i] = SES_NOWHERE;
     for (gr_id i = 0; i < g->n_tensors; i++)
         if (m->t[i].root == i && m->t[i].needed) p->host_at[i] = m->items[count++].offset;
+    for (int i = 0; i < p->n_steps; i++) {
+        ses_step *step = &p->steps[i];
+        bool has = step->prep && step->prep->scratch_bytes;
+        step->scratch_at = has ? m->items[count++].offset : SES_NOWHERE;
+    }
     for (gr_id i = 0; i < g->n_tensors; i++) {
         uint64_t at, root = p->host_at[root_at(m->t, i, &at)];
         if (!p->host[i] && m->t[i].root != i && root != SES_NOWHERE) p->host_at[i] = root + at;
@@ -314,7 +326,7 @@ vki_status ses_host_lay_out(ses_plan *p, vki_error *err)
                      .read_on_cpu = vkb_calloc(a, tensors, sizeof *m.read_on_cpu),
                      .apart = vkb_calloc(a, nodes, sizeof *m.apart),
                      .shares = vkb_calloc(a, nodes, sizeof *m.shares),
-                     .items = vkb_calloc(a, tensors, sizeof *m.items),
+                     .items = vkb_calloc(a, tensors + nodes, sizeof *m.items),
                      .load = vkb_calloc(a, nodes + 2, sizeof *m.load)};
     bool have = m.t && m.read_on_cpu && m.apart && m.shares && m.items && m.load;
     vki_status status = have ? VKI_OK : vkb_nomem(err, tensors * sizeof *m.t);
@@ -332,16 +344,21 @@ vki_status ses_host_lay_out(ses_plan *p, vki_error *err)
     return status;
 }
 
+/* From the reserve, if it has as much. */
+static vki_status get_memory(const ses_plan *p, uint64_t bytes, void *reserved, uint64_t reserved_bytes,
+                             void **out, vki_error *err)
+{
+    if (reserved && bytes <= reserved_bytes)
+        *out = reserved;
+    else
+        *out = bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)bytes) : NULL;
+    return *out ? VKI_OK : vkb_nomem(err, bytes);
+}
+
 vki_status ses_host_bind(ses_plan *p, vki_error *err)
 {
-    if (p->host_needed) {
-        p->host_arena = p->host_bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)p->host_bytes) : NULL;
-        if (!p->host_arena) return vkb_nomem(err, p->host_bytes);
-    }
-    if (p->scratch_bytes) {
-        p->scratch = p->scratch_bytes <= SIZE_MAX ? vkb_alloc(p->allocator, (size_t)p->scratch_bytes) : NULL;
-        if (!p->scratch) return vkb_nomem(err, p->scratch_bytes);
-    }
+    const ses_reserve none = {0}, *r = p->reserve ? p->reserve : &none;
+    if (p->host_needed) VKB_TRY(get_memory(p, p->host_bytes, r->host, r->host_bytes, &p->host_arena, err));
     for (gr_id i = 0; i < p->graph.n_tensors; i++)
         if (p->host_at[i] != SES_NOWHERE) p->host[i] = (char *)p->host_arena + p->host_at[i];
     return VKI_OK;

@@ -44,7 +44,6 @@ static vki_status plan_step(ses_plan *p, ses_step *step, vki_error *err)
                         : p->thrifty ? "the candidate that takes the least memory"
                                      : "first candidate that fits";
     step->weight_bytes = prep->weight_bytes;
-    if (prep->scratch_bytes > p->scratch_bytes) p->scratch_bytes = prep->scratch_bytes;
     for (int i = 0; i < n->n_in && !prep->weight_bytes; i++)
         if (gr_is_const(&p->graph, n->in[i])) p->cpu_constant_bytes += gr_bytes(&p->graph.tensors[n->in[i]]);
     return VKI_OK;
@@ -86,7 +85,7 @@ void ses_host_forget(ses_plan *p)
     p->host_at = NULL;
     p->steps = NULL;
     p->n_steps = 0;
-    p->scratch_bytes = p->cpu_constant_bytes = 0;
+    p->cpu_constant_bytes = 0;
 }
 
 /* ---- afterwards ---- */
@@ -117,6 +116,7 @@ static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
     VKB_TRY(make_dims(p, step, n, err));
     VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, step->prep, &step->call.weights, err));
     step->call.state = step->prep->state;
+    if (step->scratch_at != SES_NOWHERE) step->call.scratch = (char *)p->host_arena + step->scratch_at;
     return VKI_OK;
 }
 

@@ -44,9 +44,23 @@ static uint64_t weight_bytes_then(const ses_plan *p)
     return bytes;
 }
 
+static uint64_t beyond(uint64_t bytes, uint64_t reserved)
+{
+    return bytes > reserved ? bytes : 0;
+}
+
+uint64_t ses_plan_own_bytes(const ses_plan *p)
+{
+    const ses_reserve none = {0}, *r = p->reserve ? p->reserve : &none;
+    return beyond(p->host_bytes, r->host_bytes) + beyond(p->arena_bytes, r->arena_bytes) +
+           beyond(p->staging_bytes, r->staging_bytes);
+}
+
 static uint64_t memory_bytes(const ses_plan *p)
 {
-    return p->host_bytes + p->scratch_bytes + p->arena_bytes + p->staging_bytes;
+    bool measuring = p->reserve && p->reserve->measuring;
+    return measuring ? p->host_bytes + p->arena_bytes + p->staging_bytes
+                     : ses_plan_own_bytes(p) + ses_reserve_bytes(p->reserve);
 }
 
 /* Before anything large is allocated: whether the plan is within the limit; if not, whether it is with the
@@ -78,12 +92,17 @@ static vki_status build(ses_plan *p, vki_error *err)
     VKB_TRY(ses_device_plan(p, err));
     VKB_TRY(ses_host_plan(p, err));
     VKB_TRY(fit_limit(p, err));
+    if (p->reserve && p->reserve->measuring) {
+        ses_reserve_measure(p->reserve, p);
+        return VKI_OK;
+    }
     VKB_TRY(ses_device_make(p, err));
     return ses_host_make(p, err);
 }
 
 vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, ses_bond *bonds,
-                           int n_bonds, int slots, double start_ms, ses_plan **out, vki_error *err)
+                           int n_bonds, int slots, ses_reserve *reserve, double start_ms, ses_plan **out,
+                           vki_error *err)
 {
     *out = NULL;
     const vki_allocator *a = &model->context->allocator;
@@ -96,6 +115,7 @@ vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_grap
     p->bonds = bonds;
     p->n_bonds = n_bonds;
     p->slots = slots;
+    p->reserve = reserve;
     gr_init(graph, a);
     vki_status status = build(p, err);
     if (status != VKI_OK) {
@@ -127,8 +147,7 @@ void ses_plan_destroy(ses_plan **plan)
     vkb_free(a, p->places);
     ses_host_forget(p);
     vkb_free(a, p->dims);
-    vkb_free(a, p->host_arena);
-    vkb_free(a, p->scratch);
+    if (!p->reserve || p->host_arena != p->reserve->host) vkb_free(a, p->host_arena);
     vkb_free(a, p->down);
     vkb_free(a, p->dispatch_us);
     gr_free(&p->graph);

@@ -225,9 +225,9 @@ static void count_stage(void *user, ses_stage *stage)
     t->estimated_ms += traffic.us * 1e-3;
     uint64_t weights = ses_plan_weight_bytes(p);
     if (weights > t->weight_bytes) t->weight_bytes = weights; /* most of them belong to all stages */
-    t->activation_bytes += p->host_bytes + p->scratch_bytes + p->arena_bytes;
+    t->activation_bytes += p->host_bytes + p->arena_bytes;
     t->staging_bytes += p->staging_bytes;
-    t->activation_lower_bound += p->host_lower_bound + p->scratch_bytes + p->arena_lower_bound;
+    t->activation_lower_bound += p->host_lower_bound + p->arena_lower_bound;
     t->dispatches += p->program.n_dispatches;
     t->barriers += p->barriers;
     t->pipelines += p->pipelines;
@@ -245,6 +245,7 @@ vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)
                                .first_run_ms = s->first_run_ms,
                                .staging_bytes = s->flights->bytes};
     memcpy(out->placement, s->choice.text, sizeof out->placement);
+    out->reserved_bytes = ses_reserve_bytes(s->reserve);
     ses_stages_each(s, count_stage, out);
     return VKI_OK;
 }

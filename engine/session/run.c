@@ -84,7 +84,6 @@ static void run_step(ses_plan *p, ses_step *step, vkb_pool *pool)
         if (call.n->out[i] != GR_NONE)
             memcpy(call.dims[i], p->graph.tensors[call.n->out[i]].dims, sizeof call.dims[i]);
     call.pool = pool;
-    call.scratch = p->scratch;
     if (step->kernel)
         step->kernel->run(&call);
     else

@@ -26,6 +26,9 @@ static vki_status read_options(const vki_session_options *given, const vki_model
     if (o->shape_count < 0 || (o->shape_count && !o->shapes))
         return vkb_fail(err, VKI_E_ARG, "vki_session_options: shape_count is %d but shapes is NULL",
                         o->shape_count);
+    if (o->range_count < 0 || (o->range_count && !o->ranges))
+        return vkb_fail(err, VKI_E_ARG, "vki_session_options: range_count is %d but ranges is NULL",
+                        o->range_count);
     if (o->tie_count < 0 || (o->tie_count && !o->ties))
         return vkb_fail(err, VKI_E_ARG, "vki_session_options: tie_count is %d but ties is NULL",
                         o->tie_count);
@@ -148,7 +151,7 @@ static vki_status merge_shapes(const vki_session *s, const vki_shape *shapes, in
 
 /* `scratch` has room for an entry an input. */
 static vki_status find_root(vki_session *s, const vki_shape *shapes, ses_value *scratch,
-                            const ses_value **inputs, vki_error *err)
+                            const ses_value **inputs, ses_stage **root, vki_error *err)
 {
     const ses_options *o = &s->options;
     bool plain = o->reference || (o->disable_passes && *o->disable_passes);
@@ -158,34 +161,47 @@ static vki_status find_root(vki_session *s, const vki_shape *shapes, ses_value *
         memcpy(scratch[i].dims, shapes[i].dims, sizeof scratch[i].dims);
         inputs[i] = &scratch[i];
     }
-    ses_stage *root;
-    ses_choose(s, shapes);
-    VKB_TRY(ses_stage_get(s, NULL, g, inputs, &root, err));
-    VKB_TRY(ses_ties_check(s, root, err));
-    root->busy++;
-    vki_status status = ses_slots_reserve(s, root, err);
-    root->busy--;
-    if (status != VKI_OK) return status;
-    ses_let_go(s);
-    s->root = root;
-    s->plan = root->plan;
-    memset(s->written, 0, (size_t)g->n_inputs * sizeof *s->written);
-    s->first_run_ms = -1;
-    ses_slots_clear(s);
-    return ses_ties_reset(s, err);
+    return ses_stage_get(s, NULL, g, inputs, root, err);
 }
 
-static vki_status make_plan(vki_session *s, const vki_shape *shapes, vki_error *err)
+vki_status ses_root_get(vki_session *s, const vki_shape *shapes, ses_stage **out, vki_error *err)
 {
     const vki_allocator *a = &s->model->context->allocator;
     size_t n = (size_t)s->model->source.n_inputs;
     ses_value *scratch = vkb_calloc(a, n, sizeof *scratch);
     const ses_value **inputs = vkb_calloc(a, n, sizeof *inputs);
-    vki_status status =
-        scratch && inputs ? find_root(s, shapes, scratch, inputs, err) : vkb_nomem(err, n * sizeof *scratch);
+    vki_status status = scratch && inputs ? find_root(s, shapes, scratch, inputs, out, err)
+                                          : vkb_nomem(err, n * sizeof *scratch);
     vkb_free(a, scratch);
     vkb_free(a, inputs);
     return status;
+}
+
+/* Plans that share memory must not run at once: one may be running still after a run timed out. */
+static vki_status settle(const vki_session *s, const ses_plan *next, vki_error *err)
+{
+    bool shared = s->reserve && s->plan && s->plan != next && s->plan->device;
+    return shared ? vkr_plan_settle(s->plan->device, 0, err) : VKI_OK;
+}
+
+static vki_status make_plan(vki_session *s, const vki_shape *shapes, vki_error *err)
+{
+    ses_stage *root;
+    if (!s->reserve) ses_choose(s, shapes);
+    VKB_TRY(ses_root_get(s, shapes, &root, err));
+    VKB_TRY(ses_ties_check(s, root, err));
+    root->busy++;
+    vki_status status = ses_slots_reserve(s, root, err);
+    if (status == VKI_OK) status = settle(s, root->plan, err);
+    root->busy--;
+    if (status != VKI_OK) return status;
+    ses_let_go(s);
+    s->root = root;
+    s->plan = root->plan;
+    memset(s->written, 0, (size_t)s->model->source.n_inputs * sizeof *s->written);
+    s->first_run_ms = -1;
+    ses_slots_clear(s);
+    return ses_ties_reset(s, err);
 }
 
 static vki_status plan(vki_session *s, const vki_shape *shapes, int count, bool need_all, vki_error *err)
@@ -199,6 +215,11 @@ static vki_status plan(vki_session *s, const vki_shape *shapes, int count, bool 
     if (status == VKI_OK && !all && need_all)
         status =
             vkb_fail(err, VKI_E_SHAPE, "some inputs still have no shape: give all dynamic inputs' shapes");
+    if (status == VKI_OK) status = ses_ranges_check(s, merged, err);
+    if (status == VKI_OK && s->ranges && !s->reserve) {
+        if (all) ses_choose(s, merged); /* once: memory is reserved for that place */
+        status = ses_ranges_reserve(s, merged, err);
+    }
     if (status == VKI_OK && all) status = make_plan(s, merged, err);
     if (status == VKI_OK) memcpy(s->shapes, merged, (size_t)n * sizeof *merged);
     vkb_free(a, merged);
@@ -222,6 +243,7 @@ static vki_status create(vki_model *model, const vki_session_options *options, b
     if (trial) s->options.islands = true; /* as it is in earnest */
     if (status == VKI_OK) status = init_shapes(s, err);
     if (status == VKI_OK) status = ses_flights_create(s, err);
+    if (status == VKI_OK) status = ses_ranges_init(s, &o, err);
     if (status == VKI_OK) status = ses_ties_init(s, &o, err);
     if (status == VKI_OK) status = plan(s, o.shapes, o.shape_count, false, err);
     if (status != VKI_OK) {
@@ -256,6 +278,7 @@ void ses_session_free(vki_session *s)
     vkb_free(a, s->written);
     vkb_free(a, s->results);
     ses_ties_free(s);
+    ses_reserve_free(s);
     vkb_free(a, s);
     ses_model_release(model);
 }

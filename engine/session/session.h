@@ -61,11 +61,14 @@ typedef struct ses_options { /* of a session, resolved */
     const char *disable_passes;
 } ses_options;
 
+#define SES_NOWHERE UINT64_MAX
+
 typedef struct ses_step { /* one node on the CPU */
     gr_id node;
     const cpu_kernel *kernel; /* NULL: the reference, or nothing to do for a view */
     cpu_prep *prep;           /* in the graph's arena; NULL for a view */
     cpu_call call;
+    uint64_t scratch_at;   /* in the host arena; SES_NOWHERE: none */
     uint64_t weight_bytes; /* packed, read instead of the node's constants; 0: none */
     double us;
 } ses_step;
@@ -100,7 +103,12 @@ typedef struct ses_bond { /* a tie whose two ends are tensors of one plan */
     int segment; /* where the device has memory of its own: the device's segment that uploads the input */
 } ses_bond;
 
-#define SES_NOWHERE UINT64_MAX
+typedef struct ses_reserve { /* memory for all plans of ranges of shapes (range.c) */
+    uint64_t host_bytes, arena_bytes, staging_bytes;
+    void *host;
+    vkr_memory *device;
+    bool measuring; /* plans are not made, they only tell what they need */
+} ses_reserve;
 
 typedef struct ses_plan {
     const vki_allocator *allocator;
@@ -115,13 +123,14 @@ typedef struct ses_plan {
     void **host;
     int64_t **dims; /* by tensor: of outputs whose shapes depend on values, those of the last run (the graph
                        has the largest); else NULL. NULL: there are none */
-    uint64_t *host_at; /* by tensor: offset in the host arena, SES_NOWHERE */
-    bool host_needed;  /* there is one, maybe of no bytes */
-    bool thrifty;      /* CPU kernels that take the least memory instead of the fastest */
-    void *host_arena, *scratch;
-    ses_step *steps; /* CPU nodes, in order */
+    uint64_t *host_at;    /* by tensor: offset in the host arena, SES_NOWHERE */
+    bool host_needed;     /* there is one, maybe of no bytes */
+    bool thrifty;         /* CPU kernels that take the least memory instead of the fastest */
+    ses_reserve *reserve; /* the session's, whose memory it uses as far as that suffices; NULL */
+    void *host_arena;     /* tensors, and the scratch of the CPU's kernels */
+    ses_step *steps;      /* CPU nodes, in order */
     int n_steps;
-    uint64_t host_bytes, host_lower_bound, scratch_bytes, cpu_constant_bytes;
+    uint64_t host_bytes, host_lower_bound, cpu_constant_bytes;
 
     ses_bond *bonds; /* in the graph's arena */
     int n_bonds;
@@ -144,8 +153,10 @@ typedef struct ses_plan {
  * `bonds` lie in its arena. `slots`: wanted; a plan that is not one stretch on the device has one. `model`
  * and `options` must outlive the plan. On failure *out is NULL. */
 vki_status ses_plan_create(vki_model *model, const ses_options *options, gr_graph *graph, ses_bond *bonds,
-                           int n_bonds, int slots, double start_ms, ses_plan **out, vki_error *err);
+                           int n_bonds, int slots, ses_reserve *reserve, double start_ms, ses_plan **out,
+                           vki_error *err);
 void ses_plan_destroy(ses_plan **plan);
+uint64_t ses_plan_own_bytes(const ses_plan *p); /* activations and staging that are not in the reserve */
 uint64_t
 ses_plan_weight_bytes(const ses_plan *p); /* the model's packed weights, and constants used as they are */
 bool ses_plan_is_view(const ses_plan *p, gr_id node); /* costs nothing on the CPU */
@@ -264,7 +275,20 @@ struct vki_session {
     double first_run_ms;
     ses_flights *flights;
     vki_shape *shapes; /* by input: rank -1 until known; .input points into the model */
+    vki_range *ranges; /* by input: rank -1: none; NULL: no input has one */
+    ses_reserve *reserve;
 };
+
+/* ---- range.c ---- */
+vki_status ses_ranges_init(vki_session *s, const vki_session_options *o,
+                           vki_error *err); /* after the shapes */
+/* VKI_E_SHAPE names what is outside. `shapes`: by input. */
+vki_status ses_ranges_check(const vki_session *s, const vki_shape *shapes, vki_error *err);
+vki_status ses_ranges_reserve(vki_session *s, const vki_shape *shapes,
+                              vki_error *err); /* before the first plan */
+void ses_reserve_measure(ses_reserve *r, const ses_plan *p);
+uint64_t ses_reserve_bytes(const ses_reserve *r); /* r may be NULL */
+void ses_reserve_free(vki_session *s);            /* and the ranges; once there is no plan */
 
 /* ---- tie.c ---- */
 vki_status ses_ties_init(vki_session *s, const vki_session_options *o, vki_error *err);

@@ -59,8 +59,7 @@ static void stage_drop(vki_session *s, int index)
 
 static uint64_t stage_bytes(const ses_stage *stage)
 {
-    const ses_plan *p = stage->plan;
-    return p ? p->host_bytes + p->scratch_bytes + p->arena_bytes + p->staging_bytes : 0;
+    return stage->plan ? ses_plan_own_bytes(stage->plan) : 0;
 }
 
 /* The one to drop next: not in use, nothing below it, unused for longest. -1: all are needed. */
@@ -93,7 +92,7 @@ static uint64_t idle_bytes(const vki_session *s)
 
 static uint64_t all_bytes(const vki_session *s, uint64_t *weights)
 {
-    uint64_t bytes = s->flights->bytes;
+    uint64_t bytes = s->flights->bytes + ses_reserve_bytes(s->reserve);
     *weights = 0;
     for (int i = 0; i < s->n_stages; i++) {
         const ses_plan *p = s->stages[i]->plan;
@@ -115,6 +114,11 @@ vki_status ses_stages_trim(vki_session *s, vki_error *err)
                     "more than the memory_limit of %llu",
                     (unsigned long long)(bytes + weights), (unsigned long long)weights,
                     (unsigned long long)bytes, (unsigned long long)limit);
+}
+
+void ses_stages_forget(vki_session *s)
+{
+    while (drop_oldest(s)) continue;
 }
 
 void ses_stages_free(vki_session *s)
@@ -268,8 +272,8 @@ static vki_status make_stage(maker *m)
             VKB_TRY(ses_bonds_find(m->s, &m->g, stage->links.yields, stage->links.n_yields, &bonds, &n_bonds,
                                    m->err));
         int slots = !stage->parent && stage->last && !m->s->n_ties ? m->s->options.in_flight : 1;
-        VKB_TRY(ses_plan_create(m->s->model, &m->s->options, &m->g, bonds, n_bonds, slots, start,
-                                &stage->plan, m->err));
+        VKB_TRY(ses_plan_create(m->s->model, &m->s->options, &m->g, bonds, n_bonds, slots,
+                                stage->parent ? NULL : m->s->reserve, start, &stage->plan, m->err));
     }
     return make_buffers(m, loop);
 }

@@ -77,7 +77,10 @@ vki_status ses_stage_get(vki_session *s, ses_stage *parent, const gr_graph *sour
                          const ses_value *const *inputs, ses_stage **out, vki_error *err);
 /* Drops what is kept for later, oldest first, until all bounds hold. VKI_E_NOMEM: memory_limit cannot. */
 vki_status ses_stages_trim(vki_session *s, vki_error *err);
+/* The root for these shapes, by input of the model. */
+vki_status ses_root_get(vki_session *s, const vki_shape *shapes, ses_stage **out, vki_error *err);
 void ses_stages_free(vki_session *s);
+void ses_stages_forget(vki_session *s); /* all that are not in use */
 /* The stages of the session's last run (before the first: the root alone), in order; depth counts the loops
  * around. */
 typedef void (*ses_stage_fn)(void *user, ses_stage *stage);

@@ -165,7 +165,8 @@ struct vkr_plan {
     vkr_device *device;
     bool staged; /* the host's side of transfers is in `staging`, else in `arena` */
     vkr_buffer arena, staging;
-    uint64_t *buf_offset; /* in the arena, by buffer of the program */
+    bool lent_arena, lent_staging; /* they belong to a vkr_memory */
+    uint64_t *buf_offset;          /* in the arena, by buffer of the program */
     int n_bufs;
     VkDescriptorPool descriptor_pool;
     VkBufferView *views; /* of bindings that are read as texels */

@@ -74,6 +74,19 @@ uint64_t vkr_weights_bytes(vkr_weights *weights)
     return (void)weights, 0;
 }
 
+vki_status vkr_memory_create(vkr_device *device, uint64_t arena_bytes, uint64_t staging_bytes,
+                             vkr_memory **out, vki_error *err)
+{
+    (void)device, (void)arena_bytes, (void)staging_bytes;
+    *out = NULL;
+    return no_device(err);
+}
+
+void vkr_memory_destroy(vkr_device *device, vkr_memory **memory)
+{
+    (void)device, (void)memory;
+}
+
 vki_status vkr_plan_create(vkr_device *device, vkr_weights *weights, const vkr_plan_desc *desc,
                            vkr_plan **out, vki_error *err)
 {

@@ -28,6 +28,41 @@ static vki_status check_desc(const vkr_device *device, const vkr_plan_desc *desc
     return VKI_OK;
 }
 
+struct vkr_memory {
+    vkr_buffer arena, staging;
+};
+
+vki_status vkr_memory_create(vkr_device *device, uint64_t arena_bytes, uint64_t staging_bytes,
+                             vkr_memory **out, vki_error *err)
+{
+    vkr_memory *m = *out = vkb_calloc(&device->allocator, 1, sizeof *m);
+    if (!m) return vkb_nomem(err, sizeof *m);
+    vki_status status = vkr_buffer_create(device, VKR_USE_ARENA, arena_bytes, &m->arena, err);
+    if (status == VKI_OK && staging_bytes)
+        status = vkr_buffer_create(device, VKR_USE_STAGING, staging_bytes, &m->staging, err);
+    if (status != VKI_OK) vkr_memory_destroy(device, out);
+    return status;
+}
+
+void vkr_memory_destroy(vkr_device *device, vkr_memory **memory)
+{
+    vkr_memory *m = *memory;
+    *memory = NULL;
+    if (!m) return;
+    vkr_buffer_destroy(device, &m->arena);
+    vkr_buffer_destroy(device, &m->staging);
+    vkb_free(&device->allocator, m);
+}
+
+static vki_status get_buffer(vkr_plan *plan, vkr_use use, uint64_t bytes, const vkr_buffer *lent,
+                             vkr_buffer *out, bool *is_lent, vki_error *err)
+{
+    *is_lent = lent && lent->handle && bytes <= lent->bytes;
+    if (!*is_lent) return vkr_buffer_create(plan->device, use, bytes, out, err);
+    *out = *lent;
+    return VKI_OK;
+}
+
 static vki_status make_buffers(vkr_plan *plan, const vkr_plan_desc *desc, vki_error *err)
 {
     const gpu_program *p = desc->program;
@@ -35,10 +70,13 @@ static vki_status make_buffers(vkr_plan *plan, const vkr_plan_desc *desc, vki_er
     plan->buf_offset = vkb_calloc(&plan->device->allocator, (size_t)p->n_bufs + 1, sizeof *plan->buf_offset);
     if (!plan->buf_offset) return vkb_nomem(err, (uint64_t)p->n_bufs * sizeof *plan->buf_offset);
     for (int i = 0; i < p->n_bufs; i++) plan->buf_offset[i] = gpu_buf_offset(p, i);
-    VKB_TRY(vkr_buffer_create(plan->device, VKR_USE_ARENA, desc->arena_bytes, &plan->arena, err));
+    const vkr_memory *m = desc->memory;
+    VKB_TRY(get_buffer(plan, VKR_USE_ARENA, desc->arena_bytes, m ? &m->arena : NULL, &plan->arena,
+                       &plan->lent_arena, err));
     plan->info.arena_bytes = plan->arena.bytes;
     if (!plan->staged || desc->staging_bytes == 0) return VKI_OK;
-    VKB_TRY(vkr_buffer_create(plan->device, VKR_USE_STAGING, desc->staging_bytes, &plan->staging, err));
+    VKB_TRY(get_buffer(plan, VKR_USE_STAGING, desc->staging_bytes, m ? &m->staging : NULL, &plan->staging,
+                       &plan->lent_staging, err));
     plan->info.staging_bytes = plan->staging.bytes;
     return VKI_OK;
 }
@@ -196,8 +234,8 @@ void vkr_plan_destroy(vkr_plan **handle)
         device->vk.DestroyBufferView(device->handle, plan->views[i], NULL);
     if (plan->descriptor_pool) device->vk.DestroyDescriptorPool(device->handle, plan->descriptor_pool, NULL);
     if (plan->queries) device->vk.DestroyQueryPool(device->handle, plan->queries, NULL);
-    vkr_buffer_destroy(device, &plan->arena);
-    vkr_buffer_destroy(device, &plan->staging);
+    if (!plan->lent_arena) vkr_buffer_destroy(device, &plan->arena);
+    if (!plan->lent_staging) vkr_buffer_destroy(device, &plan->staging);
     vkb_free(a, plan->views);
     vkb_free(a, plan->segments);
     vkb_free(a, plan->buf_offset);

@@ -63,14 +63,21 @@ typedef struct vkr_segment { /* consecutive dispatches between two host steps: o
                    that follow each other without waiting */
 } vkr_segment;
 
+typedef struct vkr_memory vkr_memory; /* for plans of which one is in use at a time */
+/* staging_bytes 0: none. VKI_E_NOMEM, VKI_E_DEVICE. */
+vki_status vkr_memory_create(vkr_device *device, uint64_t arena_bytes, uint64_t staging_bytes,
+                             vkr_memory **out, vki_error *err);
+void vkr_memory_destroy(vkr_device *device, vkr_memory **memory); /* *memory may be NULL */
+
 typedef struct vkr_plan_desc { /* copied as needed; nothing is kept */
     const gr_graph *g;
     const gpu_program *program; /* offsets set */
     const vkr_segment *segments;
     int n_segments;
     uint64_t arena_bytes, staging_bytes;
-    bool profile; /* timestamps around every dispatch */
-    bool staged;  /* transfers go through staging memory even on unified devices */
+    bool profile;             /* timestamps around every dispatch */
+    bool staged;              /* transfers go through staging memory even on unified devices */
+    const vkr_memory *memory; /* what it has is used where it suffices, and outlives the plan; NULL */
 } vkr_plan_desc;
 
 typedef struct vkr_plan_info {

@@ -233,6 +233,13 @@ typedef struct vki_tie {
     const char *output, *input; /* names, of one type and shape; an input has at most one tie */
 } vki_tie;
 
+/* Shapes that an input may get while the session lives, each dimension between two ends, both included. */
+typedef struct vki_range {
+    const char *input; /* name of a model input */
+    int rank;
+    int64_t min[VKI_MAX_RANK], max[VKI_MAX_RANK]; /* 1 <= min <= max; a fixed dimension: twice its size */
+} vki_range;
+
 typedef struct vki_session_options {
     size_t size;
     vki_placement placement;
@@ -260,6 +267,11 @@ typedef struct vki_session_options {
      * 0: 200 if vkinfer chose the device (VKI_BACKEND_AUTO); else nothing is measured and the device is used.
      * Below 0: nothing is measured, the cost model decides where there is no verdict. */
     int tune_ms;
+    const vki_range *ranges; /* copied. Memory for the largest plan of these shapes is allocated once, and
+                                pipelines and weights are made for their ends and their middle: reshapes
+                                within take none of the device's memory for activations, others are
+                                VKI_E_SHAPE. An input without a shape begins with the largest */
+    int range_count;
 } vki_session_options;
 
 /* If all input shapes are known (in the model or the options), the plan is made now; otherwise
@@ -399,6 +411,8 @@ typedef struct vki_session_stats {
     double estimated_ms;          /* of a run, by the cost model */
     char placement[128]; /* "measured: GPU 16.6 ms, CPU 4.10 ms: CPU"; "remembered: ...", "estimated: ...";
                             "as asked for" */
+    uint64_t reserved_bytes; /* for the ranges of shapes: activations and staging of the present plan lie in
+                                it; 0: no ranges */
 } vki_session_stats;
 
 typedef void (*vki_report_fn)(void *user, const vki_node_report *node);
