@@ -205,11 +205,14 @@ static void solve(solver *s)
     const uint64_t near_enough = s->bound + s->bound / 256;
     for (int by = 0; by < ORDERS && s->best_total > near_enough; by++) {
         rank_items(s, (order)by);
-        uint64_t total = place(s, false);
-        for (int round = 0; round < 64 && s->work > 0 && total != UINT64_MAX; round++) {
+        uint64_t total = place(s, false), least = total;
+        for (int since = 0; since < 12 && s->work > 0 && total != UINT64_MAX; since++) {
             if (s->best_total <= near_enough) break;
             promote(s, total);
             total = place(s, false);
+            if (total >= least) continue;
+            least = total;
+            since = 0;
         }
     }
 }
