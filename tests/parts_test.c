@@ -220,13 +220,35 @@ static void outputs_in_slices(void **state)
     check(&g);
 }
 
+/* What can be cut out and joined in either layout is so in the one it comes in. */
+static void layouts_stay(void **state)
+{
+    (void)state;
+    if (!gpu_run_device()) skip();
+    for (int slices = 0; slices < 2; slices++) {
+        gr_graph g;
+        net_init(&g);
+        gr_id x = net_input(&g, "x", DIMS(1, 8, 6, 6)), out[2];
+        x = slices ? net_node(&g, OP_Conv, IN(x, net_random(&g, DIMS(8, 8, 1, 1))))
+                   : net_node(&g, OP_Softmax, IN(x));
+        split(&g, x, 2, 2, 4, out);
+        x = concat(&g, 2, 2, (const gr_id[]){net_unary(&g, OP_Exp, out[1]), net_unary(&g, OP_Sin, out[0])});
+        x = slices ? net_node(&g, OP_Conv, IN(x, net_random(&g, DIMS(8, 8, 1, 1))))
+                   : net_node(&g, OP_Softmax, IN(x));
+        net_output(&g, x);
+        assert_int_equal(stats_of(&g, true, false, NULL, false).dispatches,
+                         2 + 2 + 2 + 2); /* no conversion */
+        check(&g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joined),           cmocka_unit_test(cut),
         cmocka_unit_test(views_of_parts),   cmocka_unit_test(memory_is_shared),
         cmocka_unit_test(inputs_in_slices), cmocka_unit_test(outputs_in_slices),
-        cmocka_unit_test(slices_and_rows),
+        cmocka_unit_test(slices_and_rows),  cmocka_unit_test(layouts_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,17 @@ vki_status gpu_emit(gpu_builder *b, gr_id node, const gpu_kernel *kernel)
     return b->failed;
 }
 
+vki_status gpu_foresee(gpu_builder *b, gr_id node, const gpu_kernel *kernel)
+{
+    vki_error *err = b->err;
+    b->err = NULL;
+    vki_status status = gpu_emit(b, node, kernel);
+    b->err = err;
+    b->failed = VKI_OK;
+    b->is_open = false;
+    return status == VKI_E_NOMEM ? vkb_nomem(err, sizeof(gpu_dispatch)) : VKI_OK;
+}
+
 bool gpu_same_pipeline(const gpu_dispatch *a, const gpu_dispatch *b)
 {
     return a->shader == b->shader && a->n_bind == b->n_bind && a->n_push == b->n_push &&

@@ -187,6 +187,9 @@ void gpu_builder_free(gpu_builder *b); /* not the program */
 void gpu_program_free(gpu_program *p, const vki_allocator *a);
 /* Emits one node with `kernel` (chosen by gpu_choose). VKI_E_*. */
 vki_status gpu_emit(gpu_builder *b, gr_id node, const gpu_kernel *kernel);
+/* Emits for a trial, with a builder and a program that are thrown away: kernels of later nodes are then
+ * chosen by the layouts that there will be. What cannot be emitted fails in earnest, too. VKI_E_NOMEM. */
+vki_status gpu_foresee(gpu_builder *b, gr_id node, const gpu_kernel *kernel);
 int32_t gpu_tensor_buf(gpu_builder *b, gr_id tensor,
                        gpu_layout layout); /* its buffer, converted if need be; -1 on failure */
 /* A buffer for the tensor's content in `layout`, which has none yet: in its slot or of its own. */

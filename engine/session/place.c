@@ -134,7 +134,7 @@ static bool touches_double(const gr_graph *g, const gr_node *n)
     return false;
 }
 
-static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
+static vki_status choose_kernels(ses_plan *p, gpu_builder *b, refusals *r)
 {
     for (gr_id i = 0; i < p->graph.n_nodes; i++) {
         const gr_node *n = &p->graph.nodes[i];
@@ -146,7 +146,9 @@ static void choose_kernels(ses_plan *p, const gpu_builder *b, refusals *r)
         if (!place->gpu && !host_arithmetic(&p->graph, n)) refuse(r, &p->graph, n, why);
         if (place->gpu && p->options->placement != VKI_PLACE_GPU_ONLY && touches_double(&p->graph, n))
             to_host(place, "float64 keeps its precision on the CPU");
+        if (place->gpu) VKB_TRY(gpu_foresee(b, i, place->kernel));
     }
+    return VKI_OK;
 }
 
 /* Beside what the operators allow: integers that are the host's, and parts too small to go back and forth. */
@@ -162,7 +164,7 @@ static vki_status adjust(ses_plan *p, uint8_t *marks, vki_error *err)
     return status;
 }
 
-static vki_status place_all(ses_plan *p, const gpu_builder *b, uint8_t *marks, vki_error *err)
+static vki_status place_all(ses_plan *p, gpu_builder *b, uint8_t *marks, vki_error *err)
 {
     gr_graph *g = &p->graph;
     refusals r = {"", 0};
@@ -172,7 +174,7 @@ static vki_status place_all(ses_plan *p, const gpu_builder *b, uint8_t *marks, v
                               : p->model->context->limits ? "placement is CPU_ONLY"
                                                           : "the context has no Vulkan device";
     }
-    if (b) choose_kernels(p, b, &r);
+    if (b) VKB_TRY(choose_kernels(p, b, &r));
     if (r.count && p->options->placement == VKI_PLACE_GPU_ONLY)
         return vkb_fail(err, VKI_E_UNSUPPORTED,
                         "%d node%s cannot run on the GPU, and placement is GPU_ONLY:%s", r.count,

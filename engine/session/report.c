@@ -82,13 +82,19 @@ static void append(text *t, const char *a, const char *b, const char *c)
     if (n > 0) t->used = (size_t)vkb_min((int64_t)t->used + n, (int64_t)sizeof t->text - 1);
 }
 
-/* The candidates before the one that was chosen, and what they cannot take. b: of the plan's graph. */
+/* Else it is a kernel of several nodes. */
+static bool is_candidate(const gr_node *n, const gpu_kernel *kernel)
+{
+    const gpu_kernel *k = gpu_op_of(n->op)->kernels;
+    while (k && k->name && k != kernel) k++;
+    return k && k->name;
+}
+
+/* The candidates before the one that was chosen, and what they cannot take. b: of the plan's graph, with the
+ * nodes before this one emitted, as it was then. */
 static void skipped_on_device(text *t, const gpu_builder *b, const gr_node *n, const gpu_kernel *chosen)
 {
-    const gpu_kernel *k = gpu_op_of(n->op)->kernels, *end = k;
-    while (end && end->name && end != chosen) end++;
-    if (!end || !end->name) return; /* a kernel of several nodes */
-    for (; k != end; k++) {
+    for (const gpu_kernel *k = gpu_op_of(n->op)->kernels; is_candidate(n, chosen) && k != chosen; k++) {
         const char *why = "";
         append(t, "; not ", k->name, "");
         if (!gpu_takes(b, n, k, &why) && *why) append(t, " (", why, ")");
@@ -194,7 +200,11 @@ static void report_stage(void *user, ses_stage *stage)
             report_node(p, i, timed, &b, &r->names, r->fn, r->user);
         else
             report_loop(g, &r->names, r->fn, r->user);
+        const ses_place *place = p ? &p->places[i] : NULL;
+        if (r->status == VKI_OK && place && place->gpu && is_candidate(&g->nodes[i], place->kernel))
+            r->status = gpu_foresee(&b, i, place->kernel);
     }
+    gpu_program_free(&none, g->allocator);
     gpu_builder_free(&b);
 }
 
