@@ -15,13 +15,15 @@
 #define TILE_SPEC 5
 #include "lib/conv_tile.glsl"
 
+layout(constant_id = 7) const int SCALED = 0; /* the input is multiplied by a number a channel before */
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 
 BUFFER_IN4(0, x4);
 BUFFER_IN4(1, weights4);
 BUFFER_IN4(2, bias4);
 BUFFER_IN4(3, residual4);
-BUFFER_OUT4(4, y4);
+BUFFER_IN4(4, scale4); /* [sample][input slice] */
+BUFFER_OUT4(5, y4);
 
 layout(push_constant) uniform Push
 {
@@ -59,6 +61,10 @@ void main()
         {
             v[i] = LD4(x4, at[i]);
             at[i] += in_spatial;
+        }
+        if (SCALED != 0) {
+            vec4 scale = LD4(scale4, n * in_slices + k);
+            FOR_PX v[i] *= scale;
         }
         TILE_ADD(acc, v, weights4, w);
         w += SL * 4;

@@ -181,13 +181,44 @@ static void shuffles_in_part(void **state)
     }
 }
 
+/* ---- squeeze and excitation ---- */
+
+typedef struct block {
+    int64_t batch, channels, middle, size, out;
+    op_kind first, second; /* activations */
+    int dispatches;        /* with the convolution behind, without the one before */
+} block;
+
+static void squeezes(void **state)
+{
+    (void)state;
+    static const block all[] = {
+        {1, 8, 4, 7, 16, OP_Relu, OP_HardSigmoid, 2},    {2, 5, 3, 3, 9, OP_Silu, OP_Sigmoid, 2},
+        {1, 72, 24, 14, 40, OP_Relu, OP_HardSigmoid, 2}, {1, 96, 4, 40, 24, OP_Silu, OP_Sigmoid, 3},
+        {3, 67, 33, 1, 5, OP_LeakyRelu, OP_Tanh, 3},     {1, 530, 20, 2, 7, OP_Relu, OP_Sigmoid, 2},
+        {1, 480, 160, 3, 8, OP_Relu, OP_Sigmoid, 4},     {1, 4, 1, 129, 4, OP_HardSwish, OP_NONE, 3},
+    };
+    for (size_t i = 0; i < VKB_COUNT(all); i++) {
+        const block *l = &all[i];
+        gr_graph g;
+        net_init(&g);
+        gr_id x = net_input(&g, "x", DIMS(l->batch, 4, l->size, l->size));
+        x = conv(&g, x, 4, l->channels);
+        gr_id y = conv(&g, net_unary(&g, OP_GlobalAveragePool, x), l->channels, l->middle);
+        y = conv(&g, net_unary(&g, l->first, y), l->middle, l->channels);
+        if (l->second != OP_NONE) y = net_unary(&g, l->second, y);
+        y = net_binary(&g, OP_Mul, y, x);
+        net_output(&g, conv(&g, y, l->channels, l->out));
+        session_check_merge(&g, 1 + l->dispatches, "squeeze", 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(separable_layers),
-        cmocka_unit_test(layers_that_stay_apart),
-        cmocka_unit_test(shuffles),
-        cmocka_unit_test(shuffles_in_part),
+        cmocka_unit_test(separable_layers), cmocka_unit_test(layers_that_stay_apart),
+        cmocka_unit_test(shuffles),         cmocka_unit_test(shuffles_in_part),
+        cmocka_unit_test(squeezes),
     };
     if (!gpu_run_device()) {
         print_message("merges_test: skipped: no Vulkan device\n");

@@ -2,6 +2,7 @@
  * Convolution over one to three spatial dimensions, in slices of four channels. */
 #include "gpu/conv_tile.h"
 #include "gpu/gemv.h"
+#include "gpu/merges.h"
 #include "gpu/pack_conv.h"
 #include "gpu/texels.h"
 #include "graph/ops/schema.h"
@@ -105,16 +106,31 @@ static void push_direct(gpu_dispatch *d, const op_window *w, const gpu_conv_shap
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
 }
 
-/* One dispatch for the tiles [s->first_tile, + s->tiles). */
+/* Which input of a Mul of [N, C, ...] and [N, C, 1, ...] is the latter; -1: it is no such Mul. */
+static int gate_of(const gr_graph *g, const gr_node *mul)
+{
+    const gr_tensor *y = &g->tensors[mul->out[0]];
+    for (int i = 1; i >= 0; i--) {
+        const gr_tensor *x = &g->tensors[mul->in[1 - i]], *s = &g->tensors[mul->in[i]];
+        if (x->data || s->data || s->rank != y->rank || y->rank < 2 || !gr_same_shape(x, y)) continue;
+        if (s->dims[0] == y->dims[0] && s->dims[1] == y->dims[1] && gr_elements(s) == y->dims[0] * y->dims[1])
+            return i;
+    }
+    return -1;
+}
+
+/* One dispatch for the tiles [s->first_tile, + s->tiles). `gate` (NULL: none) is the Mul by a number a
+ * channel whose result is the input: it is done here, too. */
 static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, const gpu_conv_shape *s,
-                      gpu_conv_tile tile, bool is_1x1)
+                      gpu_conv_tile tile, bool is_1x1, const gr_node *gate)
 {
     gpu_bind bias = gpu_pack_bias(b, n, vkb_ceil_div(w->out_c, 4));
     gpu_bind weights = gpu_pack_conv(b, n->in[1], s);
     uint8_t access = gpu_read_access(b, n, GPU_C4, &weights);
     gpu_dispatch *d = gpu_dispatch_begin(b, is_1x1 ? GPU_SHADER_FOR(b, access, conv2d_1x1)
                                                    : GPU_SHADER_FOR(b, access, conv2d_direct));
-    gpu_bind_add(d, gpu_in(b, n, 0, GPU_C4), access);
+    gpu_bind_add(d, gate ? gpu_in(b, gate, 1 - gate_of(b->g, gate), GPU_C4) : gpu_in(b, n, 0, GPU_C4),
+                 access);
     gpu_bind_add(d, weights, access);
     gpu_bind_add(d, bias, access);
     gpu_grid(b, d, vkb_ceil_div(w->out_w * w->out_h * w->out_d, tile.pixels), s->tiles, w->batch, tile.lx,
@@ -128,11 +144,12 @@ static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, cons
     gpu_epilogue_as(b, d, n, GPU_C4, bias, access);
     gpu_spec(d, tile.pixels);
     gpu_spec(d, tile.slices);
-    if (!is_1x1) gpu_spec(d, !op_window_is_flat(w));
+    gpu_spec(d, is_1x1 ? gate != NULL : !op_window_is_flat(w));
+    if (is_1x1) gpu_bind_add(d, gate ? gpu_in(b, gate, gate_of(b->g, gate), GPU_C4) : bias, access);
     gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
 
-static void emit_tiled(gpu_builder *b, const gr_node *n, bool is_1x1)
+static void emit_tiled(gpu_builder *b, const gr_node *n, bool is_1x1, const gr_node *gate)
 {
     op_window w;
     gpu_conv_shape s;
@@ -143,18 +160,42 @@ static void emit_tiled(gpu_builder *b, const gr_node *n, bool is_1x1)
     int32_t all = s.tiles, step = gpu_conv_tiles_in_range(b, &s);
     for (s.first_tile = 0; s.first_tile < all && !b->failed; s.first_tile += step) {
         s.tiles = (int32_t)vkb_min(step, all - s.first_tile);
-        emit_part(b, n, &w, &s, tile, is_1x1);
+        emit_part(b, n, &w, &s, tile, is_1x1, gate);
     }
 }
 
 static void emit_1x1(gpu_builder *b, const gr_node *n)
 {
-    emit_tiled(b, n, true);
+    emit_tiled(b, n, true, NULL);
+}
+
+static void emit_gated(gpu_builder *b, const gr_node *n)
+{
+    emit_tiled(b, n, true, &b->g->nodes[b->merges[b->node].first]);
+}
+
+static const gpu_kernel gated_kernel = {.name = "conv2d_1x1", .emit = emit_gated};
+
+/* A Mul of [N, C, ...] by [N, C, 1, ...] that only a 1x1 convolution reads. */
+void gpu_merge_gate(gpu_merger *m, gr_id node)
+{
+    const gr_graph *g = m->b->g;
+    const gr_node *n = &g->nodes[node];
+    if (n->op != OP_Conv || !gpu_merge_is_free(m, node) || m->kernel_of(m->user, node)->emit != emit_1x1)
+        return;
+    gr_id mul = gpu_merge_maker(m, n->in[0], OP_Mul);
+    if (mul == GR_NONE || gpu_merge_reader(m, n->in[0], OP_Conv) != node) return;
+    const gr_node *gate = &g->nodes[mul];
+    if (gate->epilogue.act != GR_ACT_NONE || gate->epilogue.residual != GR_RESIDUAL_NONE) return;
+    if (gate_of(g, gate) < 0) return;
+    m->b->merges[mul].into = node;
+    m->b->merges[node].kernel = &gated_kernel;
+    m->b->merges[node].first = mul;
 }
 
 static void emit_direct(gpu_builder *b, const gr_node *n)
 {
-    emit_tiled(b, n, false);
+    emit_tiled(b, n, false, NULL);
 }
 
 /* ---- conv2d_depthwise: one kernel a channel ---- */

@@ -200,7 +200,7 @@ int32_t gpu_make_alias(gpu_builder *b, gr_id tensor, gpu_layout layout, int32_t 
 /* ---- merges.c: several nodes in one dispatch, where only the last one's output is wanted ---- */
 typedef const gpu_kernel *(*gpu_kernel_of)(const void *user, gr_id node); /* the kernel that was chosen for
                                         the node, NULL if it is not on the device */
-enum { GPU_MERGE_SEPARABLE = 1, GPU_MERGE_SHUFFLE = 2, GPU_MERGE_CHAIN = 4 };
+enum { GPU_MERGE_SEPARABLE = 1, GPU_MERGE_SHUFFLE = 2, GPU_MERGE_CHAIN = 4, GPU_MERGE_SQUEEZE = 8 };
 /* Plans the merges of these kinds; before gpu_plan_slots. VKI_E_NOMEM. */
 vki_status gpu_plan_merges(gpu_builder *b, unsigned kinds, gpu_kernel_of kernel_of, const void *user,
                            vki_error *err);

@@ -36,6 +36,8 @@ vki_status gpu_plan_merges(gpu_builder *b, unsigned kinds, gpu_kernel_of kernel_
     for (gr_id i = 0; i < b->g->n_nodes; i++) {
         if (kinds & GPU_MERGE_SEPARABLE) gpu_merge_separable(&m, i);
         if (kinds & GPU_MERGE_SHUFFLE) gpu_merge_shuffle(&m, i);
+        if (kinds & GPU_MERGE_SQUEEZE) gpu_merge_squeeze(&m, i);
+        if (kinds & GPU_MERGE_SQUEEZE) gpu_merge_gate(&m, i);
     }
     for (gr_id i = b->g->n_nodes - 1; i >= 0 && kinds & GPU_MERGE_CHAIN; i--) gpu_merge_chain(&m, i);
     gr_uses_free(&m.uses, b->g);

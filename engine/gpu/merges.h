@@ -23,6 +23,8 @@ gr_id gpu_merge_reader(const gpu_merger *m, gr_id t, op_kind op);
 /* Try to make the node the last of a group. */
 void gpu_merge_separable(gpu_merger *m, gr_id node); /* separable.c */
 void gpu_merge_shuffle(gpu_merger *m, gr_id node);   /* shuffle.c */
+void gpu_merge_squeeze(gpu_merger *m, gr_id node);   /* squeeze.c */
+void gpu_merge_gate(gpu_merger *m, gr_id node);      /* conv2d.c */
 void gpu_merge_chain(gpu_merger *m, gr_id node);     /* chain.c; from the last node to the first */
 
 #endif

@@ -231,7 +231,8 @@ static vki_status plan_across_nodes(const ses_plan *p, gpu_builder *b, vki_error
     const char *disable = p->options->disable_passes;
     unsigned kinds = (gr_pass_is_on(&pass_separable, disable) ? GPU_MERGE_SEPARABLE : 0u) |
                      (gr_pass_is_on(&pass_channel_shuffle, disable) ? GPU_MERGE_SHUFFLE : 0u) |
-                     (gr_pass_is_on(&pass_chains, disable) ? GPU_MERGE_CHAIN : 0u);
+                     (gr_pass_is_on(&pass_chains, disable) ? GPU_MERGE_CHAIN : 0u) |
+                     (gr_pass_is_on(&pass_squeeze, disable) ? GPU_MERGE_SQUEEZE : 0u);
     if (kinds && !p->options->keep) VKB_TRY(gpu_plan_merges(b, kinds, kernel_of, p, err));
     return gr_pass_is_on(&pass_views, disable) ? gpu_plan_slots(b, kernel_of, p, err) : VKI_OK;
 }

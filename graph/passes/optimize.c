@@ -24,6 +24,7 @@ const gr_pass *const gr_passes[] = {
     &pass_fuse_pool,
     &pass_separable,
     &pass_channel_shuffle,
+    &pass_squeeze,
     &pass_chains,
     &pass_input_slices,
     &pass_output_slices,
@@ -37,6 +38,9 @@ const gr_pass pass_separable = {
     "separable", "a depthwise and a 1x1 convolution in one dispatch, where that pays (planners)", NULL, true};
 const gr_pass pass_channel_shuffle = {
     "channel_shuffle", "Concat, channel shuffle and Split in one dispatch (planners)", NULL, true};
+const gr_pass pass_squeeze = {
+    "squeeze", "the gate of squeeze and excitation, and its product, in few dispatches (planners)", NULL,
+    true};
 const gr_pass pass_chains = {
     "chains", "element-wise operators that follow each other in one dispatch (planners)", NULL, true};
 const gr_pass pass_input_slices = {
