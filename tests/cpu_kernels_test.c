@@ -164,6 +164,21 @@ static void strips(const cpu_micro *m)
     }
 }
 
+static void rows_of_dots(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t k = pick(1, 200), step = k + pick(0, 9);
+        const int count = (int)pick(1, 8);
+        float *x = input(k, -1, 1), *rows = input((count - 1) * step + k, -1, 1);
+        outputs o = outputs_make(count);
+        c_table->dots(o.c, x, rows, step, k, count);
+        m->dots(o.v, x, rows, step, k, count);
+        outputs_check(&o, 2e-5, "dots");
+        vkb_free(heap, x);
+        vkb_free(heap, rows);
+    }
+}
+
 static void row_panels(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
@@ -305,6 +320,7 @@ TABLE_TEST(gathers)
 TABLE_TEST(copies)
 TABLE_TEST(taps)
 TABLE_TEST(strips)
+TABLE_TEST(rows_of_dots)
 TABLE_TEST(row_panels)
 TABLE_TEST(maps)
 TABLE_TEST(reductions)
@@ -394,13 +410,14 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "--bench")) return kernel_bench(argc > 2 ? argv[2] : "");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm_tiles),     cmocka_unit_test(test_integer_tiles),
-        cmocka_unit_test(test_byte_tiles),     cmocka_unit_test(test_winograd_tiles),
-        cmocka_unit_test(test_bytes),          cmocka_unit_test(test_gathers),
-        cmocka_unit_test(test_copies),         cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_strips),         cmocka_unit_test(test_row_panels),
-        cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
+        cmocka_unit_test(test_gemm_tiles),   cmocka_unit_test(test_integer_tiles),
+        cmocka_unit_test(test_byte_tiles),   cmocka_unit_test(test_winograd_tiles),
+        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_gathers),
+        cmocka_unit_test(test_copies),       cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_strips),       cmocka_unit_test(test_row_panels),
+        cmocka_unit_test(test_rows_of_dots), cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_reductions),   cmocka_unit_test(test_special_values),
+        cmocka_unit_test(accuracy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,34 +3,33 @@
  * as rows of one product; a single row by a constant matrix goes panel by panel, at the speed of memory. */
 #include "cpu/fast.h"
 #include "cpu/gemm.h"
+#include "cpu/matmul_fast.h"
 #include "cpu/matmul_index.h"
 #include "graph/ops/schema.h"
 
 #include <string.h>
 
-typedef enum bias_kind { BIAS_NONE = 0, BIAS_ROW, BIAS_COL } bias_kind;
-
 typedef struct matmul_state {
     op_matmul_dims d;
     cpu_gemm gemm;
     float alpha;
-    bias_kind bias;
+    cpu_matmul_bias bias;
     bool packed; /* B is constant */
     bool one_row;
 } matmul_state;
 
-static bool find_bias(const gr_graph *g, const gr_node *n, const op_matmul_dims *d, bias_kind *kind)
+static bool find_bias(const gr_graph *g, const gr_node *n, const op_matmul_dims *d, cpu_matmul_bias *kind)
 {
-    *kind = BIAS_NONE;
+    *kind = CPU_BIAS_NONE;
     if (n->op != OP_Gemm || !op_has_own(n, 2)) return true;
     const op_gemm_attrs *a = n->attrs;
     const gr_tensor *t = &g->tensors[n->in[2]];
     if (a->beta != 1) return false;
     if (t->rank >= 1 && t->dims[t->rank - 1] == d->n && gr_elements(t) == d->n)
-        *kind = BIAS_COL;
+        *kind = CPU_BIAS_COL;
     else if (t->rank == 2 && t->dims[0] == d->m && t->dims[1] == 1)
-        *kind = BIAS_ROW;
-    return *kind != BIAS_NONE;
+        *kind = CPU_BIAS_ROW;
+    return *kind != CPU_BIAS_NONE;
 }
 
 /* A right matrix that all batches share makes one product of batch x m rows, if A's rows lie evenly. */
@@ -47,19 +46,24 @@ static void merge_batches(op_matmul_dims *d)
     d->batch_rank = 0;
 }
 
-static bool dims_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d)
+bool cpu_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d, cpu_matmul_bias *bias)
 {
+    const int64_t most = INT64_C(1) << 31;
     if (!op_matmul_of(g, n, d)) return false;
     merge_batches(d);
-    const int64_t most = INT64_C(1) << 31;
-    return d->m < most && d->n < most && d->k < most;
+    return d->m < most && d->n < most && d->k < most && find_bias(g, n, d, bias);
+}
+
+float cpu_matmul_alpha(const gr_node *n)
+{
+    return n->op == OP_Gemm ? ((const op_gemm_attrs *)n->attrs)->alpha : 1;
 }
 
 bool cpu_matmul_gemm_fits(const gr_graph *g, const gr_node *n)
 {
     op_matmul_dims d;
-    bias_kind bias;
-    return cpu_all_f32(g, n) && dims_of(g, n, &d) && find_bias(g, n, &d, &bias);
+    cpu_matmul_bias bias;
+    return cpu_all_f32(g, n) && cpu_matmul_of(g, n, &d, &bias);
 }
 
 static int64_t matrices(const gr_graph *g, const gr_node *n, const op_matmul_dims *d)
@@ -82,10 +86,10 @@ vki_status cpu_matmul_gemm_prepare(cpu_prep *p, vki_error *err)
 {
     matmul_state *s = vkb_arena_alloc(p->arena, sizeof *s);
     if (!s) return vkb_nomem(err, sizeof *s);
-    if (!dims_of(p->g, p->n, &s->d) || !find_bias(p->g, p->n, &s->d, &s->bias))
+    if (!cpu_matmul_of(p->g, p->n, &s->d, &s->bias))
         return vkb_fail(err, VKI_E_INTERNAL, "a matrix product lost its shape");
     const op_matmul_dims *d = &s->d;
-    s->alpha = p->n->op == OP_Gemm ? ((const op_gemm_attrs *)p->n->attrs)->alpha : 1;
+    s->alpha = cpu_matmul_alpha(p->n);
     s->packed = gr_is_const(p->g, p->n->in[1]);
     s->one_row = s->packed && d->m == 1 && d->batch == 1;
     cpu_gemm_plan(&s->gemm, d->m, d->n, d->k, d->batch, p->threads, true, !s->packed);
@@ -116,8 +120,8 @@ static void matmul_job(const void *user, int64_t index, cpu_gemm_job *job)
                                                  cpu_packed_b_floats(d->n, d->k);
     job->c = (float *)c->out[0] + index * size;
     if (residual) job->residual = residual + index * size;
-    if (s->bias == BIAS_ROW) job->bias_row = bias;
-    if (s->bias == BIAS_COL) job->bias_col = bias;
+    if (s->bias == CPU_BIAS_ROW) job->bias_row = bias;
+    if (s->bias == CPU_BIAS_COL) job->bias_col = bias;
 }
 
 static void pack_a(const void *user, int64_t job, float *dst, int64_t k0, int64_t kc, int64_t row, int rows)
@@ -151,8 +155,8 @@ static void on_panels(void *arg, int64_t begin, int64_t end, int thread)
         const int cols = (int)vkb_min(CPU_NR, d->n - col);
         float sums[CPU_NR];
         s->gemm.micro->row_panel(sums, c->in[0], (const float *)c->weights + col * d->k, d->k, cols);
-        for (int j = 0; j < cols && s->bias != BIAS_NONE; j++)
-            sums[j] += bias[s->bias == BIAS_ROW ? 0 : col + j];
+        for (int j = 0; j < cols && s->bias != CPU_BIAS_NONE; j++)
+            sums[j] += bias[s->bias == CPU_BIAS_ROW ? 0 : col + j];
         s->gemm.micro->epilogue((float *)c->out[0] + col, sums, residual ? residual + col : NULL, cols,
                                 &c->n->epilogue);
     }

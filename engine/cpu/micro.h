@@ -147,6 +147,8 @@ typedef struct cpu_micro {
     void (*depthwise)(const cpu_depthwise *t);
     void (*taps_sum)(const cpu_taps *t);
     void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */
+    /* y[r] = the sum of x[i] rows[r * step + i], i < k, for r < count <= 8; sums in a fixed order */
+    void (*dots)(float *y, const float *x, const float *rows, int64_t step, int64_t k, int count);
     /* y = x A for one row x[k] and a panel A of 8 or 16 columns, [k][cols]; sums in a fixed order */
     void (*row_panel)(float *y, const float *x, const float *panel, int64_t k, int cols);
     /* Winograd's F(4x4, 3x3), see winograd_tmpl.h. The input's transform down the columns: six rows of n

@@ -25,7 +25,8 @@ V16_INLINE void tile_floats(const cpu_tile *t, int row, int rows)
         for (int r = 0; r < rows; r++) s[r] = columns;
         if (t->bias_row) {
             CPU_UNROLL
-            for (int r = 0; r < rows; r++) s[r] = _mm512_add_ps(_mm512_set1_ps(t->bias_row[row + r]), columns);
+            for (int r = 0; r < rows; r++)
+                s[r] = _mm512_add_ps(_mm512_set1_ps(t->bias_row[row + r]), columns);
         }
     }
     const float *a = t->a + row, *b = t->b;

@@ -52,6 +52,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .depthwise = depthwise,
     .taps_sum = taps_sum,
     .taps_max = taps_max,
+    .dots = dots,
     .row_panel = row_panel,
     .winograd_rows = winograd_rows,
     .winograd_in = winograd_in,

@@ -64,6 +64,30 @@ static float exp_sum(float *y, const float *x, int64_t n, float max)
     return total;
 }
 
+V8_INLINE void dots_of(float *y, const float *x, const float *rows, int64_t step, int64_t k, int count)
+{
+    v8 s[4][2];
+    int64_t i = 0;
+    for (int r = 0; r < count; r++) s[r][0] = s[r][1] = v8_set1(0);
+    for (; i + 16 <= k; i += 16)
+        for (int r = 0; r < count; r++)
+            for (int v = 0; v < 2; v++)
+                s[r][v] = v8_fma(v8_load(x + i + 8 * v), v8_load(rows + r * step + i + 8 * v), s[r][v]);
+    for (int n = 0; i < k; i += n) {
+        n = k - i < 8 ? (int)(k - i) : 8;
+        for (int r = 0; r < count; r++)
+            s[r][0] = v8_fma(v8_load_n(x + i, n), v8_load_n(rows + r * step + i, n), s[r][0]);
+    }
+    for (int r = 0; r < count; r++) y[r] = v8_sum(v8_add(s[r][0], s[r][1]));
+}
+
+static void dots(float *y, const float *x, const float *rows, int64_t step, int64_t k, int count)
+{
+    int r = 0;
+    for (; r + 4 <= count; r += 4) dots_of(y + r, x, rows + r * step, step, k, 4);
+    for (; r < count; r++) dots_of(y + r, x, rows + r * step, step, k, 1);
+}
+
 /* y[cols] = x A: four rows of the panel at a time, each with sums of its own. */
 V8_INLINE void row_panel_of(float *y, const float *x, const float *panel, int64_t k, int vecs)
 {

@@ -77,6 +77,7 @@ ENTRY(gather, m->gather(y, CPU_NR, x, 30, 64, &lanes))
 ENTRY(copy_rows, m->copy_rows(y, 60, x, 57, 16, 55))
 TAPS_ENTRY(taps_sum)
 TAPS_ENTRY(taps_max)
+ENTRY(dots, m->dots(y, x, z, DEPTH, DEPTH, 8))
 ENTRY(row_panel, m->row_panel(y, x, z, DEPTH, CPU_NR))
 ENTRY(winograd_rows, m->winograd_rows(y, 64, six, 58))
 ENTRY(winograd_in, m->winograd_in(y, 16, x, 64, ramp))
@@ -99,11 +100,11 @@ static const struct {
     {                                                                                                        \
 #name, run_##name                                                                                    \
     }
-    RUN(gemm),         RUN(gemm_i16), RUN(gemm_i8),    RUN(quad_bytes),    RUN(pair_bytes),
-    RUN(requantize),   RUN(quantize), RUN(dequantize), RUN(gather),        RUN(copy_rows),
-    RUN(taps_sum),     RUN(taps_max), RUN(row_panel),  RUN(winograd_rows), RUN(winograd_in),
-    RUN(winograd_out), RUN(epilogue), RUN(unary),      RUN(binary),        RUN(scale_shift),
-    RUN(normalize),    RUN(sum),      RUN(sum_sq),     RUN(max),           RUN(exp_sum),
+    RUN(gemm),      RUN(gemm_i16),   RUN(gemm_i8),       RUN(quad_bytes),  RUN(pair_bytes),   RUN(requantize),
+    RUN(quantize),  RUN(dequantize), RUN(gather),        RUN(copy_rows),   RUN(taps_sum),     RUN(taps_max),
+    RUN(row_panel), RUN(dots),       RUN(winograd_rows), RUN(winograd_in), RUN(winograd_out), RUN(epilogue),
+    RUN(unary),     RUN(binary),     RUN(scale_shift),   RUN(normalize),   RUN(sum),          RUN(sum_sq),
+    RUN(max),       RUN(exp_sum),
 };
 
 static void fill(void)

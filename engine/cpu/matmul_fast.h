@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the fast kernels of Gemm and MatMul share (matmul_gemm.c). */
+#ifndef CPU_MATMUL_FAST_H
+#define CPU_MATMUL_FAST_H
+
+#include "cpu/cpu.h"
+#include "graph/ops/attrs.h"
+
+typedef enum cpu_matmul_bias { CPU_BIAS_NONE = 0, CPU_BIAS_ROW, CPU_BIAS_COL } cpu_matmul_bias;
+
+/* Batches that share B are rows of one product. false: a product or a bias that the kernels do not take. */
+bool cpu_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d, cpu_matmul_bias *bias);
+float cpu_matmul_alpha(const gr_node *n); /* 1 but for Gemm's */
+
+#endif
