@@ -87,7 +87,8 @@ int32_t *input_bytes(int64_t n)
 {
     int32_t *p = vkb_alloc(heap, (size_t)n * sizeof *p);
     assert_non_null(p);
-    for (int64_t i = 0; i < n; i++) p[i] = (int32_t)((uint32_t)pick(0, 0xffff) << 16 | (uint32_t)pick(0, 0xffff));
+    for (int64_t i = 0; i < n; i++)
+        p[i] = (int32_t)((uint32_t)pick(0, 0xffff) << 16 | (uint32_t)pick(0, 0xffff));
     return p;
 }
 
