@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/counting.h"
 #include "common/gpu_run.h"
 #include "common/net.h"
 #include "common/session_check.h"
@@ -288,6 +289,55 @@ static void small_parts(void **state)
     gr_free(&g);
 }
 
+/* ---- memory ---- */
+
+static vki_status whole_life(const gr_graph *g, vki_backend backend, const vki_allocator *a, vki_error *err)
+{
+    vki_context_options co = {.size = sizeof co, .backend = backend, .allocator = a, .cache_path = cache};
+    vki_session_options so = {.size = sizeof so, .threads = 1, .tune_ms = -1};
+    vki_context *c = NULL;
+    vki_model *m = NULL;
+    vki_session *s = NULL;
+    vki_status status = vki_context_create(&co, &c, err);
+    if (status == VKI_OK) status = vki_model_load_file(c, small_model_file(g), &m, err);
+    if (status == VKI_OK) status = vki_session_create(m, &so, &s, err);
+    places p = {.text = NULL};
+    if (status == VKI_OK) status = vki_session_report(s, count, &p);
+    vki_session_destroy(&s);
+    vki_model_destroy(&m);
+    vki_context_destroy(&c);
+    return status;
+}
+
+/* Every allocation fails once; a trial that fails may leave the other place. */
+static void memory_exhausted(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_of_islands(&g, 3);
+    for (int vulkan = 0; vulkan <= (gpu_run_device() != NULL); vulkan++) {
+        const vki_backend backend = vulkan ? VKI_BACKEND_VULKAN : VKI_BACKEND_PLAN;
+        counting c = {0};
+        vki_allocator a = counting_allocator(&c);
+        vki_error err = {0};
+        assert_int_equal(whole_life(&g, backend, &a, &err), VKI_OK);
+        assert_int_equal(atomic_load(&c.live), 0);
+        const long long calls = atomic_load(&c.calls);
+        int refused = 0;
+        for (long long n = 1; n <= calls; n += vulkan ? 53 : 5) {
+            atomic_store(&c.calls, 0);
+            atomic_store(&c.fail_at, n);
+            vki_status status = whole_life(&g, backend, &a, &err);
+            if (status != VKI_OK && status != VKI_E_NOMEM)
+                fail_msg("allocation %lld: %s: %s", n, vki_status_name(status), err.text);
+            assert_int_equal(atomic_load(&c.live), 0);
+            refused += status == VKI_E_NOMEM;
+        }
+        assert_true(refused > 0);
+    }
+    gr_free(&g);
+}
+
 int main(void)
 {
     gpu_run_device(); /* stays open */
@@ -295,7 +345,7 @@ int main(void)
     snprintf(verdicts, sizeof verdicts, "%s.placement", cache);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_chooses),    cmocka_unit_test(both_outcomes), cmocka_unit_test(results_agree),
-        cmocka_unit_test(kept_in_a_file), cmocka_unit_test(small_parts),
+        cmocka_unit_test(kept_in_a_file), cmocka_unit_test(small_parts),   cmocka_unit_test(memory_exhausted),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(cache);

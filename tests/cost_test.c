@@ -9,8 +9,10 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "common/net.h"
+#include "cpu/cpu.h"
 #include "gpu/gpu.h"
 
 /* ---- estimates ---- */
@@ -47,6 +49,10 @@ static void test_classes(void **state)
     gpu_limits unknown = gpu_limits_minimum;
     unknown.vendor = 0x1234;
     assert_string_equal(gpu_rates(&unknown)->name, "minimum");
+    cost_rates one = cpu_rates(1), four = cpu_rates(4);
+    assert_int_equal(strncmp(one.name, "cpu ", 4), 0);
+    assert_true(four.macs == 4 * one.macs && four.bytes > one.bytes && four.bytes < 4 * one.bytes);
+    assert_true(one.submit_us == 0);
 }
 
 /* ---- dispatches ---- */
