@@ -2,7 +2,8 @@
 # From every shaders/*.comp to SPIR-V inside the library. A shader's first comment block declares its variants, one a
 # line: `//! variant <name> [MACRO[=VALUE] ...]`; each becomes the module <file>_<name>. Variants that store fp16 are
 # named f16. What is made here:
-#   shader_ids.h    enum gpu_shader { SH_<file>_<variant>, ..., SH_COUNT }: always, since engine/gpu needs no Vulkan
+#   shader_ids.h    enum gpu_shader { SH_<file>_<variant>, ..., SH_COUNT }, and which of them ask for the size of the grid:
+#                   always, since engine/gpu needs no Vulkan
 #   shader_code.c   the SPIR-V of every module, by its id (with VKI_VULKAN)
 # Tools are host programs found in PATH, so that cross-compiling needs nothing more.
 set(shader_source_dir ${CMAKE_CURRENT_SOURCE_DIR}/shaders)
@@ -56,6 +57,7 @@ set(modules "")
 set(arrays "")
 set(rows "")
 set(includes "")
+set(strides "")
 foreach(source IN LISTS shader_sources)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source}) # its variants may change
     get_filename_component(name ${source} NAME_WE)
@@ -64,6 +66,7 @@ foreach(source IN LISTS shader_sources)
         message(FATAL_ERROR "${source} declares no variant: write a line such as '//! variant f32' at its top")
     endif()
     set(own "")
+    file(STRINGS ${source} asks REGEX "gl_NumWorkGroups")
     foreach(line IN LISTS lines)
         if(NOT line MATCHES "^//! variant ([a-z0-9_]+)((( +[A-Za-z_][A-Za-z0-9_]*(=[^ ]+)?)*) *)$")
             message(FATAL_ERROR "${source}: not a variant line: ${line}")
@@ -77,6 +80,9 @@ foreach(source IN LISTS shader_sources)
         endif()
         list(APPEND modules ${module})
         list(APPEND own ${module})
+        if(asks)
+            string(APPEND strides " || shader == SH_${module}")
+        endif()
         if(VKI_VULKAN)
             vki_add_shader_module(${source} ${module} "${macros}")
         endif()
@@ -105,6 +111,8 @@ file(CONFIGURE OUTPUT ${shader_dir}/shader_ids.h @ONLY CONTENT
 enum gpu_shader {
 ${ids}    SH_COUNT
 };
+/* Strides by the size of its grid, so that a part of the grid is not a part of the work. */
+#define SH_STRIDES(shader) (0${strides})
 #endif
 ")
 target_include_directories(vkinfer_objects PUBLIC ${shader_dir})

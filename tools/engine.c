@@ -50,6 +50,7 @@ void opt_engine_finish(opt_engine *engine)
     session->size = sizeof *session;
     if (engine->gpu_first) session->placement = VKI_PLACE_GPU_FIRST;
     if (engine->gpu_only) session->placement = VKI_PLACE_GPU_ONLY;
+    session->max_submit_us = (uint32_t)engine->max_submit_us;
     session->shapes = engine->shapes.items;
     session->shape_count = engine->shapes.count;
     session->ranges = engine->shapes.ranges;

@@ -99,6 +99,7 @@ typedef struct opt_engine {
     opt_ties ties;         /* for commands that have OPT_TIE_ROW */
     opt_list disable_pass; /* --disable-pass, beside --disable-passes and $VKINFER_DISABLE_PASSES */
     const char *cache;     /* --cache, else VKINFER_CACHE, else ~/.cache/vkinfer/pipelines */
+    int max_submit_us;
     bool gpu_only, gpu_first, no_cache, verbose;
     char cache_path[4096], disabled[1024];
 } opt_engine;
@@ -194,6 +195,14 @@ typedef struct opt_engine {
          "refuse a plan that needs more memory",                                                             \
          0,                                                                                                  \
          0},                                                                                                 \
+        {"--max-submit-us",                                                                                  \
+         0,                                                                                                  \
+         OPT_INT,                                                                                            \
+         &(engine).max_submit_us,                                                                            \
+         "US",                                                                                               \
+         "most estimated microseconds of a submit to the GPU; 0: what suits the device (0)",                 \
+         0,                                                                                                  \
+         1000000000},                                                                                        \
         {"--disable-pass",                                                                                   \
          0,                                                                                                  \
          OPT_LIST,                                                                                           \

@@ -44,7 +44,7 @@ cost_work gpu_dispatch_work(const gpu_program *p, const gpu_dispatch *d)
     cost_work w = {.macs = d->macs, .lanes = invocations(d)};
     for (int i = 0; i < d->n_bind; i++) {
         const gpu_bind *bind = &d->bind[i];
-        uint64_t bytes = bytes_of(p, d, i);
+        uint64_t bytes = bytes_of(p, d, i) / (d->parts ? d->parts : 1);
         bool read = bind->access & GPU_READ && !bound_before(d, i, GPU_READ);
         if (read) w.read += bytes;
         if (read && bind->space == GPU_SPACE_WEIGHTS) w.weights += bytes;

@@ -189,8 +189,9 @@ vki_status gpu_foresee(gpu_builder *b, gr_id node, const gpu_kernel *kernel)
 
 bool gpu_same_pipeline(const gpu_dispatch *a, const gpu_dispatch *b)
 {
-    return a->shader == b->shader && a->n_bind == b->n_bind && a->n_push == b->n_push &&
-           a->n_spec == b->n_spec && !memcmp(a->spec, b->spec, a->n_spec * sizeof a->spec[0]);
+    return a->shader == b->shader && !a->parts == !b->parts && a->n_bind == b->n_bind &&
+           a->n_push == b->n_push && a->n_spec == b->n_spec &&
+           !memcmp(a->spec, b->spec, a->n_spec * sizeof a->spec[0]);
 }
 
 int gpu_count_pipelines(const gpu_program *p)

@@ -71,7 +71,9 @@ typedef struct gpu_dispatch {
     uint32_t spec[GPU_MAX_SPEC]; /* specialization constant i; they select code, so few values a network */
     uint32_t push[GPU_MAX_PUSH]; /* shapes and the like; floats as bits, see gpu_push_f32 */
     uint32_t groups[3];
-    bool cut; /* a submit of its own begins here; set by the planner */
+    uint32_t base[3]; /* the first workgroup, of one of several parts of a dispatch */
+    uint32_t parts;   /* their number; 0: it is whole */
+    bool cut;         /* a submit of its own begins here */
 } gpu_dispatch;
 
 /* A buffer in the activation arena: a tensor in one layout, or scratch. */
@@ -325,6 +327,28 @@ double gpu_dispatch_cost(const gpu_program *p, const gpu_dispatch *d, const gpu_
 /* For gpu_emit: shares the node's multiply-accumulates out to its dispatches, which begin at `first`: those
  * that say none get what is left, by invocations. */
 void gpu_share_macs(gpu_builder *b, gr_id node, int first);
+
+/* ---- schedule.c: independent dispatches without barriers between them ---- */
+typedef struct gpu_order {
+    int32_t dispatch;   /* the one that comes here */
+    int32_t begin, end; /* first and last position of its interval, in which nothing depends on each other */
+} gpu_order;
+/* An order of dispatches first .. first + count - 1, at these positions of `out`. window: how many ahead of
+ * the first that waits may be drawn into an interval. *intervals: their number. VKI_E_NOMEM. */
+vki_status gpu_schedule(const gpu_program *p, int first, int count, int window, const vki_allocator *a,
+                        gpu_order *out, int *intervals, vki_error *err);
+
+/* ---- submits.c: work in pieces of bounded length, so that others get their turn on the device ---- */
+/* The bound of a kind of device, in estimated microseconds; 0: none. */
+uint32_t gpu_max_submit_us(const gpu_limits *limits);
+/* Makes `parts` dispatches of one, which is whole; fewer, if it has fewer workgroups along the dimension that
+ * can be split, or cannot be split at all. VKI_E_NOMEM. */
+vki_status gpu_split(gpu_program *p, int dispatch, uint32_t parts, const vki_allocator *a, vki_error *err);
+/* Splits dispatches from `first` on that are estimated to take longer into parts. VKI_E_NOMEM. */
+vki_status gpu_split_long(gpu_program *p, int first, const gpu_limits *limits, uint32_t max_us,
+                          const vki_allocator *a, vki_error *err);
+/* Marks where a submit has to begin among dispatches first .. first + count - 1, in their final order. */
+void gpu_cut_submits(gpu_program *p, int first, int count, const gpu_limits *limits, uint32_t max_us);
 
 /* ---- dispatch.c ---- */
 bool gpu_same_pipeline(const gpu_dispatch *a, const gpu_dispatch *b); /* one pipeline serves both */

@@ -21,7 +21,7 @@ static void touch(gpu_program *program, int32_t buf, int32_t at)
 
 /* On a unified device the host writes and reads the arena itself: inputs must survive all runs, outputs the
  * end of one. */
-static void find_lifetimes(ses_plan *p)
+void ses_device_touch(ses_plan *p)
 {
     bool unified = p->unified;
     gpu_program *program = &p->program;
@@ -63,7 +63,7 @@ static vki_status share_places(ses_plan *p, vki_error *err)
 
 vki_status ses_device_lifetimes(ses_plan *p, vki_error *err)
 {
-    find_lifetimes(p);
+    ses_device_touch(p);
     return share_places(p, err);
 }
 

@@ -105,9 +105,11 @@ static vki_status emit_segment(device_state *s, ses_segment *seg)
         const gr_node *n = &p->graph.nodes[i];
         s->builder.node = i;
         VKB_TRY(upload_inputs(s, seg, n));
-        p->places[i].first_dispatch = p->program.n_dispatches;
+        int first = p->program.n_dispatches;
         VKB_TRY(gpu_emit(&s->builder, i, p->places[i].kernel));
-        p->places[i].n_dispatches = p->program.n_dispatches - p->places[i].first_dispatch;
+        VKB_TRY(gpu_split_long(&p->program, first, s->builder.limits, p->options->max_submit_us, p->allocator,
+                               s->err));
+        p->places[i].n_dispatches = p->program.n_dispatches - first;
         for (int k = 0; k < n->n_out; k++)
             if (n->out[k] != GR_NONE) s->on_device[n->out[k]] = true;
     }
@@ -339,7 +341,11 @@ static vki_status finish(device_state *s)
         if (merges[i].kernel) p->places[i].kernel = merges[i].kernel;
         if (merges[i].into != GR_NONE) p->places[i].reason = "computed by a later node's dispatch";
     }
-    VKB_TRY(ses_device_lay_out(p, s->err));
+    VKB_TRY(ses_device_order(p, s->err));
+    for (int i = 0; i < p->n_segments; i++)
+        if (p->segments[i].gpu)
+            gpu_cut_submits(&p->program, p->segments[i].first_dispatch, p->segments[i].n_dispatches,
+                            s->builder.limits, p->options->max_submit_us);
     p->dispatch_us = vkb_calloc(p->allocator, (size_t)p->program.n_dispatches, sizeof *p->dispatch_us);
     if (!p->dispatch_us) return vkb_nomem(s->err, (uint64_t)p->program.n_dispatches * sizeof *p->dispatch_us);
     for (int i = 0; i < p->n_segments; i++)

@@ -67,6 +67,12 @@ static vki_status resolve_precision(const vki_session_options *o, const vki_mode
     }
 }
 
+static uint32_t max_submit_us(const vki_session_options *o, const vki_model *m)
+{
+    if (o->max_submit_us || !m->context->limits) return o->max_submit_us;
+    return gpu_max_submit_us(m->context->limits);
+}
+
 static vki_status take_options(vki_session *s, const vki_session_options *o, vki_error *err)
 {
     const vki_allocator *a = &s->model->context->allocator;
@@ -77,6 +83,7 @@ static vki_status take_options(vki_session *s, const vki_session_options *o, vki
                                .profile = o->profile,
                                .reference = o->reference,
                                .keep = o->keep_intermediates,
+                               .max_submit_us = max_submit_us(o, s->model),
                                .in_flight = o->runs_in_flight ? o->runs_in_flight : 1,
                                .memory_limit = o->memory_limit};
     VKB_TRY(resolve_precision(o, s->model, &s->options, err));

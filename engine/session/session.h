@@ -57,6 +57,7 @@ typedef struct ses_options { /* of a session, resolved */
     const char *choice;      /* why the placement is so, if the session chose it; NULL */
     bool half, profile, reference, keep;
     int threads, in_flight;
+    uint32_t max_submit_us; /* 0: none */
     uint64_t memory_limit;
     const char *disable_passes;
 } ses_options;
@@ -92,7 +93,7 @@ typedef struct ses_place { /* of one node */
     bool gpu, view;
     const gpu_kernel *kernel; /* gpu */
     const char *reason;       /* never NULL */
-    int first_dispatch, n_dispatches;
+    int n_dispatches;         /* that work for it, wherever they stand among the others */
 } ses_place;
 
 typedef struct ses_bond { /* a tie whose two ends are tensors of one plan */
@@ -201,7 +202,12 @@ double ses_guess_us(const ses_plan *p, gr_id node, const cost_rates *rates);
 vki_status ses_device_lifetimes(ses_plan *p, vki_error *err);
 /* What lives together at most, and the dispatch at which it does. */
 vki_status ses_device_peak(const ses_plan *p, uint64_t *bytes, int32_t *step, vki_error *err);
+/* Lifetimes alone, for the present order of the dispatches. */
+void ses_device_touch(ses_plan *p);
 vki_status ses_device_lay_out(ses_plan *p, vki_error *err);
+
+/* ---- device_order.c: the order of the dispatches, and their memory ---- */
+vki_status ses_device_order(ses_plan *p, vki_error *err);
 
 /* ---- host_plan.c: kernels of the CPU segments ---- */
 vki_status ses_host_plan(ses_plan *p, vki_error *err);

@@ -65,6 +65,7 @@
     X(CmdBindDescriptorSets)                                                                                 \
     X(CmdPushConstants)                                                                                      \
     X(CmdDispatch)                                                                                           \
+    X(CmdDispatchBase)                                                                                       \
     X(CmdCopyBuffer)                                                                                         \
     X(CmdPipelineBarrier)                                                                                    \
     X(CmdResetQueryPool)                                                                                     \

@@ -68,6 +68,7 @@ typedef struct vkr_pipeline { /* immutable once in the table */
     uint16_t shader;
     uint8_t n_spec, n_bind, n_push;
     uint8_t texels; /* bit i: binding i is a texel buffer */
+    bool based;     /* for parts of dispatches, which begin at another workgroup than 0 */
     uint32_t spec[GPU_MAX_SPEC];
     VkPipeline handle;
     VkPipelineLayout layout;

@@ -104,6 +104,7 @@ static VkResult create_pipeline(vkr_device *device, vkr_pipeline *p)
     VkSpecializationInfo constants = {p->n_spec, entries, p->n_spec * 4u, p->spec};
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = p->based ? VK_PIPELINE_CREATE_DISPATCH_BASE : 0,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,
@@ -158,8 +159,9 @@ static vki_status create_new(vkr_device *device, int first, vki_error *err)
 
 static bool same_key(const vkr_pipeline *p, const gpu_dispatch *d)
 {
-    return p->shader == d->shader && p->n_bind == d->n_bind && p->n_push == d->n_push &&
-           p->n_spec == d->n_spec && memcmp(p->spec, d->spec, d->n_spec * sizeof d->spec[0]) == 0;
+    return p->shader == d->shader && p->based == (d->parts > 0) && p->n_bind == d->n_bind &&
+           p->n_push == d->n_push && p->n_spec == d->n_spec &&
+           memcmp(p->spec, d->spec, d->n_spec * sizeof d->spec[0]) == 0;
 }
 
 static vki_status find_or_add(vkr_device *device, const gpu_dispatch *d, const vkr_pipeline **out,
@@ -176,6 +178,7 @@ static vki_status find_or_add(vkr_device *device, const gpu_dispatch *d, const v
     p->n_spec = d->n_spec;
     p->n_bind = d->n_bind;
     p->n_push = d->n_push;
+    p->based = d->parts > 0;
     for (int i = 0; i < d->n_bind; i++)
         if (vkr_bind_is_texels(&d->bind[i])) p->texels |= (uint8_t)(1u << i);
     memcpy(p->spec, d->spec, sizeof p->spec);

@@ -181,7 +181,11 @@ static void record_dispatch(vkr_plan *plan, const vkr_recording *r, VkCommandBuf
                               NULL);
     if (d->n_push)
         vk->CmdPushConstants(commands, p->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, d->n_push * 4u, d->push);
-    vk->CmdDispatch(commands, d->groups[0], d->groups[1], d->groups[2]);
+    if (d->parts)
+        vk->CmdDispatchBase(commands, d->base[0], d->base[1], d->base[2], d->groups[0], d->groups[1],
+                            d->groups[2]);
+    else
+        vk->CmdDispatch(commands, d->groups[0], d->groups[1], d->groups[2]);
 }
 
 /* The next command buffer of the segment; a barrier at its start covers all before. */

@@ -30,6 +30,7 @@ const gr_pass *const gr_passes[] = {
     &pass_output_slices,
     &pass_views,
     &pass_in_place,
+    &pass_intervals,
     NULL,
 };
 /* clang-format on */
@@ -51,6 +52,9 @@ const gr_pass pass_output_slices = {
     NULL, true};
 const gr_pass pass_in_place = {
     "in_place", "outputs take the place of inputs that are read for the last time (planners)", NULL, true};
+const gr_pass pass_intervals = {
+    "intervals", "dispatches that do not depend on each other without barriers between them (planners)", NULL,
+    true};
 const gr_pass pass_views = {"views", "Concat, Split and Slice without copies, where memory allows (planners)",
                             NULL, true};
 

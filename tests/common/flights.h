@@ -36,7 +36,7 @@ void write_inputs(vki_session *s, int run);
 
 enum { OUTPUTS_MOST = 4 };
 typedef struct outputs {
-    float data[OUTPUTS_MOST][512];
+    float data[OUTPUTS_MOST][1024];
     size_t bytes[OUTPUTS_MOST];
 } outputs;
 /* Of the run, or of the last one for ticket 0. */

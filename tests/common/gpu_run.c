@@ -107,6 +107,8 @@ static vki_status build(node_run *r, vki_error *err)
         if (buf < 0) return b->failed;
         add_transfer(r, r->downloads, r->download_output, &r->n_downloads, buf, n->out[i], i);
     }
+    for (int i = r->program.n_dispatches - 1; getenv("VKI_TEST_SPLIT") && i >= 0; i--)
+        VKB_TRY(gpu_split(&r->program, i, 3, r->g->allocator, err));
     return VKI_OK;
 }
 

@@ -8,7 +8,7 @@
 /* The first Vulkan device, opened once; NULL without a driver. Also keeps the driver loaded until the process
  * ends: its static data would count as leaked once it is unloaded, so tests that open devices of their own
  * call this first. Environment: VKI_TEST_VALIDATION=1 turns the validation layer on, VKI_TEST_STAGING=1
- * forces copies through staging memory. */
+ * forces copies through staging memory; VKI_TEST_SPLIT=1 splits every dispatch that can be into parts. */
 vkr_device *gpu_run_device(void);
 int gpu_run_messages(void); /* of the validation layer so far */
 

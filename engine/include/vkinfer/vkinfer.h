@@ -272,6 +272,9 @@ typedef struct vki_session_options {
                                 within take none of the device's memory for activations, others are
                                 VKI_E_SHAPE. An input without a shape begins with the largest */
     int range_count;
+    uint32_t max_submit_us; /* GPU: no submit is estimated to take longer, so that other programs (the screen)
+                               get their turn; long dispatches are split. 0: 8000 on phones and boards, 100000
+                               on NVIDIA, no bound on software devices; UINT32_MAX: no bound */
 } vki_session_options;
 
 /* If all input shapes are known (in the model or the options), the plan is made now; otherwise
