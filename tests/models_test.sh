@@ -42,8 +42,8 @@ check_stored() { # CASE...
 ceiling() { # MODEL DISPATCHES OPTION...
     local model=$1 most=$2 plan
     shift 2
-    plan=$("$vkinfer" benchmark "$models/$model/model.onnx" --device "$device" --warmup 0 -n 1 "$@" |
-        sed -nE 's/^ *plan +([0-9]+) nodes, ([0-9]+) dispatches, .* ([0-9]+) pipelines.*/\2 \3/p')
+    plan=$("$vkinfer" info "$models/$model/model.onnx" --plan --device "$device" --precision fp32 "$@" |
+        sed -nE 's/^.* ([0-9]+) dispatches, .* ([0-9]+) pipelines.*/\1 \2/p' | tail -1)
     read -r dispatches pipelines <<<"$plan"
     echo "$model: $dispatches dispatches (at most $most), $pipelines pipelines (at most 40)"
     [ "$dispatches" -le "$most" ] && [ "$pipelines" -le 40 ] || failed=$((failed + 1))
@@ -56,6 +56,22 @@ check_ceilings() {
     ceiling detection/ultraface_slim_320 60
     ceiling textdet/ppocrv4_det 110 --shape x=1x3x640x640
     ceiling segmentation/deeplab_v3_257 60
+    ceiling classification/mnist_cntk_op8 6
+    ceiling audio/gtcrn_simple 330
+    ceiling audio/dtln_1 20
+    ceiling audio/oww_embedding 46 --shape input_1=2x76x32x1
+    ceiling audio/silero_v6_16k_static 20
+    ceiling audio/silero_v6_if 24 --shape input=1x576 --shape state=2x1x128
+    ceiling bytes/magika_v3_3 32 --shape bytes=1x2048
+    ceiling transformer/bert_tiny_synthetic_op13 45 --shape input_ids=1x32 --shape attention_mask=1x32 --shape token_type_ids=1x32
+    ceiling landmark/yunet_n_320 85
+    ceiling gan/style_candy_256 80
+    ceiling gan/tbefn_180x320 65
+    ceiling superres/super_resolution_10 6 --shape input=1x1x224x224
+    ceiling superres/waifu2x_upconv7_art 8 --shape image=1x3x80x96
+    ceiling textrec/tesseract_eng_crnn 15 --shape image=1x1x36x254
+    ceiling int8/mnist_convinteger 20
+    ceiling int8/ultraface_slim_320_qdq_perchannel 220
 }
 
 # The recognition network is not stored with its results: tools/dev fetches it for the demo.

@@ -133,11 +133,6 @@ static bool reads_as(const gr_tensor *t, gpu_layout from, gpu_layout to)
     return from == GPU_C4 && to == GPU_ROW && t->dims[0] == 1 && gr_elements(t) == t->dims[1];
 }
 
-static uint32_t group_x(int64_t spatial)
-{
-    return spatial >= 64 ? 64 : 8;
-}
-
 static enum gpu_shader converter(const gpu_builder *b, gpu_layout to, bool in_fours, uint8_t access)
 {
     if (!in_fours)
@@ -162,7 +157,9 @@ static int32_t convert(gpu_builder *b, gr_id tensor, gpu_layout to, int32_t from
     d->shader = (uint16_t)converter(b, to, in_fours, access);
     gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, from, 0, 0}, access);
     gpu_bind_add(d, (gpu_bind){GPU_SPACE_ARENA, 0, made, 0, 0}, GPU_WRITE);
-    uint32_t lx = group_x(spatial), ly = 64 / lx; /* the shader strides over what the grid leaves out */
+    const uint32_t
+        lx = 16,
+        ly = 4; /* of one form, for few pipelines; the shader strides over what the grid leaves out */
     gpu_grid(b, d, vkb_min(spatial, (int64_t)b->limits->max_groups[0] * lx),
              vkb_min(slices, (int64_t)b->limits->max_groups[1] * ly), vkb_min(n, b->limits->max_groups[2]),
              lx, ly, 1);
