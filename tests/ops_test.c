@@ -13,6 +13,7 @@
 #include "common/gpu_run.h"
 #include "common/guard.h"
 #include "common/tolerance.h"
+#include "cpu/micro.h"
 #include "cpu/ref.h"
 
 enum { THREADS = 3 };
@@ -217,6 +218,22 @@ static int check_kernels(check *k)
     return ran;
 }
 
+/* All kernels on the C table, as they run where the CPU multiplies bytes: that table can do so too and is
+ * said to prefer it. The table is chosen when a plan is made. */
+static void check_dot_products(check *k)
+{
+    static const cpu_dot forms[] = {CPU_DOT_SIGNED, CPU_DOT_MIXED};
+    static cpu_micro table;
+    for (size_t i = 0; i < VKB_COUNT(forms); i++) {
+        table = cpu_micro_c;
+        table.dot = forms[i];
+        table.mr = i ? 14 : table.mr; /* and panels as high as those of AVX-512 */
+        cpu_micro_force(&table);
+        check_kernels(k);
+        cpu_micro_force(NULL);
+    }
+}
+
 /* ---- GPU ---- */
 
 /* What every GPU kernel asks for: nothing empty, something that is no constant. Of the floats float32 stands
@@ -341,6 +358,7 @@ static int check_case(const test_case *t, bool half, int *cpu, int *gpu)
     k.again = make_outputs(&k.c);
     check_reference(&k);
     if (!k.failures && !half) *cpu += check_kernels(&k);
+    if (!k.failures && !half) check_dot_products(&k);
     if (!k.failures) *gpu += check_gpu(&k, half);
     free_outputs(&k.expected);
     free_outputs(&k.got);

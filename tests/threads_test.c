@@ -5,10 +5,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdatomic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "base/cores.h"
 #include "base/threads.h"
 
 enum { MOST = 1000 };
@@ -40,7 +46,7 @@ static void check_loop(vkb_pool *pool, visit *v, int64_t count, int64_t grain)
     assert_int_equal(atomic_load(&v->bad), 0);
     for (int64_t i = 0; i < MOST; i++) assert_int_equal(atomic_load(&v->seen[i]), i < count);
     if (count <= grain) assert_int_equal(atomic_load(&v->calls), count > 0);
-    assert_true(atomic_load(&v->calls) <= v->threads);
+    assert_true(atomic_load(&v->calls) <= 4 * v->threads);
 }
 
 static void ranges_cover_once(void **state)
@@ -70,6 +76,72 @@ static void no_pool_runs_on_caller(void **state)
     assert_int_equal(atomic_load(&v.calls), 1);
     vkb_pool *none = NULL;
     vkb_pool_destroy(&none);
+}
+
+/* The caller's first range waits until all others are done: threads that have finished their own must take
+ * them. */
+static void on_blocked(void *arg, int64_t begin, int64_t end, int thread)
+{
+    visit *v = arg;
+    (void)thread;
+    if (begin == 0) {
+        const double give_up = vkb_now_ms() + 20000;
+        while (atomic_load(&v->calls) < v->count - end && vkb_now_ms() < give_up) sched_yield();
+        if (atomic_load(&v->calls) < v->count - end) atomic_fetch_add(&v->bad, 1);
+        return;
+    }
+    atomic_fetch_add(&v->calls, (int)(end - begin));
+}
+
+static void the_rest_is_taken(void **state)
+{
+    (void)state;
+    static visit v;
+    vkb_pool *pool = NULL;
+    assert_int_equal(vkb_pool_create(&vkb_libc_allocator, 3, &pool, NULL), VKI_OK);
+    for (int64_t count = 24; count < 240; count += 24) {
+        memset(&v, 0, sizeof v);
+        v.count = count;
+        vkb_parallel_for(pool, count, 1, on_blocked, &v);
+        assert_int_equal(atomic_load(&v.bad), 0);
+        assert_int_equal(atomic_load(&v.calls), count - count / 6); /* all but the half of a third */
+    }
+    vkb_pool_destroy(&pool);
+}
+
+/* A system of files that says what each core this process may use can do. */
+static void cores_are_told_apart(void **state)
+{
+    (void)state;
+    static vkb_cores all, c;
+    char root[] = "/tmp/vkinfer_cores_XXXXXX", path[128];
+    assert_non_null(mkdtemp(root));
+    vkb_cores_find(&all, root); /* nothing there: all are fast */
+    assert_true(all.usable >= 1 && all.fast == all.usable);
+    int slow = 0, seen = 0;
+    for (int i = 0; i < VKB_MOST_CORES; i++) {
+        if (!all.is_usable[i]) continue;
+        const char *const kinds[] = {"1024\n", "250\n", "512\n", "511\n"};
+        snprintf(path, sizeof path, "%s/cpu%d", root, i);
+        assert_int_equal(mkdir(path, 0700), 0);
+        snprintf(path, sizeof path, "%s/cpu%d/cpu_capacity", root, i);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fputs(kinds[seen % 4], f);
+        fclose(f);
+        slow += seen++ % 2;
+    }
+    vkb_cores_find(&c, root);
+    assert_int_equal(c.usable, all.usable);
+    assert_int_equal(c.fast, all.usable - slow);
+    for (int i = 0; i < VKB_MOST_CORES; i++) {
+        if (!all.is_usable[i]) continue;
+        snprintf(path, sizeof path, "%s/cpu%d/cpu_capacity", root, i);
+        unlink(path);
+        snprintf(path, sizeof path, "%s/cpu%d", root, i);
+        rmdir(path);
+    }
+    rmdir(root);
 }
 
 typedef struct sums {
@@ -127,7 +199,7 @@ static void *refuse(void *user, size_t bytes, size_t align)
 static void exhausted_memory_is_reported(void **state)
 {
     (void)state;
-    for (int allowed = 0; allowed < 2; allowed++) {
+    for (int allowed = 0; allowed < 3; allowed++) {
         int left = allowed;
         const vki_allocator a = {&left, refuse, vkb_libc_allocator.free};
         vkb_pool *pool = (vkb_pool *)&left;
@@ -145,6 +217,8 @@ int main(void)
         cmocka_unit_test(no_pool_runs_on_caller),
         cmocka_unit_test(many_loops),
         cmocka_unit_test(sleeps_and_wakes),
+        cmocka_unit_test(the_rest_is_taken),
+        cmocka_unit_test(cores_are_told_apart),
         cmocka_unit_test(exhausted_memory_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

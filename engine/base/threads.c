@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pool. A loop is cut into at most one part a thread. Everything a worker needs to claim a part lies in
- * one 64-bit word, the ticket: which loop it is, how many parts it has, and the next part to take. A claim is
- * one compare-and-swap on it, so that a worker that wakes late finds the parts gone (the caller takes what
- * nobody has started) and can never touch a later loop's part by mistake. */
-#define _GNU_SOURCE /* sched_getaffinity */
+ * The pool. A loop is cut evenly into one home range a thread, and that into chunks of a half, a quarter, and
+ * two eighths. A thread works through its home from the front, so that over loops of equal length it meets
+ * the data it had before; when it is done it takes chunks of the others' homes from their ends, the small
+ * ones first. Ranges never depend on who runs them. Which chunks of a home are left lies in one 64-bit word
+ * with the number of the loop; a claim is one compare-and-swap on it, so that a worker that wakes late finds
+ * the chunks gone and can never touch a later loop's by mistake. */
 #include "base/threads.h"
 
+#include "base/cores.h"
+
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
-    MAX_THREADS = 1024, /* parts fit into 16 bits of the ticket */
+    MAX_THREADS = 1024,
+    CHUNKS = 4, /* of a home */
     SPINS_BETWEEN_CLOCKS = 64
 };
 #define SPIN_MS                                                                                              \
@@ -25,30 +27,30 @@ typedef struct worker {
     int index;
 } worker;
 
+typedef struct home {
+    _Alignas(64) atomic_uint_least64_t chunks; /* loop << 32 | first << 16 | end of those that are left */
+} home;
+
 struct vkb_pool {
-    _Alignas(64) atomic_uint_least64_t ticket; /* loop << 32 | parts << 16 | next part */
-    _Alignas(64) atomic_int pending;           /* parts of the loop not finished */
-    _Alignas(64) atomic_int sleeping;          /* workers in, or about to enter, pthread_cond_wait */
+    _Alignas(64) atomic_uint_least64_t loop; /* its number << 32 | homes */
+    _Alignas(64) atomic_int pending;         /* chunks of the loop not finished */
+    _Alignas(64) atomic_int sleeping;        /* workers in, or about to enter, pthread_cond_wait */
     atomic_int caller_sleeps;
     atomic_bool quit;
-    /* The loop. Written before the ticket is published, read only by the holder of a part, whose part keeps
-     * the loop alive. */
+    /* The loop. Written before its homes are, read only by the holder of a chunk, which keeps the loop
+     * alive. */
     vkb_range_fn fn;
     void *arg;
     int64_t count, grain;
     uint32_t loops;
     const vki_allocator *allocator;
+    home *homes;     /* threads */
     worker *workers; /* threads - 1 */
     int threads, started;
     double spin_ms;
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
 };
-
-static uint64_t ticket_of(uint32_t loop, uint32_t parts, uint32_t next)
-{
-    return (uint64_t)loop << 32 | (uint64_t)parts << 16 | next;
-}
 
 static void relax(void)
 {
@@ -61,31 +63,34 @@ static void relax(void)
 
 static uint32_t loop_of(vkb_pool *p)
 {
-    return (uint32_t)(atomic_load(&p->ticket) >> 32);
+    return (uint32_t)(atomic_load(&p->loop) >> 32);
 }
 
-/* Takes the next part of loop `loop`; -1 if none is left or the loop is over. */
-static int claim(vkb_pool *p, uint32_t loop)
+/* Takes a chunk of home `h` in loop `loop`, the first or the last one; -1 if none is left or the loop is
+ * over. */
+static int claim(vkb_pool *p, int h, uint32_t loop, bool last)
 {
-    uint64_t t = atomic_load(&p->ticket);
+    uint64_t t = atomic_load(&p->homes[h].chunks);
     for (;;) {
-        uint32_t parts = (uint32_t)(t >> 16) & 0xffff, next = (uint32_t)t & 0xffff;
-        if ((uint32_t)(t >> 32) != loop || next >= parts) return -1;
-        if (atomic_compare_exchange_weak(&p->ticket, &t, t + 1)) return (int)next;
+        const uint32_t first = (uint32_t)(t >> 16) & 0xffff, end = (uint32_t)t & 0xffff;
+        if ((uint32_t)(t >> 32) != loop || first >= end) return -1;
+        if (atomic_compare_exchange_weak(&p->homes[h].chunks, &t, last ? t - 1 : t + (1 << 16)))
+            return (int)(last ? end - 1 : first);
     }
 }
 
-/* Range of part `part`: whole grains, spread evenly. */
-static void run_part(vkb_pool *p, int part, int parts, int thread)
+/* Chunk `chunk` of home `h`: whole grains. */
+static void run_chunk(vkb_pool *p, int h, int homes, int chunk, int thread)
 {
-    int64_t grains = vkb_ceil_div(p->count, p->grain);
-    int64_t each = grains / parts, extra = grains % parts;
-    int64_t first = part * each + vkb_min(part, extra), n = each + (part < extra);
-    int64_t begin = first * p->grain, end = vkb_min(p->count, (first + n) * p->grain);
-    p->fn(p->arg, begin, end, thread);
+    static const int eighths[CHUNKS + 1] = {0, 4, 6, 7, 8};
+    const int64_t grains = vkb_ceil_div(p->count, p->grain), each = grains / homes, extra = grains % homes;
+    const int64_t first = h * each + vkb_min(h, extra), n = each + (h < extra);
+    const int64_t from = first + vkb_ceil_div(n * eighths[chunk], 8);
+    const int64_t to = first + vkb_ceil_div(n * eighths[chunk + 1], 8);
+    if (from < to) p->fn(p->arg, from * p->grain, vkb_min(p->count, to * p->grain), thread);
 }
 
-static void finish_part(vkb_pool *p)
+static void finish_chunk(vkb_pool *p)
 {
     if (atomic_fetch_sub(&p->pending, 1) != 1 || !atomic_load(&p->caller_sleeps)) return;
     pthread_mutex_lock(&p->mutex);
@@ -93,11 +98,15 @@ static void finish_part(vkb_pool *p)
     pthread_mutex_unlock(&p->mutex);
 }
 
-static void work_on(vkb_pool *p, uint32_t loop, int parts, int thread)
+static void work_on(vkb_pool *p, uint32_t loop, int homes, int thread)
 {
-    for (int part; (part = claim(p, loop)) >= 0;) {
-        run_part(p, part, parts, thread);
-        finish_part(p);
+    for (int i = 0; i < homes; i++) {
+        const int h = (thread + i) % homes;
+        const bool own = h == thread;
+        for (int chunk; (chunk = claim(p, h, loop, !own)) >= 0;) {
+            run_chunk(p, h, homes, chunk, thread);
+            finish_chunk(p);
+        }
     }
 }
 
@@ -126,17 +135,18 @@ static void *worker_main(void *arg)
     vkb_pool *p = w->pool;
     for (uint32_t seen = 0;;) {
         wait_for_loop(p, seen);
-        uint64_t t = atomic_load(&p->ticket);
+        const uint64_t t = atomic_load(&p->loop);
         seen = (uint32_t)(t >> 32);
         if (atomic_load(&p->quit)) return NULL;
-        work_on(p, seen, (int)((t >> 16) & 0xffff), w->index);
+        work_on(p, seen, (int)(uint32_t)t, w->index);
     }
 }
 
-static void publish(vkb_pool *p, int parts, int first)
+static void publish(vkb_pool *p, int homes)
 {
     p->loops++;
-    atomic_store(&p->ticket, ticket_of(p->loops, (uint32_t)parts, (uint32_t)first));
+    for (int i = 0; i < homes; i++) atomic_store(&p->homes[i].chunks, (uint64_t)p->loops << 32 | CHUNKS);
+    atomic_store(&p->loop, (uint64_t)p->loops << 32 | (uint32_t)homes);
     if (!atomic_load(&p->sleeping)) return;
     pthread_mutex_lock(&p->mutex);
     pthread_cond_broadcast(&p->work);
@@ -169,34 +179,20 @@ void vkb_parallel_for(vkb_pool *pool, int64_t count, int64_t grain, vkb_range_fn
         fn(arg, 0, count, 0);
         return;
     }
-    int parts = (int)vkb_min(pool->threads, vkb_ceil_div(count, grain));
+    const int homes = (int)vkb_min(pool->threads, vkb_ceil_div(count, grain));
     pool->fn = fn;
     pool->arg = arg;
     pool->count = count;
     pool->grain = grain;
-    atomic_store(&pool->pending, parts - 1);
-    publish(pool, parts, 1); /* part 0 is the caller's */
-    run_part(pool, 0, parts, 0);
-    work_on(pool, pool->loops, parts, 0);
+    atomic_store(&pool->pending, homes * CHUNKS);
+    publish(pool, homes);
+    work_on(pool, pool->loops, homes, 0);
     wait_for_end(pool);
 }
 
 int vkb_pool_threads(const vkb_pool *pool)
 {
     return pool ? pool->threads : 1;
-}
-
-static int usable_cores(void)
-{
-#if defined(__linux__)
-    cpu_set_t set;
-    if (!sched_getaffinity(0, sizeof(set), &set)) {
-        int n = CPU_COUNT(&set);
-        if (n > 0) return n;
-    }
-#endif
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : (int)vkb_min(n, MAX_THREADS);
 }
 
 static vki_status start_workers(vkb_pool *p, vki_error *err)
@@ -215,21 +211,25 @@ static vki_status start_workers(vkb_pool *p, vki_error *err)
 vki_status vkb_pool_create(const vki_allocator *a, int threads, vkb_pool **out, vki_error *err)
 {
     *out = NULL;
-    int cores = usable_cores();
-    if (threads <= 0) threads = cores;
+    vkb_cores cores;
+    vkb_cores_find(&cores, VKB_SYSFS_CPUS);
+    if (threads <= 0) threads = cores.fast;
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     vkb_pool *p = vkb_calloc(a, 1, sizeof(*p));
     if (!p) return vkb_nomem(err, sizeof(*p));
     p->allocator = a;
     p->threads = threads;
-    p->spin_ms = threads <= cores ? SPIN_MS : 0; /* spinning against one's own threads only delays them */
+    p->spin_ms =
+        threads <= cores.usable ? SPIN_MS : 0; /* spinning against one's own threads only delays them */
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->done, NULL);
     vki_status status = VKI_OK;
     if (threads > 1) {
+        p->homes = vkb_calloc(a, (size_t)threads, sizeof(home));
         p->workers = vkb_calloc(a, (size_t)threads - 1, sizeof(worker));
-        status = p->workers ? start_workers(p, err) : vkb_nomem(err, (uint64_t)threads * sizeof(worker));
+        status = p->workers && p->homes ? start_workers(p, err)
+                                        : vkb_nomem(err, (uint64_t)threads * (sizeof(worker) + sizeof(home)));
     }
     *out = p;
     if (status != VKI_OK) vkb_pool_destroy(out);
@@ -242,11 +242,12 @@ void vkb_pool_destroy(vkb_pool **pool)
     if (!p) return;
     *pool = NULL;
     atomic_store(&p->quit, true);
-    publish(p, 0, 0);
+    publish(p, 0);
     for (int i = 0; i < p->started; i++) pthread_join(p->workers[i].thread, NULL);
     pthread_cond_destroy(&p->done);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->mutex);
     vkb_free(p->allocator, p->workers);
+    vkb_free(p->allocator, p->homes);
     vkb_free(p->allocator, p);
 }

@@ -9,14 +9,15 @@
 
 typedef struct vkb_pool vkb_pool;
 
-/* threads: total including the caller; 0: as many as there are cores this process may use. VKI_E_NOMEM. */
+/* threads: total including the caller; 0: as many as there are fast cores this process may use (cores.h).
+ * VKI_E_NOMEM. */
 vki_status vkb_pool_create(const vki_allocator *a, int threads, vkb_pool **out, vki_error *err);
 void vkb_pool_destroy(vkb_pool **pool);
 int vkb_pool_threads(const vkb_pool *pool); /* 1 for NULL */
 
 /* Calls fn(arg, begin, end, thread) over disjoint ranges that cover [0, count), each at least `grain` long
- * but the last; `thread` is in [0, vkb_pool_threads). Returns when all are done. A NULL pool or a count <=
- * grain runs on the caller. One loop at a time a pool; allocates nothing. */
+ * but the last, up to four a thread; `thread` is in [0, vkb_pool_threads). Returns when all are done. A NULL
+ * pool or a count <= grain runs on the caller. One loop at a time a pool; allocates nothing. */
 typedef void (*vkb_range_fn)(void *arg, int64_t begin, int64_t end, int thread);
 void vkb_parallel_for(vkb_pool *pool, int64_t count, int64_t grain, vkb_range_fn fn, void *arg);
 

@@ -119,7 +119,7 @@ static void pack_im2col(const void *user, int64_t job, float *dst, int64_t k0, i
 void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool)
 {
     const cpu_gemm_source source = {
-        .user = a, .epilogue = a->epilogue, .job = conv_job, .pack_b = pack_im2col};
+        .user = a, .epilogue = a->epilogue, .form = a->form, .job = conv_job, .pack_b = pack_im2col};
     cpu_gemm_run(&a->conv->gemm, &source, scratch, pool);
 }
 

@@ -33,6 +33,7 @@ typedef struct cpu_conv_args {
     const float *x, *weights, *bias, *residual; /* weights packed; bias and residual may be NULL */
     float *y;
     const gr_epilogue *epilogue;
+    cpu_dot_form form; /* if the plan's tile is gemm_i8 */
 } cpu_conv_args;
 void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool);
 

@@ -184,6 +184,7 @@ static void multiply_block(const run *r, const block *b)
     cpu_tile t = {.k = b->kc,
                   .c_stride = p->c_stride,
                   .accumulate = b->k0 > 0,
+                  .form = r->s->form,
                   .epilogue = b->k0 + b->kc == p->k ? r->s->epilogue : NULL};
     for (int64_t j = b->n0; j < b->n1; j++) {
         const place at = place_of(p, j);

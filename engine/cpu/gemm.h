@@ -25,7 +25,8 @@ typedef struct cpu_gemm_job {
 
 typedef struct cpu_gemm {
     const cpu_micro *micro;
-    void (*tile)(const cpu_tile *t); /* micro->gemm; micro->gemm_i16 for integers, k then counts pairs */
+    void (*tile)(const cpu_tile *t); /* micro->gemm; for integers micro->gemm_i16 or gemm_i8, k then counts
+                                        pairs or fours */
     int64_t m, n, k, jobs;
     int64_t c_stride;      /* elements from row to row of C */
     int64_t line;          /* columns of C that lie side by side: no panel crosses a multiple of it */
@@ -44,6 +45,7 @@ typedef struct cpu_gemm {
 typedef struct cpu_gemm_source {
     const void *user;
     const gr_epilogue *epilogue;
+    cpu_dot_form form; /* of gemm_i8 */
     void (*job)(const void *user, int64_t index, cpu_gemm_job *job);
     /* Panel of B: rows k0..k0+kc, columns col..col+cols, to dst[kc][width]; what it leaves beyond cols
      * does not matter. */

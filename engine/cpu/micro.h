@@ -192,6 +192,8 @@ void cpu_micro_dotprod(cpu_micro *m); /* on NEON */
 void cpu_micro_i8mm(cpu_micro *m);    /* on NEON with dot products */
 #endif
 const cpu_micro *cpu_micro_get(void); /* the best this CPU can run; thread safe, constant */
+/* For tests: what cpu_micro_get gives from now on; NULL: the best again. Not while anything runs. */
+void cpu_micro_force(const cpu_micro *m);
 /* All this CPU can run, from 0, the C table, to the best; NULL beyond it. */
 const cpu_micro *cpu_micro_at(int level);
 

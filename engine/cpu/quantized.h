@@ -61,6 +61,18 @@ static inline int cpu_weight_at(const gr_graph *g, const gr_node *n, const op_qu
     }
     return (int)cpu_load_i64(weights->data, weights->dtype, i) - zero;
 }
+/* Whether constant weights less their zero points are bytes whatever they are: zero points are in the middle.
+ */
+static inline bool cpu_weights_centered(const gr_graph *g, const gr_node *n, const op_quantized *q)
+{
+    const vki_dtype type = g->tensors[n->in[q->b]].dtype;
+    const int middle = type == VKI_U8 ? 128 : 0;
+    if (!op_has_own(n, q->b_zero)) return middle == 0;
+    const gr_tensor *t = &g->tensors[n->in[q->b_zero]];
+    for (int64_t i = 0; i < gr_elements(t); i++)
+        if (cpu_load_i64(t->data, t->dtype, i) != middle) return false;
+    return true;
+}
 /* What the sums of a convolution's output channel are multiplied by. */
 static inline float cpu_channel_multiplier(const cpu_call *c, const op_quantized *q, int64_t channel)
 {
@@ -81,6 +93,20 @@ static inline int cpu_byte(uint8_t q, cpu_bytes b)
 static inline int32_t cpu_pair(int first, int second)
 {
     return (int32_t)(((uint32_t)first & 0xffffu) | (uint32_t)second << 16);
+}
+
+/* Four bytes that follow each other along the sum of cpu_micro.gemm_i8. */
+static inline int32_t cpu_quad(const int byte[4])
+{
+    uint32_t quad = 0;
+    for (int i = 0; i < 4; i++) quad |= ((uint32_t)byte[i] & 0xffu) << 8 * i;
+    return (int32_t)quad;
+}
+/* How gemm_i8 reads activations, as unsigned bytes less this: what its sums then lack is that much less the
+ * zero point, times the sum of the weights. */
+static inline int cpu_dot_shift(const cpu_micro *m)
+{
+    return m->dot == CPU_DOT_SIGNED ? 128 : 0;
 }
 
 #endif
