@@ -439,9 +439,31 @@ static void residuals_of_products_and_resizes(void **state)
     finish(&g, 3, ROUNDING);
 }
 
+/* Bias on either side; then residual and activation join; not a matrix, nor a product that is read twice. */
+static void vectors_become_biases_of_products(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 5; form++) {
+        gr_graph g;
+        net_init(&g);
+        gr_id x = net_input(&g, "x", DIMS(2, 3, 8)), r = net_input(&g, "r", DIMS(2, 3, 5));
+        gr_id y = net_binary(&g, OP_MatMul, x, net_random(&g, DIMS(8, 5)));
+        gr_id bias = form == 3 ? net_random(&g, DIMS(3, 5)) : net_random(&g, DIMS(5));
+        if (form == 4) net_output(&g, y);
+        gr_id z = form == 1 ? net_binary(&g, OP_Add, bias, y) : net_binary(&g, OP_Add, y, bias);
+        if (form == 2) z = net_unary(&g, OP_Relu, net_binary(&g, OP_Add, r, z));
+        net_output(&g, z);
+        net_pass(&g, form == 2 ? NULL : "matmul_bias");
+        assert_int_equal(net_count(&g, OP_NONE), form < 3 ? 1 : 2);
+        assert_int_equal(net_find(&g, OP_MatMul)->n_in, form == 2 ? 4 : form < 3 ? 3 : 2);
+        net_pass_end(&g, 5e-6);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vectors_become_biases_of_products),
         cmocka_unit_test(batchnorm_into_convolutions),
         cmocka_unit_test(batchnorm_into_gemm),
         cmocka_unit_test(scales_and_shifts),

@@ -321,7 +321,7 @@ static void unknown_names_are_refused(void **state)
     gr_graph g;
     vki_error err;
     net_init(&g);
-    gr_pass_options o = {&net_evaluator, "dead_code,fuse_activatoin", false};
+    gr_pass_options o = {.evaluator = &net_evaluator, .disable = "dead_code,fuse_activatoin"};
     assert_int_equal(gr_optimize(&g, &o, &err), VKI_E_ARG);
     assert_non_null(strstr(err.text, "fuse_activatoin"));
     assert_non_null(strstr(err.text, "fuse_residual"));
@@ -337,7 +337,7 @@ static void without_fusion_nothing_fuses(void **state)
     net_init(&g);
     gr_id x = net_input(&g, "x", DIMS(2, 3));
     net_output(&g, net_unary(&g, OP_Relu, net_binary(&g, OP_Add, x, net_random(&g, DIMS(3)))));
-    gr_pass_options o = {&net_evaluator, NULL, true};
+    gr_pass_options o = {.evaluator = &net_evaluator, .no_fusion = true};
     assert_int_equal(gr_optimize(&g, &o, NULL), VKI_OK);
     assert_int_equal(net_count(&g, OP_NONE), 2);
     o.no_fusion = false;
@@ -364,11 +364,11 @@ static void planning_again_is_fast(void **state)
     net_output(&g, x);
     assert_int_equal(g.n_nodes, 800);
     double start = vkb_now_ms();
-    assert_int_equal(gr_optimize(&g, &(gr_pass_options){&net_evaluator, NULL, false}, NULL), VKI_OK);
+    assert_int_equal(gr_optimize(&g, &(gr_pass_options){.evaluator = &net_evaluator}, NULL), VKI_OK);
     print_message("800 nodes to %d: %.2f ms\n", g.n_nodes, vkb_now_ms() - start);
     assert_int_equal(g.n_nodes, 160);
     start = vkb_now_ms();
-    assert_int_equal(gr_optimize(&g, &(gr_pass_options){&net_evaluator, NULL, false}, NULL), VKI_OK);
+    assert_int_equal(gr_optimize(&g, &(gr_pass_options){.evaluator = &net_evaluator}, NULL), VKI_OK);
     print_message("once more: %.2f ms\n", vkb_now_ms() - start);
     gr_free(&g);
 }

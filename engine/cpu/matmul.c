@@ -5,12 +5,12 @@
 #include "graph/ops/schema.h"
 
 /* beta C at element i of the output */
-static double gemm_bias(const cpu_call *c, int64_t i)
+static double bias_at(const cpu_call *c, int64_t i)
 {
     if (!op_has_own(c->n, 2)) return 0;
-    const op_gemm_attrs *a = c->n->attrs;
     const gr_tensor *bias = cpu_in(c, 2);
-    return (double)a->beta * cpu_load(c->in[2], bias->dtype, cpu_broadcast(cpu_out(c, 0), bias, i));
+    const double beta = c->n->op == OP_Gemm ? (double)((const op_gemm_attrs *)c->n->attrs)->beta : 1;
+    return beta * cpu_load(c->in[2], bias->dtype, cpu_broadcast(cpu_out(c, 0), bias, i));
 }
 
 static inline void product(const cpu_call *c, const op_matmul_dims *d, vki_dtype type)
@@ -27,7 +27,7 @@ static inline void product(const cpu_call *c, const op_matmul_dims *d, vki_dtype
                 for (int64_t k = 0; k < d->k; k++)
                     sum += cpu_load(c->in[0], type, a + m * d->a_row + k * d->a_col) *
                            cpu_load(c->in[1], type, b + k * d->b_row + n * d->b_col);
-                cpu_put(&sink, i, gemm ? alpha * sum + gemm_bias(c, i) : sum);
+                cpu_put(&sink, i, alpha * sum + bias_at(c, i));
             }
     }
 }
@@ -53,7 +53,8 @@ static bool supports(const gr_graph *g, const gr_node *n, const char **why)
 {
     if (cpu_is_float(g->tensors[n->in[0]].dtype)) return true;
     *why = "of integer matrices only the plain product is supported";
-    return n->op == OP_MatMul && n->epilogue.act == GR_ACT_NONE && n->epilogue.residual == GR_RESIDUAL_NONE;
+    return n->op == OP_MatMul && !op_has_own(n, 2) && n->epilogue.act == GR_ACT_NONE &&
+           n->epilogue.residual == GR_RESIDUAL_NONE;
 }
 
 static void reference(const cpu_call *c)

@@ -21,10 +21,9 @@ typedef struct matmul_state {
 static bool find_bias(const gr_graph *g, const gr_node *n, const op_matmul_dims *d, cpu_matmul_bias *kind)
 {
     *kind = CPU_BIAS_NONE;
-    if (n->op != OP_Gemm || !op_has_own(n, 2)) return true;
-    const op_gemm_attrs *a = n->attrs;
+    if (!op_has_own(n, 2)) return true;
     const gr_tensor *t = &g->tensors[n->in[2]];
-    if (a->beta != 1) return false;
+    if (n->op == OP_Gemm && ((const op_gemm_attrs *)n->attrs)->beta != 1) return false;
     if (t->rank >= 1 && t->dims[t->rank - 1] == d->n && gr_elements(t) == d->n)
         *kind = CPU_BIAS_COL;
     else if (t->rank == 2 && t->dims[0] == d->m && t->dims[1] == 1)

@@ -116,7 +116,7 @@ static gpu_matrix matrix_of(const gr_node *n, const product *p)
 static bool addend(const gpu_builder *b, const gr_node *n, int64_t *row, int64_t *col)
 {
     *row = *col = 0;
-    if (n->op != OP_Gemm || !op_has_own(n, 2)) return false;
+    if (!op_has_own(n, 2)) return false;
     const gr_tensor *t = &b->g->tensors[n->in[2]];
     int64_t columns = t->rank > 0 ? t->dims[t->rank - 1] : 1;
     if (columns > 1) *col = 1;

@@ -27,7 +27,8 @@ bool gpu_matmul_words_fit(const gpu_builder *b, const gr_node *n, const char **w
     op_matmul_dims d;
     gpu_rows r;
     *why = "of integer matrices only the plain product is supported";
-    if (n->op != OP_MatMul || n->epilogue.act != GR_ACT_NONE || n->epilogue.residual != GR_RESIDUAL_NONE)
+    if (n->op != OP_MatMul || op_has_own(n, 2) || n->epilogue.act != GR_ACT_NONE ||
+        n->epilogue.residual != GR_RESIDUAL_NONE)
         return false;
     *why = "more than four batch dimensions";
     if (!rows_of(b, n, &d, &r)) return false;

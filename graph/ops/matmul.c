@@ -127,6 +127,12 @@ vki_status op_matmul_out(op_infer *c, vki_dtype dtype)
 static vki_status infer_matmul(op_infer *c)
 {
     VKB_TRY(infer_types(c));
+    if (op_has_own(c->n, 2)) { /* the graph's own addition to ONNX: a bias of the columns */
+        const gr_tensor *b = op_in(c, 1), *bias = op_in(c, 2);
+        if (b->rank < 2 || bias->rank != 1 || bias->dims[0] != b->dims[b->rank - 1])
+            return op_fail(c, VKI_E_SHAPE,
+                           "input 2, a bias, must have one element for each column of input 1");
+    }
     return op_matmul_out(c, op_in(c, 0)->dtype);
 }
 
@@ -153,9 +159,9 @@ const op_info op_info_Gemm = {
 
 const op_info op_info_MatMul = {
     .name = "MatMul",
-    .doc = "Matrix product with broadcast batch dimensions, as numpy.matmul",
+    .doc = "Matrix product with broadcast batch dimensions, as numpy.matmul; with a bias of the columns",
     .min_in = 2,
-    .max_in = 2,
+    .max_in = 3,
     .min_out = 1,
     .max_out = 1,
     .flags = OP_CAN_ACT | OP_CAN_RESIDUAL,

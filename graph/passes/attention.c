@@ -50,7 +50,7 @@ static bool find_scores(const rewrite *rw, gr_id t, match *m)
 {
     t = unscale(rw, t, m);
     m->scores = rw_single(rw, t) ? rw_maker(rw, t, OP_MatMul) : NULL;
-    return m->scores != NULL;
+    return m->scores && m->scores->n_in == 2; /* without a bias */
 }
 
 /* The scores, with a mask or without. */
@@ -249,7 +249,8 @@ static vki_status rewrite_plain(rewrite *rw, match *m, vki_error *err)
 static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
 {
     match m;
-    if (n->op != OP_MatMul || !rw_plain(n) || !find(rw, n, &m) || !fits(rw, &m)) return VKI_OK;
+    if (n->op != OP_MatMul || n->n_in != 2 || !rw_plain(n) || !find(rw, n, &m) || !fits(rw, &m))
+        return VKI_OK;
     if (rw->g->tensors[m.q].rank == 3) return rewrite_plain(rw, &m, err);
     const gr_id before[3] = {before_transpose(rw, m.q, 4, heads_first),
                              before_transpose(rw, m.k, 4, keys_last),

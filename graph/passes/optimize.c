@@ -7,17 +7,21 @@
 /* One a line. */
 /* clang-format off */
 const gr_pass *const gr_passes[] = {
+    &pass_qdq,
     &pass_fold_constants,
     &pass_inline_bodies,
     &pass_identities,
     &pass_common_subexpressions,
     &pass_dead_code,
+    &pass_pixel_shuffle,
     &pass_softmax,
     &pass_attention,
+    &pass_transposes,
     &pass_layer_normalization,
     &pass_composites,
     &pass_fold_batchnorm,
     &pass_fold_pad,
+    &pass_matmul_bias,
     &pass_fuse_activation,
     &pass_fold_scale,
     &pass_fuse_residual,
@@ -113,7 +117,9 @@ static vki_status run_round(gr_graph *g, const gr_pass_options *o, bool *changed
 {
     for (int i = 0; gr_passes[i]; i++) {
         const gr_pass *pass = gr_passes[i];
-        if (!pass->run || (o->no_fusion && pass->fusion) || !gr_pass_is_on(pass, o->disable)) continue;
+        if (!pass->run || (o->no_fusion && pass->fusion) || (o->no_integers && pass == &pass_qdq) ||
+            !gr_pass_is_on(pass, o->disable))
+            continue;
         VKB_TRY(pass->run(g, o->evaluator, changed, err));
     }
     return infer_open(g, err);

@@ -36,6 +36,8 @@ typedef struct gr_pass_options {
     const char *disable; /* names separated by commas, "all" among them; NULL: none. VKI_E_ARG on an unknown
                             name */
     bool no_fusion;
+    bool no_integers; /* products of integers that are written as floats stay floats: the pass qdq is left out
+                       */
 } gr_pass_options;
 /* Runs all passes until nothing changes, inferring shapes as they become known, and compacts the graph (ids
  * change). Works with unknown shapes (when a file is imported) as well as with concrete ones (when a session

@@ -133,7 +133,7 @@ void net_optimize(gr_graph *g, const char *only)
         strncat(disable, ",", sizeof disable - strlen(disable) - 1);
     }
     require(found, "no such pass", NULL);
-    gr_pass_options o = {&net_evaluator, disable, false};
+    gr_pass_options o = {.evaluator = &net_evaluator, .disable = disable};
     require(gr_optimize(g, &o, &err) == VKI_OK, "optimize", &err);
     require(gr_check(g, &err) == VKI_OK, "the graph is invalid", &err);
     require(gr_infer(g, &err) == VKI_OK, "infer", &err);

@@ -173,7 +173,9 @@ static gr_node *matmul(random_graph *r)
     for (int d = from; d < t->rank - 2; d++) dims[rank++] = rg_chance(r, 40) ? 1 : t->dims[d];
     dims[rank++] = t->dims[t->rank - 1];
     if (rank > 1 || rg_chance(r, 90)) dims[rank++] = rg_pick(r, 1, 20); /* or a vector */
-    return rg_node(r, OP_MatMul, 2, (gr_id[]){a, rg_operand(r, VKI_F32, rank, dims, -0.5, 0.5)}, 1);
+    const gr_id b = rg_operand(r, VKI_F32, rank, dims, -0.5, 0.5);
+    if (rank < 2 || rg_chance(r, 60)) return rg_node(r, OP_MatMul, 2, (gr_id[]){a, b}, 1);
+    return rg_node(r, OP_MatMul, 3, (gr_id[]){a, b, rg_operand(r, VKI_F32, 1, &dims[rank - 1], -1, 1)}, 1);
 }
 
 static gr_node *gemm(random_graph *r)
