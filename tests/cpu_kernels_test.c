@@ -145,9 +145,11 @@ static void strips(const cpu_micro *m)
         d.rows = pick(1, 9);
         d.row = pick(0, 3);
         d.top = vkb_min(d.in_h - 1, vkb_max(0, d.row * d.stride - d.pad_top));
-        d.x_plane = shared ? 0 : (d.in_h - d.top) * d.in_w;
+        const int64_t reach = (d.row + d.rows - 1) * d.stride - d.pad_top + (d.size - 1) * d.dilation + 1;
+        const int64_t lines = vkb_max(1, vkb_min(d.in_h, reach) - d.top);
+        d.x_plane = shared ? 0 : lines * d.in_w;
         d.y_plane = d.rows * d.out_w + pick(0, 9);
-        float *x = input((shared ? 1 : planes) * (d.in_h - d.top) * d.in_w, -1, 1);
+        float *x = input((shared ? 1 : planes) * lines * d.in_w, -1, 1);
         float *weight = input(planes * d.size * d.size, -1, 1), *bias = input(planes, -1, 1);
         outputs o = outputs_make((planes - 1) * d.y_plane + d.rows * d.out_w);
         d.x = x;

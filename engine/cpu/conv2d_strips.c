@@ -2,6 +2,8 @@
  * Depthwise convolutions of 3x3 and 5x5 kernels, with a channel multiplier or without. Input and weights are
  * used where they lie: see depthwise_tmpl.h. Planes are taken together as far as they stay in the first-level
  * cache. */
+#include "cpu/conv2d_strips.h"
+
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 
@@ -51,28 +53,26 @@ vki_status cpu_conv2d_strips_prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-static void filter(const cpu_call *c, int64_t batch, int64_t channel, int64_t planes, int64_t row,
-                   int64_t rows)
+void cpu_strips_run(const cpu_call *c, const cpu_strips *s)
 {
-    const strips_state *s = c->state;
-    const op_window *w = &s->w;
+    const op_window *w = s->w;
     const gr_epilogue *e = &c->n->epilogue;
-    const int64_t plane = w->in_h * w->in_w, filters = w->out_c / w->in_c;
-    const int64_t first = ((batch * w->out_c + channel) * w->out_h + row) * w->out_w;
+    const int64_t first = ((s->batch * w->out_c + s->channel) * w->out_h + s->row) * w->out_w;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
     const bool clamps = !residual && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
     cpu_depthwise d = {.y = (float *)c->out[0] + first,
-                       .x = (const float *)c->in[0] + (batch * w->in_c + channel / filters) * plane,
-                       .weight = (const float *)c->in[1] + channel * w->kernel_h * w->kernel_w,
-                       .bias = bias ? bias + channel : NULL,
-                       .planes = planes,
-                       .x_plane = filters > 1 ? 0 : plane,
+                       .x = s->x,
+                       .weight = (const float *)c->in[1] + s->channel * w->kernel_h * w->kernel_w,
+                       .bias = bias ? bias + s->channel : NULL,
+                       .planes = s->planes,
+                       .x_plane = s->x_plane,
                        .y_plane = w->out_h * w->out_w,
                        .in_h = w->in_h,
                        .in_w = w->in_w,
                        .out_w = w->out_w,
-                       .row = row,
-                       .rows = rows,
+                       .row = s->row,
+                       .rows = s->rows,
+                       .top = s->top,
                        .pad_top = w->pad_top,
                        .pad_left = w->pad_left,
                        .dilation = w->dilation_h,
@@ -86,9 +86,10 @@ static void filter(const cpu_call *c, int64_t batch, int64_t channel, int64_t pl
         d.high = e->act == GR_ACT_RELU ? INFINITY : e->beta;
     }
     s->micro->depthwise(&d);
-    for (int64_t i = 0; !clamps && !d.hardswish && cpu_has_epilogue(c->n) && i < planes; i++) {
+    for (int64_t i = 0; !clamps && !d.hardswish && cpu_has_epilogue(c->n) && i < s->planes; i++) {
         const int64_t at = i * d.y_plane;
-        s->micro->epilogue(d.y + at, d.y + at, residual ? residual + first + at : NULL, rows * w->out_w, e);
+        s->micro->epilogue(d.y + at, d.y + at, residual ? residual + first + at : NULL, s->rows * w->out_w,
+                           e);
     }
 }
 
@@ -96,12 +97,18 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
 {
     const cpu_call *c = arg;
     const strips_state *s = c->state;
+    const op_window *w = &s->w;
+    const int64_t filters = w->out_c / w->in_c, plane = w->in_h * w->in_w;
     (void)thread;
     for (int64_t i = begin; i < end; i++) {
-        const int64_t group = i / s->bands % s->groups, channel = group * s->planes,
-                      row = i % s->bands * s->rows;
-        filter(c, i / s->bands / s->groups, channel, vkb_min(s->planes, s->w.out_c - channel), row,
-               vkb_min(s->rows, s->w.out_h - row));
+        cpu_strips part = {.micro = s->micro, .w = w, .x_plane = filters > 1 ? 0 : plane};
+        part.batch = i / s->bands / s->groups;
+        part.channel = i / s->bands % s->groups * s->planes;
+        part.planes = vkb_min(s->planes, w->out_c - part.channel);
+        part.row = i % s->bands * s->rows;
+        part.rows = vkb_min(s->rows, w->out_h - part.row);
+        part.x = (const float *)c->in[0] + (part.batch * w->in_c + part.channel / filters) * plane;
+        cpu_strips_run(c, &part);
     }
 }
 

@@ -33,6 +33,7 @@ typedef void (*cpu_ref_fn)(const cpu_call *c);
 typedef struct cpu_prep {
     const gr_graph *g;
     const gr_node *n;
+    const gr_node *before; /* of kernels that do the work of two nodes: the first one. Else NULL */
     int threads;
     vkb_arena *arena; /* for `state`; lives as long as the plan */
     const void *state;
@@ -60,6 +61,13 @@ typedef struct cpu_op {
                           shape are the same: their elements are read before those of the same places are
                           written, and not again */
 } cpu_op;
+
+/* ---- conv2d_expansion.c: a kernel for two nodes ---- */
+/* Whether `second`, a depthwise convolution, gains from computing its input, which `first` makes and nothing
+ * else may read, part by part where it needs it. The kernel is prepared for the second with the first in
+ * cpu_prep.before, and called with the first's input in the place of the second's. */
+bool cpu_expansion_fits(const gr_graph *g, const gr_node *first, const gr_node *second);
+extern const cpu_kernel cpu_expansion;
 
 /* ---- registry.c ---- */
 const cpu_op *cpu_op_of(op_kind op);

@@ -125,6 +125,7 @@ static void dw_column(const cpu_depthwise *t, int64_t col)
         s.first = top < 0 ? (-top + dilation - 1) / dilation : 0;
         s.end = top < t->in_h ? (t->in_h - top + dilation - 1) / dilation : 0;
         s.rows = (t->rows - phase + dilation - 1) / dilation;
+        s.end = vkb_min(s.end, (s.rows - 1) * t->stride + t->size); /* with stride 2, half a step less */
         if (t->out_w >= 8)
             s.full = s.rows;
         else /* of a narrow plane a row reaches into those that follow, which are overwritten in their turn */

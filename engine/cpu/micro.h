@@ -80,7 +80,7 @@ typedef struct cpu_depthwise {
     int64_t planes, x_plane, y_plane;
     int64_t in_h, in_w, out_w;
     int64_t row, rows; /* output rows row .. row + rows */
-    int64_t top;       /* no input row before it is read */
+    int64_t top;       /* no input row before it is read, and none that no output needs */
     int64_t pad_top, pad_left;
     int64_t dilation;
     int size, stride; /* 3 or 5; 1, or 2 with a dilation of 1 */

@@ -10,6 +10,13 @@
 static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
+    const gr_node *before = p->places[step->node].before;
+    if (before) {
+        *step->prep =
+            (cpu_prep){&p->graph, n, before, .threads = p->options->threads, .arena = &p->graph.arena};
+        step->kernel = &cpu_expansion;
+        return step->kernel->prepare(step->prep, err);
+    }
     const cpu_kernel *k = p->options->reference ? NULL : cpu_op_of(n->op)->kernels;
     *step->prep =
         (cpu_prep){.g = &p->graph, .n = n, .threads = p->options->threads, .arena = &p->graph.arena};
@@ -39,10 +46,11 @@ static vki_status plan_step(ses_plan *p, ses_step *step, vki_error *err)
     const cpu_prep *prep = step->prep;
     bool given = !p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY;
     if (given && !p->options->choice) /* else the reason why it is */
-        place->reason = !step->kernel
-                            ? "no fast kernel fits: the reference runs" /* not on the device says more */
-                        : p->thrifty ? "the candidate that takes the least memory"
-                                     : "first candidate that fits";
+        place->reason =
+            !step->kernel   ? "no fast kernel fits: the reference runs" /* not on the device says more */
+            : place->before ? "computes its input too, part by part: what lies between is never made"
+            : p->thrifty    ? "the candidate that takes the least memory"
+                            : "first candidate that fits";
     step->weight_bytes = prep->weight_bytes;
     for (int i = 0; i < n->n_in && !prep->weight_bytes; i++)
         if (gr_is_const(&p->graph, n->in[i])) p->cpu_constant_bytes += gr_bytes(&p->graph.tensors[n->in[i]]);
@@ -72,6 +80,7 @@ vki_status ses_host_plan(ses_plan *p, vki_error *err)
     p->host = vkb_calloc(p->allocator, n, sizeof *p->host);
     p->host_at = vkb_calloc(p->allocator, n, sizeof *p->host_at);
     if (!p->host || !p->host_at) return vkb_nomem(err, n * sizeof *p->host_at);
+    ses_host_merge(p);
     VKB_TRY(plan_steps(p, err));
     return ses_host_lay_out(p, err);
 }

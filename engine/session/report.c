@@ -65,6 +65,7 @@ static bool fill_names(const gr_graph *g, const gr_node *n, name_list *names)
 static const char *kernel_name(const ses_place *place, const ses_step *step)
 {
     if (place->gpu) return place->kernel->name;
+    if (place->merged) return cpu_expansion.name;
     if (place->view) return "view";
     return step && step->kernel ? step->kernel->name : "reference";
 }
@@ -104,6 +105,7 @@ static void skipped_on_device(text *t, const gpu_builder *b, const gr_node *n, c
 static void skipped_on_cpu(text *t, const gr_node *n, const ses_step *step)
 {
     const cpu_kernel *k = cpu_op_of(n->op)->kernels;
+    if (step && step->kernel == &cpu_expansion) return; /* of two nodes */
     for (; step && step->kernel && k != step->kernel; k++) append(t, "; not ", k->name, "");
 }
 
@@ -124,7 +126,7 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, const gpu_builde
         skipped_on_device(&reason, b, n, place->kernel);
     else if (!place->view && !p->options->reference)
         skipped_on_cpu(&reason, n, step);
-    bool free_of_cost = place->view && !place->n_dispatches;
+    bool free_of_cost = place->view && !place->merged && !place->n_dispatches;
     vki_node_report r = {
         .name = n->name,
         .op = op_get(n->op)->name,

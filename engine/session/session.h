@@ -91,6 +91,8 @@ typedef struct ses_segment {
 
 typedef struct ses_place { /* of one node */
     bool gpu, view;
+    bool merged; /* a view since another node's CPU kernel does its work, and its output is never made */
+    const gr_node *before;    /* the node whose work this one's CPU kernel does too; NULL: none */
     const gpu_kernel *kernel; /* gpu */
     const char *reason;       /* never NULL */
     int n_dispatches;         /* that work for it, wherever they stand among the others */
@@ -210,6 +212,7 @@ vki_status ses_device_lay_out(ses_plan *p, vki_error *err);
 vki_status ses_device_order(ses_plan *p, vki_error *err);
 
 /* ---- host_plan.c: kernels of the CPU segments ---- */
+void ses_host_merge(ses_plan *p); /* host_merge.c; before ses_host_plan */
 vki_status ses_host_plan(ses_plan *p, vki_error *err);
 vki_status ses_host_make(ses_plan *p, vki_error *err);
 void ses_host_forget(ses_plan *p); /* what ses_host_plan did */

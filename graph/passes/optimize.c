@@ -27,6 +27,7 @@ const gr_pass *const gr_passes[] = {
     &pass_fuse_residual,
     &pass_fuse_pool,
     &pass_separable,
+    &pass_expansion,
     &pass_channel_shuffle,
     &pass_squeeze,
     &pass_chains,
@@ -41,6 +42,9 @@ const gr_pass *const gr_passes[] = {
 
 const gr_pass pass_separable = {
     "separable", "a depthwise and a 1x1 convolution in one dispatch, where that pays (planners)", NULL, true};
+const gr_pass pass_expansion = {
+    "expansion", "a 1x1 convolution and the depthwise one behind it part by part on the CPU (planners)", NULL,
+    true};
 const gr_pass pass_channel_shuffle = {
     "channel_shuffle", "Concat, channel shuffle and Split in one dispatch (planners)", NULL, true};
 const gr_pass pass_squeeze = {

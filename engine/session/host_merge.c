@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * CPU kernels that do the work of two nodes. The first then is like a view: its output, which is never made,
+ * counts as lying where its input lies, so that this lives until the second has read it. */
+#include "session/session.h"
+
+static int32_t readers_of(const gr_graph *g, gr_id tensor)
+{
+    int32_t count = 0;
+    for (gr_id i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i].n_in; k++) count += g->nodes[i].in[k] == tensor;
+    return count;
+}
+
+/* The node of the segment that makes the tensor; GR_NONE if there is none before `end`. */
+static gr_id maker_of(const ses_plan *p, const ses_segment *seg, gr_id end, gr_id tensor)
+{
+    for (gr_id i = end - 1; i >= seg->first; i--)
+        for (int k = 0; k < p->graph.nodes[i].n_out; k++)
+            if (p->graph.nodes[i].out[k] == tensor) return i;
+    return GR_NONE;
+}
+
+static void merge(ses_plan *p, const ses_segment *seg, gr_id second)
+{
+    const gr_graph *g = &p->graph;
+    const gr_node *n = &g->nodes[second];
+    if (n->op != OP_Conv || p->places[second].view || g->tensors[n->in[0]].flags & GR_OUTPUT) return;
+    const gr_id first = maker_of(p, seg, second, n->in[0]);
+    if (first == GR_NONE || p->places[first].view || p->places[first].before) return;
+    if (!cpu_expansion_fits(g, &g->nodes[first], n) || readers_of(g, n->in[0]) != 1) return;
+    p->places[first].view = p->places[first].merged = true;
+    p->places[first].reason = "computed by the depthwise convolution that alone reads it, part by part";
+    p->places[second].before = &g->nodes[first];
+}
+
+void ses_host_merge(ses_plan *p)
+{
+    if (p->options->reference || p->options->keep) return;
+    if (p->reserve)
+        return; /* a smaller shape, whose tensors are not worth it, would take more than the largest */
+    if (!gr_pass_is_on(&pass_expansion, p->options->disable_passes)) return;
+    for (int s = 0; s < p->n_segments; s++) {
+        const ses_segment *seg = &p->segments[s];
+        for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) merge(p, seg, i);
+    }
+}
