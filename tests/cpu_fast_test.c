@@ -169,7 +169,9 @@ static void random_deconvs(void **state)
         a->pads = (op_ints){4, {PICK(0, kh - 1), PICK(0, kw - 1), PICK(0, 1), PICK(0, 1)}};
         a->output_padding = (op_ints){2, {PICK(0, a->strides.v[0] - 1), PICK(0, a->strides.v[1] - 1)}};
 #undef PICK
-        assert_int_equal(node_check_run(&c, seed % 2, sum_tolerance(in / group * kh * kw)), 1);
+        const int kernels = node_check_run(&c, seed % 2, sum_tolerance(in / group * kh * kw));
+        assert_true(kernels == 1 || (kernels == 2 && group == 1));
+        assert_true(kernels == 2 || group > 1 || out > 4); /* few filters are scattered */
     }
 }
 
