@@ -107,26 +107,20 @@ check_small() {
         textrec/tesseract_eng_crnn landmark/yunet_n_320
 }
 
-# Without each of the graph passes, and without any: a pass makes networks faster, never right. Alone each is left out of
-# the small networks, which between them have something for every pass; all at once are left out of every network.
+# Without each of the graph passes, and without any: a pass makes networks faster, never right.
 check_passes() {
-    local all pass given=("${options[@]}")
+    local all pass networks=("${all_stored[@]}") given=("${options[@]}")
     all=$("$vkinfer" info --passes | cut -d' ' -f1)
     [ -n "$all" ] || failed=1
     gpu_only=() # what constant folding leaves is the CPU's
-    for pass in $all; do
+    # there the large ones take too long
+    [ "$device" = cpu ] ||
+        networks=(detection/ultraface_slim_320 audio/{silero_v6_16k_static,silero_v6_if,gtcrn_simple} landmark/yunet_n_320)
+    for pass in $all all; do
         echo "without $pass:"
         options=("${given[@]}" --disable-pass "$pass")
-        check_stored detection/ultraface_slim_320 audio/{silero_v6_16k_static,silero_v6_if,gtcrn_simple} \
-            landmark/yunet_n_320 transformer/bert_tiny_synthetic_op13 bytes/magika_v3_3
+        check_stored "${networks[@]}"
     done
-    echo "without any:"
-    options=("${given[@]}" --disable-pass all)
-    if [ "$device" = cpu ]; then
-        check_stored "${all_stored[@]}"
-    else # one after the other the dispatches of the large ones take too long
-        check_stored detection/ultraface_slim_320 audio/{silero_v6_16k_static,silero_v6_if,gtcrn_simple} landmark/yunet_n_320
-    fi
 }
 
 "check_$what"
