@@ -139,7 +139,10 @@ void gr_uses_free(gr_uses *u, const gr_graph *g);
 void gr_replace_tensor(gr_graph *g, gr_id old_id, gr_id new_id); /* every node's input; graph outputs too */
 bool gr_note_fused(gr_graph *g, gr_node *into, const gr_node *gone); /* extends into->fused */
 vki_status gr_sort(gr_graph *g, vki_error *err); /* topological order, stable; VKI_E_FORMAT on a cycle */
-void gr_compact(gr_graph *g);                    /* drops dead nodes and unreferenced tensors; ids change */
+/* Another topological order of a compact graph with concrete shapes, if clearly less is alive at once so
+ * (order.c). VKI_E_NOMEM. */
+vki_status gr_order_for_memory(gr_graph *g, vki_error *err);
+void gr_compact(gr_graph *g); /* drops dead nodes and unreferenced tensors; ids change */
 vki_status gr_check(const gr_graph *g,
                     vki_error *err); /* check.c: all invariants; VKI_E_FORMAT names the node */
 

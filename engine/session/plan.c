@@ -84,9 +84,23 @@ static vki_status fit_limit(ses_plan *p, vki_error *err)
                     (unsigned long long)memory, (unsigned long long)limit);
 }
 
-static vki_status build(ses_plan *p, vki_error *err)
+/* Where all is in one place, the order is open: the one that takes the least memory. Else it is made for few
+ * crossings (order.c). */
+static vki_status place(ses_plan *p, vki_error *err)
 {
     VKB_TRY(ses_place_nodes(p, err));
+    bool wanted = !p->options->reference && gr_pass_is_on(&pass_memory_order, p->options->disable_passes);
+    if (!wanted || p->n_segments != 1) return VKI_OK;
+    VKB_TRY(gr_order_for_memory(&p->graph, err));
+    vkb_free(p->allocator, p->places);
+    p->places = NULL;
+    p->n_segments = 0;
+    return ses_place_nodes(p, err);
+}
+
+static vki_status build(ses_plan *p, vki_error *err)
+{
+    VKB_TRY(place(p, err));
     if (!runs_in_order(p)) p->slots = 1;
     p->unified = p->model->context->unified && p->slots == 1;
     VKB_TRY(ses_device_plan(p, err));

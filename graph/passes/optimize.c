@@ -36,6 +36,7 @@ const gr_pass *const gr_passes[] = {
     &pass_views,
     &pass_in_place,
     &pass_intervals,
+    &pass_memory_order,
     NULL,
 };
 /* clang-format on */
@@ -57,6 +58,9 @@ const gr_pass pass_input_slices = {
     true};
 const gr_pass pass_output_slices = {
     "output_slices", "outputs are brought out of the device's layout by the copy to the host (planners)",
+    NULL, true};
+const gr_pass pass_memory_order = {
+    "memory_order", "branches are finished one after the other, where clearly less is alive so (planners)",
     NULL, true};
 const gr_pass pass_in_place = {
     "in_place", "outputs take the place of inputs that are read for the last time (planners)", NULL, true};

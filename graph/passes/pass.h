@@ -28,7 +28,7 @@ typedef struct gr_pass {
 extern const gr_pass *const gr_passes[]; /* in order, ended by NULL */
 /* Done by the planners: */
 extern const gr_pass pass_separable, pass_channel_shuffle, pass_squeeze, pass_chains, pass_input_slices,
-    pass_output_slices, pass_views, pass_in_place, pass_intervals, pass_expansion;
+    pass_output_slices, pass_views, pass_in_place, pass_intervals, pass_memory_order, pass_expansion;
 bool gr_pass_is_on(const gr_pass *pass, const char *disable); /* not in that list of names (NULL: none) */
 
 typedef struct gr_pass_options {
