@@ -181,13 +181,32 @@ static void rows_of_dots(const cpu_micro *m)
     }
 }
 
+/* Runs both tables from equal states. */
+static void recurrent_gates(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t n = pick(1, 70);
+        float *gates = input(4 * n, -9, 9), *own = input(n, -9, 9);
+        outputs h = outputs_make(n), cell = outputs_make(n), state = outputs_make(n);
+        c_table->lstm_gates(h.c, cell.c, gates, n);
+        m->lstm_gates(h.v, cell.v, gates, n);
+        outputs_check(&h, 1e-6, "lstm_gates");
+        outputs_check(&cell, 1e-6, "lstm_gates, cell");
+        c_table->gru_gates(state.c, gates, own, n);
+        m->gru_gates(state.v, gates, own, n);
+        outputs_check(&state, 1e-6, "gru_gates");
+        vkb_free(heap, gates);
+        vkb_free(heap, own);
+    }
+}
+
 static void row_panels(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
         const int64_t k = pick(1, 200);
         const int cols = (int)pick(1, CPU_NR), width = cpu_panel_width(cols);
         float *x = input(k, -1, 1), *panel = input(k * width, -1, 1);
-        outputs o = outputs_make(width);
+        outputs o = outputs_make(cols);
         c_table->row_panel(o.c, x, panel, k, cols);
         m->row_panel(o.v, x, panel, k, cols);
         outputs_check(&o, 2e-5, "row_panel");
@@ -323,6 +342,7 @@ TABLE_TEST(copies)
 TABLE_TEST(taps)
 TABLE_TEST(strips)
 TABLE_TEST(rows_of_dots)
+TABLE_TEST(recurrent_gates)
 TABLE_TEST(row_panels)
 TABLE_TEST(maps)
 TABLE_TEST(reductions)
@@ -412,14 +432,14 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "--bench")) return kernel_bench(argc > 2 ? argv[2] : "");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm_tiles),   cmocka_unit_test(test_integer_tiles),
-        cmocka_unit_test(test_byte_tiles),   cmocka_unit_test(test_winograd_tiles),
-        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_gathers),
-        cmocka_unit_test(test_copies),       cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_strips),       cmocka_unit_test(test_row_panels),
-        cmocka_unit_test(test_rows_of_dots), cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_reductions),   cmocka_unit_test(test_special_values),
-        cmocka_unit_test(accuracy),
+        cmocka_unit_test(test_gemm_tiles),     cmocka_unit_test(test_integer_tiles),
+        cmocka_unit_test(test_byte_tiles),     cmocka_unit_test(test_winograd_tiles),
+        cmocka_unit_test(test_bytes),          cmocka_unit_test(test_gathers),
+        cmocka_unit_test(test_copies),         cmocka_unit_test(test_taps),
+        cmocka_unit_test(test_strips),         cmocka_unit_test(test_row_panels),
+        cmocka_unit_test(test_rows_of_dots),   cmocka_unit_test(test_recurrent_gates),
+        cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,26 @@ static op_kind pool_kind(const op_conv_pool_attrs *a)
     return max ? OP_MaxPool : OP_AveragePool;
 }
 
+/* Of a maximum the activation can wait, if it never falls and every window has elements: there are fewer
+ * then. */
+static bool act_can_wait(const op_conv_pool_attrs *a, const op_window_nd *pool)
+{
+    bool whole = a->pool == OP_CONV_POOL_MAX && a->alpha >= 0;
+    for (int i = 0; i < pool->rank && a->pool_kernel.count; i++)
+        whole = whole && pool->pad_begin[i] < pool->kernel[i] && pool->dilation[i] == 1 &&
+                (pool->out[i] - 1) * pool->stride[i] - pool->pad_begin[i] < pool->in[i];
+    switch ((gr_act)a->activation) {
+    case GR_ACT_RELU:
+    case GR_ACT_SIGMOID:
+    case GR_ACT_TANH:
+    case GR_ACT_LEAKY:
+    case GR_ACT_HARDSIGMOID:
+        return whole;
+    default:
+        return false;
+    }
+}
+
 static gr_tensor between_of(const gr_tensor *y, const op_window_nd *conv)
 {
     gr_tensor t = {.name = "", .dtype = y->dtype, .rank = y->rank, .dims = {conv->batch, conv->out_c}};
@@ -68,8 +88,10 @@ static bool make(parts *p, const gr_graph *g, const gr_node *n)
     memcpy(p->conv_in, (gr_id[]){X, W, bias ? B : GR_NONE}, sizeof p->conv_in);
     p->conv_out = p->pool_in = BETWEEN;
     p->pool_out = Y;
-    const gr_epilogue act = {(gr_act)a->activation, GR_RESIDUAL_NONE, a->alpha, a->beta};
-    p->conv = (gr_node){OP_Conv, n->name, 3, 1, p->conv_in, &p->conv_out, &p->conv_attrs, act, "", false};
+    const gr_epilogue act = {(gr_act)a->activation, GR_RESIDUAL_NONE, a->alpha, a->beta}, none = {0};
+    const bool later = act_can_wait(a, &pool);
+    p->conv = (gr_node){OP_Conv, n->name, 3, 1, p->conv_in, &p->conv_out, &p->conv_attrs, later ? none : act,
+                        "",      false};
     p->pool = (gr_node){.op = pool_kind(a),
                         .name = n->name,
                         .n_in = 1,
@@ -77,6 +99,7 @@ static bool make(parts *p, const gr_graph *g, const gr_node *n)
                         .in = &p->pool_in,
                         .out = &p->pool_out,
                         .attrs = &p->pool_attrs,
+                        .epilogue = later ? act : none,
                         .fused = ""};
     p->between_bytes = vkb_round_up(gr_bytes(&p->tensors[BETWEEN]), 64);
     p->kernels[0] = choose(&p->g, &p->conv);

@@ -152,10 +152,10 @@ static void on_panels(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t p = begin; p < end; p++) {
         const int64_t col = p * CPU_NR;
         const int cols = (int)vkb_min(CPU_NR, d->n - col);
-        float sums[CPU_NR];
-        s->gemm.micro->row_panel(sums, c->in[0], (const float *)c->weights + col * d->k, d->k, cols);
+        float sums[CPU_NR] = {0};
         for (int j = 0; j < cols && s->bias != CPU_BIAS_NONE; j++)
-            sums[j] += bias[s->bias == CPU_BIAS_ROW ? 0 : col + j];
+            sums[j] = bias[s->bias == CPU_BIAS_ROW ? 0 : col + j];
+        s->gemm.micro->row_panel(sums, c->in[0], (const float *)c->weights + col * d->k, d->k, cols);
         s->gemm.micro->epilogue((float *)c->out[0] + col, sums, residual ? residual + col : NULL, cols,
                                 &c->n->epilogue);
     }

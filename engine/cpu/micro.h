@@ -149,8 +149,14 @@ typedef struct cpu_micro {
     void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */
     /* y[r] = the sum of x[i] rows[r * step + i], i < k, for r < count <= 8; sums in a fixed order */
     void (*dots)(float *y, const float *x, const float *rows, int64_t step, int64_t k, int count);
-    /* y = x A for one row x[k] and a panel A of 8 or 16 columns, [k][cols]; sums in a fixed order */
+    /* y += x A for one row x[k] and a panel A of `cols` columns, [k][8 or 16]; sums in a fixed order */
     void (*row_panel)(float *y, const float *x, const float *panel, int64_t k, int cols);
+    /* A step of LSTM with sigmoid and tanh: gates[4][n] in ONNX's order i, o, f, c, before their activations.
+     * c = sigmoid(f) c + sigmoid(i) tanh(c'); h = sigmoid(o) tanh(c). */
+    void (*lstm_gates)(float *h, float *cell, const float *gates, int64_t n);
+    /* Likewise of GRU with the linear product of the state first: gates[3][n] z, r, h; own is what r
+     * multiplies. h = (1 - sigmoid(z)) tanh(h' + sigmoid(r) own) + sigmoid(z) h. */
+    void (*gru_gates)(float *h, const float *gates, const float *own, int64_t n);
     /* Winograd's F(4x4, 3x3), see winograd_tmpl.h. The input's transform down the columns: six rows of n
      * values to six rows, y_step apart. */
     void (*winograd_rows)(float *y, int64_t y_step, const float *const x[6], int64_t n);

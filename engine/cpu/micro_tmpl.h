@@ -13,6 +13,8 @@
 
 #include "cpu/reduce_tmpl.h"
 
+#include "cpu/recurrent_tmpl.h"
+
 #include "cpu/taps_tmpl.h"
 
 #include "cpu/depthwise_tmpl.h"
@@ -54,6 +56,8 @@ const cpu_micro CPU_MICRO_TABLE = {
     .taps_max = taps_max,
     .dots = dots,
     .row_panel = row_panel,
+    .lstm_gates = lstm_gates,
+    .gru_gates = gru_gates,
     .winograd_rows = winograd_rows,
     .winograd_in = winograd_in,
     .winograd_out = winograd_out,

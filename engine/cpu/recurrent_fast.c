@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * LSTM, GRU and RNN: the products of all inputs through the GEMM, then step by step the state by packed
- * panels of R. Sequences and directions are independent and go to the threads whole. */
+ * LSTM, GRU and RNN: the products of all inputs through the GEMM, then step by step the product of the state
+ * by packed panels of R, added where the products of the input lie: that is where the gates are computed.
+ * Some sequences of a direction share a GEMM tile, one alone goes by panels. These groups are independent and
+ * go to the threads whole. */
 #include "cpu/fast.h"
 #include "cpu/gemm.h"
 #include "graph/ops/schema.h"
@@ -8,7 +10,8 @@
 #include <string.h>
 
 enum { X = 0, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, P };
-enum { LINE = 16 }; /* floats a cache line: parts of weights and scratch start at multiples */
+enum { STATES = 4 }; /* vectors of `hidden` that a sequence needs: h, cell, one to work with, packed h */
+enum { LINE = 16 };  /* floats a cache line: parts of weights and scratch start at multiples */
 
 typedef struct recurrent_state {
     op_recurrent r;
@@ -19,10 +22,12 @@ typedef struct recurrent_state {
     cpu_gemm gemm;
     int64_t rows;                    /* of R in a direction */
     int64_t padded;                  /* hidden, to whole lines */
-    int64_t gate_floats;             /* packed R of a gate */
+    bool standard;                   /* LSTM or GRU as most networks have them: one pass over the gates */
+    int64_t first_rows;              /* rows of R that are multiplied first: of GRU the gates z and r */
+    int64_t rest_at, r_floats;       /* where packed R's other rows begin in a direction; all of it */
     int64_t r_at, bias_at, apart_at; /* parts of the packed weights; W is first */
-    int64_t sums_at, gemm_at;        /* parts of the scratch; the products of the input are first */
-    int64_t sequence_floats;         /* scratch of a sequence in a direction */
+    int64_t states_at, gemm_at;      /* parts of the scratch; the products of the input are first */
+    int64_t groups, group_floats;    /* of sequences in a direction; scratch of one */
 } recurrent_state;
 
 static int64_t lines(int64_t floats)
@@ -88,14 +93,27 @@ static void pack_biases(const recurrent_state *s, float *bias, float *apart, con
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const recurrent_state *s = state;
-    const int64_t hidden = s->r.hidden, input = s->r.input, gates = s->r.directions * s->r.gates;
+    const int64_t hidden = s->r.hidden, input = s->r.input, first = s->first_rows;
     float *to = dst;
     const float *r = g->tensors[n->in[R]].data;
     memset(dst, 0, (size_t)(s->apart_at + s->r.directions * hidden) * sizeof(float));
     cpu_pack_b(to, g->tensors[n->in[W]].data, 1, input, input, s->r.directions * s->rows, 1);
-    for (int64_t i = 0; i < gates; i++)
-        cpu_pack_b(to + s->r_at + i * s->gate_floats, r + i * hidden * hidden, 1, hidden, hidden, hidden, 1);
+    for (int64_t d = 0; d < s->r.directions; d++, r += s->rows * hidden) {
+        float *packed = to + s->r_at + d * s->r_floats;
+        cpu_pack_b(packed, r, 1, hidden, hidden, first, 1);
+        cpu_pack_b(packed + s->rest_at, r + first * hidden, 1, hidden, hidden, s->rows - first, 1);
+    }
     if (op_has_in(n, B)) pack_biases(s, to + s->bias_at, to + s->apart_at, g->tensors[n->in[B]].data);
+}
+
+/* Sigmoid and tanh, no clip: what the fused passes over the gates compute. */
+static bool is_standard(const recurrent_state *s, const gr_node *n)
+{
+    bool all = s->clip == 0 && !s->couple && !op_has_in(n, P) && (s->op == OP_LSTM || s->linear);
+    for (int64_t d = 0; d < s->r.directions; d++)
+        for (int i = 0; i < (s->op == OP_LSTM ? 3 : 2); i++)
+            all = all && s->act[d][i].act == (i ? GR_ACT_TANH : GR_ACT_SIGMOID);
+    return all;
 }
 
 vki_status cpu_recurrent_steps_prepare(cpu_prep *p, vki_error *err)
@@ -112,14 +130,18 @@ vki_status cpu_recurrent_steps_prepare(cpu_prep *p, vki_error *err)
     s->clip = a->clip;
     s->rows = r->gates * r->hidden;
     s->padded = lines(r->hidden);
-    s->gate_floats = lines((int64_t)cpu_packed_b_floats(r->hidden, r->hidden));
+    s->standard = is_standard(s, p->n);
+    s->first_rows = s->op == OP_GRU ? 2 * r->hidden : s->rows;
+    s->rest_at = lines((int64_t)cpu_packed_b_floats(s->first_rows, r->hidden));
+    s->r_floats = s->rest_at + lines((int64_t)cpu_packed_b_floats(s->rows - s->first_rows, r->hidden));
     const int64_t columns = r->directions * s->rows, count = r->steps * r->batch;
     s->r_at = lines((int64_t)cpu_packed_b_floats(columns, r->input));
-    s->bias_at = s->r_at + r->directions * r->gates * s->gate_floats;
+    s->bias_at = s->r_at + r->directions * s->r_floats;
     s->apart_at = s->bias_at + lines(columns);
-    s->sums_at = lines(count * columns);
-    s->sequence_floats = (r->gates + 3) * s->padded;
-    s->gemm_at = s->sums_at + r->batch * r->directions * s->sequence_floats;
+    s->states_at = lines(count * columns);
+    s->groups = cpu_panels(r->batch, cpu_micro_get()->mr);
+    s->group_floats = STATES * cpu_micro_get()->mr * s->padded;
+    s->gemm_at = s->states_at + r->directions * s->groups * s->group_floats;
     cpu_gemm_plan(&s->gemm, count, columns, r->input, 1, p->threads, true, false);
     p->state = s;
     p->scratch_bytes = (uint64_t)s->gemm_at * sizeof(float) + cpu_gemm_scratch(&s->gemm, p->threads);
@@ -153,121 +175,175 @@ static void pack_a(const void *user, int64_t index, float *dst, int64_t k0, int6
 
 /* ---- the steps ---- */
 
-typedef struct sequence { /* one sequence in one direction */
+typedef struct group { /* some sequences of one direction; row r of what follows is of the r-th of them */
     const cpu_call *c;
     const recurrent_state *s;
-    int64_t direction;
-    const float *x;                   /* W x + b of the step */
-    const float *r, *apart, *p;       /* of the direction; p NULL: no peepholes */
-    float *h, *cell, *product, *gate; /* gate g at gate + g * padded */
-} sequence;
+    int64_t direction, batch; /* the first sequence */
+    int rows;
+    const float *r, *apart, *p;     /* of the direction; p NULL: no peepholes */
+    float *h, *cell, *own, *turned; /* rows `padded` apart; turned: [hidden][rows] */
+    float *gates;                   /* of the step: W x + b, to which R h is added; rows gates_step apart */
+    int64_t gates_step;
+} group;
 
-static void add(const sequence *q, float *y, const float *x)
+/* Adds R h to sums: h's rows `padded` apart, R's part `r` of `columns` rows. */
+static void recur(const group *q, const float *h, const float *r, int64_t columns, float *sums, int64_t step)
+{
+    const cpu_micro *m = q->s->gemm.micro;
+    const int64_t hidden = q->s->r.hidden;
+    for (int64_t j = 0; q->rows > 1 && j < hidden; j++)
+        for (int i = 0; i < q->rows; i++) q->turned[j * q->rows + i] = h[i * q->s->padded + j];
+    for (int64_t j = 0; j < columns; j += CPU_NR) {
+        const int cols = (int)vkb_min(CPU_NR, columns - j);
+        if (q->rows == 1) {
+            m->row_panel(sums + j, h, r + j * hidden, hidden, cols);
+            continue;
+        }
+        const cpu_tile t = {.a = q->turned,
+                            .b = r + j * hidden,
+                            .k = hidden,
+                            .b_stride = cpu_panel_width(cols),
+                            .c = sums + j,
+                            .c_stride = step,
+                            .rows = q->rows,
+                            .cols = cols,
+                            .accumulate = true};
+        m->gemm(&t);
+    }
+}
+
+static void add(const group *q, float *y, const float *x)
 {
     q->s->gemm.micro->binary(y, y, 1, x, 1, q->s->r.hidden, CPU_ADD);
 }
 
-static void multiply(const sequence *q, float *y, const float *x)
+static void multiply(const group *q, float *y, const float *x)
 {
     q->s->gemm.micro->binary(y, y, 1, x, 1, q->s->r.hidden, CPU_MUL);
 }
 
-static float *gate_of(const sequence *q, int g)
-{
-    return q->gate + g * q->s->padded;
-}
-
-/* gate g = R h */
-static void recur(const sequence *q, int g, const float *h)
-{
-    const int64_t hidden = q->s->r.hidden;
-    const float *r = q->r + g * q->s->gate_floats;
-    for (int64_t j = 0; j < hidden; j += CPU_NR)
-        q->s->gemm.micro->row_panel(gate_of(q, g) + j, h, r + j * hidden, hidden,
-                                    (int)vkb_min(CPU_NR, hidden - j));
-}
-
-static void activate(const sequence *q, float *y, const float *x, int which)
+static void activate(const group *q, float *y, const float *x, int which)
 {
     const recurrent_state *s = q->s;
     s->gemm.micro->epilogue(y, x, NULL, s->r.hidden, &s->act[q->direction][which]);
 }
 
-static void finish_gate(const sequence *q, int g, int which)
+static void finish_gate(const group *q, float *gate, int which)
 {
     const gr_epilogue clip = {.act = GR_ACT_CLIP, .alpha = -q->s->clip, .beta = q->s->clip};
-    float *y = gate_of(q, g);
-    if (q->s->clip > 0) q->s->gemm.micro->epilogue(y, y, NULL, q->s->r.hidden, &clip);
-    activate(q, y, y, which);
+    if (q->s->clip > 0) q->s->gemm.micro->epilogue(gate, gate, NULL, q->s->r.hidden, &clip);
+    activate(q, gate, gate, which);
 }
 
-static void peephole(const sequence *q, int g, int which)
+static void peephole(const group *q, float *gate, const float *cell, int which)
 {
     const int64_t hidden = q->s->r.hidden;
     if (!q->p) return;
-    q->s->gemm.micro->binary(q->product, q->cell, 1, q->p + which * hidden, 1, hidden, CPU_MUL);
-    add(q, gate_of(q, g), q->product);
+    q->s->gemm.micro->binary(q->own, cell, 1, q->p + which * hidden, 1, hidden, CPU_MUL);
+    add(q, gate, q->own);
 }
 
-static void lstm_step(const sequence *q)
+static void lstm_gates(const group *q, float *gates, float *h, float *cell)
 {
-    enum { I, O, F, C };
     const int64_t hidden = q->s->r.hidden;
-    float *i = gate_of(q, I), *o = gate_of(q, O), *f = gate_of(q, F), *n = gate_of(q, C);
-    for (int g = 0; g < 4; g++) {
-        recur(q, g, q->h);
-        add(q, gate_of(q, g), q->x + g * hidden);
-    }
-    peephole(q, I, 0);
-    finish_gate(q, I, 0);
+    float *i = gates, *o = i + hidden, *f = o + hidden, *n = f + hidden;
+    peephole(q, i, cell, 0);
+    finish_gate(q, i, 0);
     if (q->s->couple) {
         q->s->gemm.micro->scale_shift(f, i, hidden, -1, 1);
     } else {
-        peephole(q, F, 2);
-        finish_gate(q, F, 0);
+        peephole(q, f, cell, 2);
+        finish_gate(q, f, 0);
     }
-    finish_gate(q, C, 1);
-    multiply(q, q->cell, f);
+    finish_gate(q, n, 1);
+    multiply(q, cell, f);
     multiply(q, n, i);
-    add(q, q->cell, n);
-    peephole(q, O, 1);
-    finish_gate(q, O, 0);
-    activate(q, q->h, q->cell, 2);
-    multiply(q, q->h, o);
+    add(q, cell, n);
+    peephole(q, o, cell, 1);
+    finish_gate(q, o, 0);
+    activate(q, h, cell, 2);
+    multiply(q, h, o);
 }
 
-static void gru_step(const sequence *q)
+static void lstm_step(const group *q)
 {
-    enum { Z, RESET, H };
-    const int64_t hidden = q->s->r.hidden;
-    float *z = gate_of(q, Z), *reset = gate_of(q, RESET), *n = gate_of(q, H);
-    for (int g = 0; g < 2; g++) {
-        recur(q, g, q->h);
-        add(q, gate_of(q, g), q->x + g * hidden);
-        finish_gate(q, g, 0);
+    const recurrent_state *s = q->s;
+    recur(q, q->h, q->r, s->rows, q->gates, q->gates_step);
+    for (int i = 0; i < q->rows; i++) {
+        float *gates = q->gates + i * q->gates_step, *h = q->h + i * s->padded,
+              *cell = q->cell + i * s->padded;
+        if (s->standard)
+            s->gemm.micro->lstm_gates(h, cell, gates, s->r.hidden);
+        else
+            lstm_gates(q, gates, h, cell);
     }
-    if (q->s->linear) {
-        recur(q, H, q->h);
-        add(q, n, q->apart);
-        multiply(q, n, reset);
-    } else {
-        multiply(q, reset, q->h);
-        recur(q, H, reset);
-    }
-    add(q, n, q->x + 2 * hidden);
-    finish_gate(q, H, 1);
-    multiply(q, q->h, z); /* h = (1 - z) n + z h */
-    q->s->gemm.micro->scale_shift(z, z, hidden, -1, 1);
+}
+
+/* h = (1 - z) n + z h */
+static void gru_blend(const group *q, float *h, float *z, float *n)
+{
+    multiply(q, h, z);
+    q->s->gemm.micro->scale_shift(z, z, q->s->r.hidden, -1, 1);
     multiply(q, n, z);
-    add(q, q->h, n);
+    add(q, h, n);
 }
 
-static void rnn_step(const sequence *q)
+/* The reset gate multiplies R h + b, held in own. */
+static void gru_linear_step(const group *q)
 {
-    recur(q, 0, q->h);
-    add(q, q->gate, q->x);
-    finish_gate(q, 0, 0);
-    memcpy(q->h, q->gate, (size_t)q->s->r.hidden * sizeof(float));
+    const recurrent_state *s = q->s;
+    const int64_t hidden = s->r.hidden;
+    for (int i = 0; i < q->rows; i++)
+        memcpy(q->own + i * s->padded, q->apart, (size_t)hidden * sizeof(float));
+    recur(q, q->h, q->r + s->rest_at, hidden, q->own, s->padded);
+    for (int i = 0; i < q->rows; i++) {
+        float *z = q->gates + i * q->gates_step, *reset = z + hidden, *n = reset + hidden;
+        float *h = q->h + i * s->padded, *own = q->own + i * s->padded;
+        if (s->standard) {
+            s->gemm.micro->gru_gates(h, z, own, hidden);
+            continue;
+        }
+        finish_gate(q, z, 0);
+        finish_gate(q, reset, 0);
+        multiply(q, own, reset);
+        add(q, n, own);
+        finish_gate(q, n, 1);
+        gru_blend(q, h, z, n);
+    }
+}
+
+static void gru_step(const group *q)
+{
+    const recurrent_state *s = q->s;
+    const int64_t hidden = s->r.hidden;
+    recur(q, q->h, q->r, s->first_rows, q->gates, q->gates_step);
+    if (s->linear) {
+        gru_linear_step(q);
+        return;
+    }
+    for (int i = 0; i < q->rows; i++) {
+        float *z = q->gates + i * q->gates_step, *reset = z + hidden;
+        finish_gate(q, z, 0);
+        finish_gate(q, reset, 0);
+        s->gemm.micro->binary(q->own + i * s->padded, reset, 1, q->h + i * s->padded, 1, hidden, CPU_MUL);
+    }
+    recur(q, q->own, q->r + s->rest_at, hidden, q->gates + 2 * hidden, q->gates_step);
+    for (int i = 0; i < q->rows; i++) {
+        float *z = q->gates + i * q->gates_step, *n = z + 2 * hidden;
+        finish_gate(q, n, 1);
+        gru_blend(q, q->h + i * s->padded, z, n);
+    }
+}
+
+static void rnn_step(const group *q)
+{
+    const int64_t hidden = q->s->r.hidden;
+    recur(q, q->h, q->r, hidden, q->gates, q->gates_step);
+    for (int i = 0; i < q->rows; i++) {
+        float *gate = q->gates + i * q->gates_step;
+        finish_gate(q, gate, 0);
+        memcpy(q->h + i * q->s->padded, gate, (size_t)hidden * sizeof(float));
+    }
 }
 
 static const float *input(const cpu_call *c, int i)
@@ -275,58 +351,71 @@ static const float *input(const cpu_call *c, int i)
     return op_has_in(c->n, i) ? c->in[i] : NULL;
 }
 
-static void load_state(const sequence *q, float *to, int i, int64_t at)
+static void load_states(const group *q, float *to, int i)
 {
+    const op_recurrent *r = &q->s->r;
     const float *from = input(q->c, i);
-    const size_t bytes = (size_t)q->s->r.hidden * sizeof(float);
-    if (from)
-        memcpy(to, from + at, bytes);
-    else
-        memset(to, 0, bytes);
+    const size_t bytes = (size_t)r->hidden * sizeof(float);
+    for (int row = 0; row < q->rows; row++, to += q->s->padded)
+        if (from)
+            memcpy(to, from + q->direction * r->h_direction + (q->batch + row) * r->h_batch, bytes);
+        else
+            memset(to, 0, bytes);
 }
 
-static void put(const sequence *q, int output, int64_t at, const float *from)
+/* Rows to an output, from element `at` on, `step` apart. */
+static void put(const group *q, int output, int64_t at, int64_t step, const float *from)
 {
-    if (output < q->c->n->n_out && q->c->out[output])
-        memcpy((float *)q->c->out[output] + at, from, (size_t)q->s->r.hidden * sizeof(float));
+    if (output >= q->c->n->n_out || !q->c->out[output]) return;
+    for (int row = 0; row < q->rows; row++)
+        memcpy((float *)q->c->out[output] + at + row * step, from + row * q->s->padded,
+               (size_t)q->s->r.hidden * sizeof(float));
 }
 
-static void run_sequence(const cpu_call *c, int64_t direction, int64_t batch)
+static void run_group(const group *given)
 {
-    const recurrent_state *s = c->state;
+    group q = *given;
+    const recurrent_state *s = q.s;
     const op_recurrent *r = &s->r;
-    const float *weights = c->weights, *x = c->scratch, *p = input(c, P);
-    float *own = (float *)c->scratch + s->sums_at + (direction * r->batch + batch) * s->sequence_floats;
-    sequence q = {.c = c,
-                  .s = s,
-                  .direction = direction,
-                  .r = weights + s->r_at + direction * r->gates * s->gate_floats,
-                  .apart = weights + s->apart_at + direction * r->hidden,
-                  .p = p ? p + direction * 3 * r->hidden : NULL,
-                  .h = own,
-                  .cell = own + s->padded,
-                  .product = own + 2 * s->padded,
-                  .gate = own + 3 * s->padded};
-    const int64_t state = direction * r->h_direction + batch * r->h_batch;
-    load_state(&q, q.h, INITIAL_H, state);
-    if (s->op == OP_LSTM) load_state(&q, q.cell, INITIAL_C, state);
+    load_states(&q, q.h, INITIAL_H);
+    if (s->op == OP_LSTM) load_states(&q, q.cell, INITIAL_C);
     for (int64_t i = 0; i < r->steps; i++) {
-        const int64_t t = op_recurrent_reverse(r, direction) ? r->steps - 1 - i : i;
-        const int64_t row = (t * r->x_step + batch * r->x_batch) / r->input; /* of the products */
-        q.x = x + (row * r->directions + direction) * s->rows;
+        const int64_t t = op_recurrent_reverse(r, q.direction) ? r->steps - 1 - i : i;
+        const int64_t row = (t * r->x_step + q.batch * r->x_batch) / r->input; /* of the products */
+        q.gates = (float *)q.c->scratch + (row * r->directions + q.direction) * s->rows;
         (s->op == OP_LSTM ? lstm_step : s->op == OP_GRU ? gru_step : rnn_step)(&q);
-        put(&q, 0, t * r->y_step + direction * r->y_direction + batch * r->y_batch, q.h);
+        put(&q, 0, t * r->y_step + q.direction * r->y_direction + q.batch * r->y_batch, r->y_batch, q.h);
     }
-    put(&q, 1, state, q.h);
-    put(&q, 2, state, q.cell);
+    const int64_t state = q.direction * r->h_direction + q.batch * r->h_batch;
+    put(&q, 1, state, r->h_batch, q.h);
+    put(&q, 2, state, r->h_batch, q.cell);
 }
 
-static void on_sequences(void *arg, int64_t begin, int64_t end, int thread)
+static void on_groups(void *arg, int64_t begin, int64_t end, int thread)
 {
     const cpu_call *c = arg;
-    const int64_t batch = ((const recurrent_state *)c->state)->r.batch;
+    const recurrent_state *s = c->state;
+    const int mr = s->gemm.micro->mr;
+    const float *weights = c->weights, *p = input(c, P);
     (void)thread;
-    for (int64_t i = begin; i < end; i++) run_sequence(c, i / batch, i % batch);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t direction = i / s->groups, batch = cpu_panel_row(s->r.batch, mr, i % s->groups);
+        float *own = (float *)c->scratch + s->states_at + i * s->group_floats;
+        const group q = {.c = c,
+                         .s = s,
+                         .direction = direction,
+                         .batch = batch,
+                         .rows = (int)(cpu_panel_row(s->r.batch, mr, i % s->groups + 1) - batch),
+                         .r = weights + s->r_at + direction * s->r_floats,
+                         .apart = weights + s->apart_at + direction * s->r.hidden,
+                         .p = p ? p + direction * 3 * s->r.hidden : NULL,
+                         .h = own,
+                         .cell = own + mr * s->padded,
+                         .own = own + 2 * mr * s->padded,
+                         .turned = own + 3 * mr * s->padded,
+                         .gates_step = s->r.x_batch / s->r.input * s->r.directions * s->rows};
+        run_group(&q);
+    }
 }
 
 void cpu_recurrent_steps_run(const cpu_call *c)
@@ -337,6 +426,6 @@ void cpu_recurrent_steps_run(const cpu_call *c)
     const gr_epilogue none = {.act = GR_ACT_NONE};
     const cpu_gemm_source source = {.user = &call, .epilogue = &none, .job = job, .pack_a = pack_a};
     cpu_gemm_run(&s->gemm, &source, (float *)c->scratch + s->gemm_at, c->pool);
-    vkb_parallel_for(c->pool, r->directions * r->batch,
-                     vkb_ceil_div(CPU_GRAIN_MACS, r->steps * s->rows * r->hidden), on_sequences, &call);
+    vkb_parallel_for(c->pool, r->directions * s->groups,
+                     vkb_ceil_div(CPU_GRAIN_MACS, r->steps * s->rows * r->hidden), on_groups, &call);
 }

@@ -88,28 +88,37 @@ static void dots(float *y, const float *x, const float *rows, int64_t step, int6
     for (; r < count; r++) dots_of(y + r, x, rows + r * step, step, k, 1);
 }
 
-/* y[cols] = x A: four rows of the panel at a time, each with sums of its own. */
-V8_INLINE void row_panel_of(float *y, const float *x, const float *panel, int64_t k, int vecs)
+/* y[cols] += x A: four rows of the panel at a time, each with sums of its own. */
+V8_INLINE void row_panel_of(float *y, const float *x, const float *panel, int64_t k, int vecs, int last)
 {
+    enum { AHEAD = 512 }; /* floats: panels come from far, in one stream */
     v8 s[4][2];
     for (int j = 0; j < 4; j++)
         for (int v = 0; v < vecs; v++) s[j][v] = v8_set1(0);
     int64_t i = 0;
     for (; i + 4 <= k; i += 4)
-        for (int j = 0; j < 4; j++)
-            for (int v = 0; v < vecs; v++)
-                s[j][v] = v8_fma(v8_set1(x[i + j]), v8_load(panel + ((i + j) * vecs + v) * 8), s[j][v]);
+        for (int j = 0; j < 4; j++) {
+            const float *row = panel + (i + j) * vecs * 8;
+            __builtin_prefetch(row + AHEAD);
+            for (int v = 0; v < vecs; v++) s[j][v] = v8_fma(v8_set1(x[i + j]), v8_load(row + v * 8), s[j][v]);
+        }
     for (; i < k; i++)
         for (int v = 0; v < vecs; v++)
             s[0][v] = v8_fma(v8_set1(x[i]), v8_load(panel + (i * vecs + v) * 8), s[0][v]);
-    for (int v = 0; v < vecs; v++)
-        v8_store(y + 8 * v, v8_add(v8_add(s[0][v], s[1][v]), v8_add(s[2][v], s[3][v])));
+    for (int v = 0; v < vecs; v++) {
+        const v8 sum = v8_add(v8_add(s[0][v], s[1][v]), v8_add(s[2][v], s[3][v]));
+        if (v + 1 < vecs || last == 8)
+            v8_store(y + 8 * v, v8_add(v8_load(y + 8 * v), sum));
+        else
+            v8_store_n(y + 8 * v, v8_add(v8_load_n(y + 8 * v, last), sum), last);
+    }
 }
 
 static void row_panel(float *y, const float *x, const float *panel, int64_t k, int cols)
 {
+    const int last = (cols - 1) % 8 + 1;
     if (cols > 8)
-        row_panel_of(y, x, panel, k, 2);
+        row_panel_of(y, x, panel, k, 2, last);
     else
-        row_panel_of(y, x, panel, k, 1);
+        row_panel_of(y, x, panel, k, 1, last);
 }

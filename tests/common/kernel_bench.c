@@ -103,6 +103,8 @@ TAPS_ENTRY(taps_sum)
 TAPS_ENTRY(taps_max)
 ENTRY(dots, m->dots(y, x, z, DEPTH, DEPTH, 8))
 ENTRY(row_panel, m->row_panel(y, x, z, DEPTH, CPU_NR))
+ENTRY(lstm_gates, m->lstm_gates(y, z, x, LENGTH / 4))
+ENTRY(gru_gates, m->gru_gates(y, x, z, LENGTH / 4))
 ENTRY(winograd_rows, m->winograd_rows(y, 64, six, 58))
 ENTRY(winograd_in, m->winograd_in(y, 16, x, 64, ramp))
 ENTRY(winograd_out, m->winograd_out(y, 64, ramp, x, 16, 0.5f))
@@ -124,11 +126,11 @@ static const struct {
     {                                                                                                        \
 #name, run_##name                                                                                    \
     }
-    RUN(gemm),     RUN(gemm_i16),   RUN(gemm_i8), RUN(quad_bytes),    RUN(pair_bytes),  RUN(requantize),
-    RUN(quantize), RUN(dequantize), RUN(gather),  RUN(copy_rows),     RUN(depthwise),   RUN(taps_sum),
-    RUN(taps_max), RUN(row_panel),  RUN(dots),    RUN(winograd_rows), RUN(winograd_in), RUN(winograd_out),
-    RUN(epilogue), RUN(unary),      RUN(binary),  RUN(scale_shift),   RUN(normalize),   RUN(sum),
-    RUN(sum_sq),   RUN(max),        RUN(exp_sum),
+    RUN(gemm),        RUN(gemm_i16),     RUN(gemm_i8),  RUN(quad_bytes), RUN(pair_bytes), RUN(requantize),
+    RUN(quantize),    RUN(dequantize),   RUN(gather),   RUN(copy_rows),  RUN(depthwise),  RUN(taps_sum),
+    RUN(taps_max),    RUN(row_panel),    RUN(dots),     RUN(lstm_gates), RUN(gru_gates),  RUN(winograd_rows),
+    RUN(winograd_in), RUN(winograd_out), RUN(epilogue), RUN(unary),      RUN(binary),     RUN(scale_shift),
+    RUN(normalize),   RUN(sum),          RUN(sum_sq),   RUN(max),        RUN(exp_sum),
 };
 
 static void fill(void)
