@@ -17,7 +17,6 @@ set(x86 "x86_64|AMD64|amd64")
 set(arm "aarch64|arm64|ARM64")
 set(avx512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl)
 cpu_isa(avx2 ${x86} -mavx2 -mfma -mf16c)
-cpu_isa(avxvnni ${x86} -mavx2 -mfma -mavxvnni ${small})
 cpu_isa(avx512 ${x86} ${avx512} ${small})
 cpu_isa(avx512vnni ${x86} ${avx512} -mavx512vnni ${small})
 cpu_isa(neon ${arm}) # part of the base architecture

@@ -77,7 +77,7 @@ bool cpu_in_place(const gr_graph *g, const gr_node *n, const cpu_kernel *kernel,
 
 /* ---- features.c: what this CPU can do, found once a context ---- */
 typedef struct cpu_features {
-    bool avx2, fma, f16c, avxvnni, avx512, avx512vnni, neon, dotprod, fp16, i8mm; /* avx512: F, BW, DQ, VL */
+    bool avx2, fma, f16c, avx512, avx512vnni, neon, dotprod, fp16, i8mm; /* avx512: F, BW, DQ, VL */
 } cpu_features;
 const cpu_features *cpu_features_get(void);        /* thread safe; immutable */
 void cpu_features_text(char *buffer, size_t size); /* "avx2 fma f16c" */

@@ -18,7 +18,6 @@
 #endif
 
 #if defined(__x86_64__) || defined(__i386__)
-enum { AVX_VNNI = 1 << 4 };                  /* of leaf 7, part 1, in EAX; not in every <cpuid.h> */
 enum { XCR0_AVX = 0x6, XCR0_AVX512 = 0xe6 }; /* register state the OS saves: SSE+AVX; and the ZMM parts */
 
 static uint64_t read_xcr0(void)
@@ -42,8 +41,6 @@ static void detect(cpu_features *f)
     const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     f->avx512 = avx512_state && (ebx & avx512) == avx512;
     f->avx512vnni = f->avx512 && (ecx & bit_AVX512VNNI);
-    if (eax < 1 || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) return;
-    f->avxvnni = f->avx2 && (eax & AVX_VNNI);
 }
 #elif defined(__aarch64__)
 static void detect(cpu_features *f)
@@ -83,9 +80,14 @@ void cpu_features_text(char *buffer, size_t size)
     const struct {
         bool have;
         const char *name;
-    } all[] = {{f->avx2, "avx2"},       {f->fma, "fma"},         {f->f16c, "f16c"},
-               {f->avxvnni, "avxvnni"}, {f->avx512, "avx512"},   {f->avx512vnni, "avx512vnni"},
-               {f->neon, "neon"},       {f->dotprod, "dotprod"}, {f->fp16, "fp16"},
+    } all[] = {{f->avx2, "avx2"},
+               {f->fma, "fma"},
+               {f->f16c, "f16c"},
+               {f->avx512, "avx512"},
+               {f->avx512vnni, "avx512vnni"},
+               {f->neon, "neon"},
+               {f->dotprod, "dotprod"},
+               {f->fp16, "fp16"},
                {f->i8mm, "i8mm"}};
     if (!size) return;
     buffer[0] = '\0';

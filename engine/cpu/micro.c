@@ -30,7 +30,6 @@ static void fill(void)
     const cpu_features *f = cpu_features_get();
     if (!f->avx2 || !f->fma) return;
     tables[count++] = cpu_micro_avx2;
-    add(f->avxvnni && !f->avx512, cpu_micro_avxvnni);
     add(f->avx512, cpu_micro_avx512);
     add(f->avx512 && f->avx512vnni, cpu_micro_avx512vnni);
 #elif defined(__aarch64__)

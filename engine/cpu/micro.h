@@ -189,7 +189,6 @@ void cpu_gemm_i8_c(const cpu_tile *t);
 /* Further instruction sets replace entries of the table below them. */
 #if defined(__x86_64__)
 extern const cpu_micro cpu_micro_avx2;
-void cpu_micro_avxvnni(cpu_micro *m);    /* on AVX2 */
 void cpu_micro_avx512(cpu_micro *m);     /* on AVX2: F, BW, DQ, VL */
 void cpu_micro_avx512vnni(cpu_micro *m); /* on AVX-512 */
 #elif defined(__aarch64__)
