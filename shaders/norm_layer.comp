@@ -12,6 +12,7 @@
 layout(constant_id = 4) const int BIAS = 1; /* 0: there is none, and `bias` is a dummy; likewise: */
 layout(constant_id = 5) const int WITH_MEAN = 0;
 layout(constant_id = 6) const int WITH_FACTOR = 0;
+layout(constant_id = 7) const int CENTRED = 1; /* 0: the mean counts as 0 */
 
 BUFFER_IN(0, x);
 BUFFER_IN(1, scale);
@@ -33,10 +34,12 @@ void main()
     int lane = int(gl_LocalInvocationID.x);
     for (int row = int(gl_WorkGroupID.x); row < rows; row += int(gl_NumWorkGroups.x)) {
         int base = row * size;
-        float sum = 0.0;
-        for (int i = lane; i < size; i += LANES) sum += LD(x, base + i);
-        float mean = group_sum(sum) / float(size);
-        sum = 0.0;
+        float sum = 0.0, mean = 0.0;
+        if (CENTRED != 0) {
+            for (int i = lane; i < size; i += LANES) sum += LD(x, base + i);
+            mean = group_sum(sum) / float(size);
+            sum = 0.0;
+        }
         for (int i = lane; i < size; i += LANES) {
             float d = LD(x, base + i) - mean;
             sum += d * d;

@@ -321,11 +321,118 @@ static void other_normalizations_stay(void **state)
     gr_id y = layer_norm(&g, x, 8, -1, 2);
     net_output(&g, g.nodes[g.n_nodes - 2].out[0]); /* the deviation is wanted */
     net_output(&g, y);
-    net_output(&g, layer_norm(&g, net_unary(&g, OP_Exp, x), 8, -1, 2));
-    gr_id centred = net_last(&g)->in[0];
-    net_output(&g, net_unary(&g, OP_Neg, centred)); /* so is what it is divided into */
     int nodes = g.n_nodes;
     net_pass(&g, "layer_normalization");
+    finish(&g, nodes, 0);
+}
+
+/* The deviation is read elsewhere: it stays, and what is left is not centred. */
+static void deviation_that_is_wanted(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 2; form++) {
+        gr_graph g;
+        net_init(&g);
+        gr_id y = layer_norm(&g, net_input(&g, "x", DIMS(2, 8, 8)), 8, -1, 2), d = net_last(&g)->in[0];
+        net_output(&g, y);
+        net_output(&g, form ? d : net_unary(&g, OP_Neg, d));
+        net_pass(&g, "layer_normalization");
+        const gr_node *n = net_find(&g, OP_LayerNormalization);
+        assert_non_null(n);
+        assert_int_equal(((const op_norm_attrs *)n->attrs)->centred, 0);
+        finish(&g, form ? 3 : 4, 2e-5);
+    }
+}
+
+/* ---- RMS normalization ---- */
+
+enum { BY_DIV, BY_RECIPROCAL, BY_QUOTIENT, BY_POWER, ROOTS };
+
+typedef struct rms { /* x / Sqrt(ReduceMean(x^2) + epsilon), scaled */
+    gr_id x, epsilon, square, sum;
+    int64_t axis;
+    int root;
+    bool product, scaled, cast;
+} rms;
+
+static gr_id rms_norm(gr_graph *g, rms *r, int64_t n)
+{
+    gr_id x = r->cast ? net_unary(g, OP_Cast, r->x) : r->x, factor; /* to float32, by default */
+    r->square = r->product ? net_binary(g, OP_Mul, x, x) : net_binary(g, OP_Pow, x, net_scalar(g, 2));
+    r->sum = net_binary(g, OP_Add, net_binary(g, OP_ReduceMean, r->square, net_ints(g, 1, &r->axis)),
+                        r->epsilon == GR_NONE ? net_scalar(g, 1e-6f) : r->epsilon);
+    if (r->root == BY_POWER)
+        factor = net_binary(g, OP_Pow, r->sum, net_scalar(g, -0.5f));
+    else if (r->root == BY_QUOTIENT)
+        factor = net_binary(g, OP_Div, net_scalar(g, 1), net_unary(g, OP_Sqrt, r->sum));
+    else
+        factor = net_unary(g, OP_Sqrt, r->sum);
+    if (r->root == BY_RECIPROCAL) factor = net_unary(g, OP_Reciprocal, factor);
+    gr_id y = r->product && r->root != BY_DIV ? net_binary(g, OP_Mul, factor, x)
+                                              : net_binary(g, r->root == BY_DIV ? OP_Div : OP_Mul, x, factor);
+    if (r->cast) y = net_unary(g, OP_Cast, y);
+    return r->scaled ? net_binary(g, OP_Mul, net_random(g, DIMS(n)), y) : y;
+}
+
+static void rms_normalization_forms(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 8 * ROOTS; form++) {
+        gr_graph g;
+        net_init(&g);
+        rms r = {.x = net_input(&g, "x", DIMS(2, 5, 8)), .epsilon = GR_NONE, .root = form / 8};
+        r.product = form & 1;
+        r.scaled = form & 2;
+        r.cast = form & 4;
+        r.axis = form & 1 ? -1 : 2;
+        net_output(&g, net_binary(&g, OP_Add, rms_norm(&g, &r, 8), r.x)); /* x is read elsewhere, too */
+        net_pass(&g, r.cast ? NULL : "layer_normalization");
+        const gr_node *n = net_find(&g, OP_LayerNormalization);
+        assert_non_null(n);
+        const op_norm_attrs *a = n->attrs;
+        assert_int_equal(n->n_in, 2);
+        assert_int_equal(a->centred, 0);
+        assert_true(a->epsilon == 1e-6f);
+        finish(&g, 2, 2e-5);
+    }
+}
+
+/* Along another dimension; an epsilon that is computed, one a row, or negative; a power of 4; the square and
+ * the sum wanted elsewhere; x divided by the root of another's square; a number that adds a dimension. */
+static void almost_rms_normalizations(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(2, 8, 8)), z = net_input(&g, "z", DIMS(1));
+    rms along = {.x = x, .epsilon = GR_NONE, .axis = 1, .scaled = true};
+    net_output(&g, rms_norm(&g, &along, 8));
+    const gr_id epsilons[] = {net_unary(&g, OP_Exp, z), net_positive(&g, DIMS(8, 1)), net_scalar(&g, -1e-9f)};
+    for (size_t i = 0; i < VKB_COUNT(epsilons); i++) {
+        rms r = {.x = x, .epsilon = epsilons[i], .axis = -1, .root = BY_RECIPROCAL};
+        net_output(&g, rms_norm(&g, &r, 8));
+    }
+    rms square = {.x = x, .epsilon = GR_NONE, .axis = -1, .root = BY_RECIPROCAL}, sum = square;
+    net_output(&g, rms_norm(&g, &square, 8));
+    net_output(&g, square.square);
+    net_output(&g, rms_norm(&g, &sum, 8));
+    net_output(&g, net_unary(&g, OP_Neg, sum.sum));
+    rms other = {.x = net_unary(&g, OP_Exp, x), .epsilon = GR_NONE, .axis = -1, .product = true};
+    rms_norm(&g, &other, 8);
+    net_last(&g)->in[0] = x;
+    net_output(&g, net_last(&g)->out[0]);
+    gr_id one = gr_add_const(&g, NULL, VKI_F32, 4, (const int64_t[]){1, 1, 1, 1}, (const float[]){1}, true);
+    rms wide = {.x = x, .epsilon = one, .axis = -1};
+    net_output(&g, rms_norm(&g, &wide, 8));
+    rms cube = {.x = x, .epsilon = GR_NONE, .axis = -1};
+    net_output(&g, rms_norm(&g, &cube, 8));
+    gr_node *power = NULL;
+    for (int i = 0; i < g.n_nodes; i++)
+        if (g.nodes[i].out[0] == cube.square) power = &g.nodes[i];
+    power->in[1] = net_scalar(&g, 4);
+    int nodes = g.n_nodes;
+    net_pass(&g, "layer_normalization");
+    assert_int_equal(net_count(&g, OP_LayerNormalization), 0);
     finish(&g, nodes, 0);
 }
 
@@ -345,6 +452,9 @@ int main(void)
         cmocka_unit_test(almost_composites),
         cmocka_unit_test(layer_normalization_forms),
         cmocka_unit_test(other_normalizations_stay),
+        cmocka_unit_test(deviation_that_is_wanted),
+        cmocka_unit_test(rms_normalization_forms),
+        cmocka_unit_test(almost_rms_normalizations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

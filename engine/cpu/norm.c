@@ -9,13 +9,14 @@ typedef struct moments {
     double mean, variance; /* of the population */
 } moments;
 
-/* Of `count` runs of `length` elements, `step` apart. Two passes, so that nothing cancels. */
+/* Of `count` runs of `length` elements, `step` apart. Two passes, so that nothing cancels. Not centred: the
+ * mean counts as 0. */
 static moments measure(const void *x, vki_dtype type, int64_t first, int64_t count, int64_t step,
-                       int64_t length)
+                       int64_t length, bool centred)
 {
     moments m = {0, 0};
     double n = (double)count * (double)length;
-    for (int64_t k = 0; k < count; k++)
+    for (int64_t k = 0; centred && k < count; k++)
         for (int64_t i = 0; i < length; i++) m.mean += cpu_load(x, type, first + k * step + i);
     m.mean = n > 0 ? m.mean / n : 0;
     for (int64_t k = 0; k < count; k++)
@@ -59,8 +60,8 @@ static moments batch_moments(const cpu_call *c, const channels *s, int64_t chann
     const op_norm_attrs *a = c->n->attrs;
     moments given = {load_in(c, 3, channel), load_in(c, 4, channel)};
     if (!a->training_mode) return given;
-    moments own =
-        measure(c->in[0], cpu_in(c, 0)->dtype, channel * s->size, s->batch, s->count * s->size, s->size);
+    moments own = measure(c->in[0], cpu_in(c, 0)->dtype, channel * s->size, s->batch, s->count * s->size,
+                          s->size, true);
     double keep = (double)a->momentum;
     if (cpu_out(c, 1))
         cpu_store(c->out[1], cpu_out(c, 1)->dtype, channel, given.mean * keep + own.mean * (1 - keep));
@@ -86,7 +87,7 @@ static void instance_norm(const cpu_call *c)
     channels s = channels_of(cpu_in(c, 0));
     cpu_sink sink = cpu_sink_of(c);
     for (int64_t k = 0; k < s.batch * s.count; k++) {
-        moments m = measure(c->in[0], cpu_in(c, 0)->dtype, k * s.size, 1, 0, s.size);
+        moments m = measure(c->in[0], cpu_in(c, 0)->dtype, k * s.size, 1, 0, s.size, true);
         normalize(c, &sink, k * s.size, s.size, m, load_in(c, 1, k % s.count), load_in(c, 2, k % s.count));
     }
 }
@@ -98,7 +99,7 @@ static void layer_norm(const cpu_call *c)
     int64_t axis = a->axis < 0 ? a->axis + x->rank : a->axis, rows = 1, size = 1;
     for (int d = 0; d < x->rank; d++) *(d < axis ? &rows : &size) *= x->dims[d];
     for (int64_t row = 0; row < rows; row++) {
-        moments m = measure(c->in[0], x->dtype, row * size, 1, 0, size);
+        moments m = measure(c->in[0], x->dtype, row * size, 1, 0, size, a->centred);
         double factor = 1 / sqrt(m.variance + (double)a->epsilon);
         if (cpu_out(c, 1)) cpu_store(c->out[1], cpu_out(c, 1)->dtype, row, m.mean);
         if (cpu_out(c, 2)) cpu_store(c->out[2], cpu_out(c, 2)->dtype, row, factor);

@@ -68,6 +68,15 @@ static moments center(const norm_state *s, float *y, const float *x)
     return m;
 }
 
+/* The rows of root mean square 1; y may be x. */
+static void rms_row(const cpu_call *c, const norm_state *s, float *y, const float *x)
+{
+    const op_norm_attrs *a = c->n->attrs;
+    const double mean_square = cpu_row_sum_sq(s->micro, x, s->size, 0) / (double)s->size;
+    const double factor = 1 / sqrt(mean_square + (double)a->epsilon);
+    s->micro->normalize(y, x, s->size, (float)factor, 0, c->in[1], cpu_own_input(c, 2));
+}
+
 static void on_row(const cpu_call *c, const norm_state *s, int64_t row)
 {
     const op_norm_attrs *a = c->n->attrs;
@@ -79,6 +88,8 @@ static void on_row(const cpu_call *c, const norm_state *s, int64_t row)
         const double variance = (double)((const float *)c->in[4])[k];
         const double factor = (double)scale[k] / sqrt(variance + (double)a->epsilon);
         s->micro->scale_shift(y, x, s->size, (float)factor, (float)((double)shift[k] - mean * factor));
+    } else if (c->n->op == OP_LayerNormalization && !a->centred) {
+        rms_row(c, s, y, x);
     } else {
         const moments m = center(s, y, x);
         double factor = 1 / sqrt(m.variance + (double)a->epsilon);

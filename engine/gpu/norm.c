@@ -181,6 +181,7 @@ static void emit_layer(gpu_builder *b, const gr_node *n)
     gpu_spec(d, bias);
     gpu_spec(d, with[1]);
     gpu_spec(d, with[2]);
+    gpu_spec(d, attrs_of(n)->centred != 0);
     gpu_bind_add(d, gpu_in(b, n, 0, GPU_ROW), GPU_READ | GPU_SAME);
     gpu_bind_add(d, by.bind, GPU_READ);
     gpu_bind_add(d, plus.bind, GPU_READ);

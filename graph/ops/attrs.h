@@ -101,9 +101,10 @@ typedef struct op_binary_attrs {
 typedef enum op_shift { OP_SHIFT_LEFT = 0, OP_SHIFT_RIGHT } op_shift;
 
 typedef struct op_norm_attrs { /* BatchNormalization: X scale B mean var; InstanceNormalization: X scale B;
-                                  LayerNormalization: X scale B?, normalizes dims axis.. */
+                                  LayerNormalization: X scale B?, normalizes dims axis..;
+                                  not centred: the mean stays, and x is divided by its root mean square */
     float epsilon, momentum;
-    int64_t axis, training_mode, spatial, stash_type;
+    int64_t axis, training_mode, spatial, stash_type, centred;
 } op_norm_attrs;
 
 typedef struct op_lrn_attrs { /* x / (bias + alpha / size sum of x^2 over `size` channels)^beta */

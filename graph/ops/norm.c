@@ -11,6 +11,7 @@ static const op_attr layer_attrs[] = {
     OP_ROW_INT(op_norm_attrs, axis, -1, -GR_MAX_RANK, GR_MAX_RANK - 1),
     OP_ROW_FLOAT(op_norm_attrs, epsilon, 1e-5f, 0, OP_FLT_MAX),
     OP_ROW_INT(op_norm_attrs, stash_type, 1, 1, 1),
+    OP_ROW_INT(op_norm_attrs, centred, 1, 0, 1), /* 0: RMSNormalization */
 };
 
 static vki_status check_per_channel(op_infer *c, int i, int64_t channels)
@@ -100,7 +101,8 @@ const op_info op_info_InstanceNormalization = {
 
 const op_info op_info_LayerNormalization = {
     .name = "LayerNormalization",
-    .doc = "The dimensions from axis on brought to mean 0 and variance 1, then scaled and shifted",
+    .doc = "The dimensions from axis on brought to mean 0 and variance 1 (not centred: to mean square 1), "
+           "then scaled and shifted",
     OP_ATTR_TABLE(layer_attrs),
     .attrs_size = sizeof(op_norm_attrs),
     .min_in = 2,

@@ -192,13 +192,14 @@ static tolerance binary_tolerance(const case_graph *c)
 }
 
 /* The smallest deviation over runs of `size` elements of input 0. */
-static double smallest_deviation(const case_graph *c, int64_t size, double epsilon)
+static double smallest_deviation(const case_graph *c, int64_t size, bool centred, double epsilon)
 {
     const gr_tensor *t = &c->g.tensors[c->g.nodes[0].in[0]];
     double least = INFINITY;
     for (int64_t first = 0; size > 0 && first < gr_elements(t); first += size) {
         double mean = 0, variance = 0;
-        for (int64_t i = 0; i < size; i++) mean += cpu_load(c->in[0], t->dtype, first + i) / (double)size;
+        for (int64_t i = 0; centred && i < size; i++)
+            mean += cpu_load(c->in[0], t->dtype, first + i) / (double)size;
         for (int64_t i = 0; i < size; i++) {
             double d = cpu_load(c->in[0], t->dtype, first + i) - mean;
             variance += d * d / (double)size;
@@ -221,7 +222,8 @@ static tolerance norm_tolerance(const case_graph *c, bool half)
         x += range_of(c, 3).abs;
         k = 1;
     } else {
-        deviation = smallest_deviation(c, (int64_t)k, (double)a->epsilon);
+        deviation = smallest_deviation(c, (int64_t)k, n->op != OP_LayerNormalization || a->centred,
+                                       (double)a->epsilon);
     }
     double stored = half ? 2 * HALF_UNIT / UNIT : 0; /* the factor and the offset may be kept as fp16 */
     return (tolerance){(sqrt(k) + 16 + stored) * (2 * x * scale / deviation + bias), 8};
