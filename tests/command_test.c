@@ -380,7 +380,8 @@ static void passes_are_switched_off_by_name(void **state)
     assert_int_equal(setenv("VKINFER_DISABLE_PASSES", "dead_code,nonsense", 1), 0);
     go(cmd_info, "info %s", fixed_model);
     assert_int_equal(c.code, TOOL_FAILED);
-    assert_non_null(strstr(c.err, "\"nonsense\"; the passes are fold_constants, "));
+    assert_non_null(strstr(c.err, "\"nonsense\"; the passes are "));
+    for (int i = 0; gr_passes[i]; i++) assert_non_null(strstr(c.err, gr_passes[i]->name));
     char long_list[1100];
     memset(long_list, ',', sizeof long_list);
     long_list[sizeof long_list - 1] = 0;

@@ -92,20 +92,27 @@ V8_INLINE void dw_planes(const cpu_depthwise *t, const dw_strip *s, int size, in
 }
 
 typedef void (*dw_fn)(const cpu_depthwise *t, const dw_strip *s);
-#define DW_KERNELS(SIZE, STRIDE)                                                                             \
-    static void dw_edge_##SIZE##_##STRIDE(const cpu_depthwise *t, const dw_strip *s)                         \
+#define DW_KERNEL(NAME, SIZE, STRIDE, WHOLE)                                                                 \
+    static void dw_##NAME##_##SIZE##_##STRIDE(const cpu_depthwise *t, const dw_strip *s)                     \
     {                                                                                                        \
-        dw_planes(t, s, SIZE, STRIDE, false);                                                                \
-    }                                                                                                        \
-    static void dw_whole_##SIZE##_##STRIDE(const cpu_depthwise *t, const dw_strip *s)                        \
-    {                                                                                                        \
-        dw_planes(t, s, SIZE, STRIDE, true);                                                                 \
+        dw_planes(t, s, SIZE, STRIDE, WHOLE);                                                                \
     }
-DW_KERNELS(3, 1)
-DW_KERNELS(3, 2)
-DW_KERNELS(5, 1)
-DW_KERNELS(5, 2)
-#undef DW_KERNELS
+DW_KERNEL(edge, 3, 1, false)
+DW_KERNEL(edge, 3, 2, false)
+DW_KERNEL(edge, 5, 1, false)
+DW_KERNEL(edge, 5, 2, false)
+#if V8_TILE_VECS == 1 /* plain C: half as much code, since every lane is looked at anyway */
+#define dw_whole_3_1 dw_edge_3_1
+#define dw_whole_3_2 dw_edge_3_2
+#define dw_whole_5_1 dw_edge_5_1
+#define dw_whole_5_2 dw_edge_5_2
+#else
+DW_KERNEL(whole, 3, 1, true)
+DW_KERNEL(whole, 3, 2, true)
+DW_KERNEL(whole, 5, 1, true)
+DW_KERNEL(whole, 5, 2, true)
+#endif
+#undef DW_KERNEL
 static const dw_fn dw_kernels[2][2][2] = {{{dw_edge_3_1, dw_whole_3_1}, {dw_edge_3_2, dw_whole_3_2}},
                                           {{dw_edge_5_1, dw_whole_5_1}, {dw_edge_5_2, dw_whole_5_2}}};
 
@@ -114,7 +121,7 @@ static void dw_column(const cpu_depthwise *t, int64_t col)
 {
     const int64_t at = col * t->stride - t->pad_left, dilation = t->dilation, pitch = t->in_w * dilation;
     const int64_t reach = (t->size - 1) / t->stride * t->stride * dilation + 8 * t->stride;
-    const bool whole = at >= 0 && at + reach <= t->in_w;
+    const bool whole = V8_TILE_VECS == 2 && at >= 0 && at + reach <= t->in_w;
     dw_strip s = {.x_step = pitch, .y_step = t->out_w * dilation};
     for (int k = 0; k < t->size && !whole; k += t->stride)
         for (int i = 0; i < t->stride; i++) s.w[k][i] = v8_window_of(at + k * dilation + 8 * i, t->in_w);
