@@ -436,6 +436,59 @@ static void almost_rms_normalizations(void **state)
     finish(&g, nodes, 0);
 }
 
+/* ---- group_normalization ---- */
+
+/* Of 6 channels in 3 groups, as rows and back. */
+static gr_id groups(gr_graph *g, gr_id x)
+{
+    gr_id in[3] = {net_node(g, OP_Reshape, IN(x, net_ints(g, 3, (const int64_t[]){0, 3, -1}))),
+                   net_positive(g, DIMS(3)), net_random(g, DIMS(3))};
+    gr_id y = net_node(g, OP_InstanceNormalization, 3, in);
+    return net_node(g, OP_Reshape, IN(y, net_ints(g, 4, (const int64_t[]){2, 6, 5, 6})));
+}
+
+static void group_normalization_forms(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 4; form++) {
+        gr_graph g;
+        gr_id y = groups(&g, net_conv(&g, input4(&g)));
+        if (form & 1)
+            y = net_binary(&g, OP_Mul, net_random(&g, DIMS(1, 6, 1, 1)), y);
+        else
+            y = net_binary(&g, OP_Mul, y, net_random(&g, DIMS(6, 1, 1)));
+        y = net_binary(&g, OP_Add, net_random(&g, DIMS(6, 1, 1)), y);
+        if (form & 2) y = net_unary(&g, OP_Relu, y);
+        net_output(&g, y);
+        net_pass(&g, form & 2 ? NULL : "group_normalization");
+        const gr_node *n = net_find(&g, OP_BatchNormalization);
+        assert_non_null(n);
+        assert_int_equal(n->epilogue.act, form & 2 ? GR_ACT_RELU : GR_ACT_NONE);
+        finish(&g, 5, ROUNDING);
+    }
+}
+
+/* The product read elsewhere; one number a column; a scale that is computed; a shift alone; no groups. */
+static void other_scales_stay(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = net_conv(&g, input4(&g)), y = groups(&g, x);
+    gr_id channel = net_random(&g, DIMS(6, 1, 1)), column = net_random(&g, DIMS(6));
+    gr_id computed = net_unary(&g, OP_Exp, net_input(&g, "s", DIMS(6, 1, 1)));
+    gr_id product = net_binary(&g, OP_Mul, y, channel);
+    net_output(&g, product);
+    net_output(&g, net_binary(&g, OP_Add, product, channel));
+    net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, y, column), channel));
+    net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, y, channel), column));
+    net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, y, computed), channel));
+    net_output(&g, net_binary(&g, OP_Add, y, channel));
+    net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, x, channel), channel));
+    int nodes = g.n_nodes;
+    net_pass(&g, "group_normalization");
+    finish(&g, nodes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +508,8 @@ int main(void)
         cmocka_unit_test(deviation_that_is_wanted),
         cmocka_unit_test(rms_normalization_forms),
         cmocka_unit_test(almost_rms_normalizations),
+        cmocka_unit_test(group_normalization_forms),
+        cmocka_unit_test(other_scales_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

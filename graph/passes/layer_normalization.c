@@ -121,14 +121,6 @@ static gr_node *affine_reader(const rewrite *rw, gr_id t, op_kind op, int64_t n,
     return fits ? reader : NULL;
 }
 
-static gr_id ones(gr_graph *g, int64_t n)
-{
-    float *data = gr_const_alloc(g, (uint64_t)n * sizeof *data);
-    for (int64_t i = 0; data && i < n; i++) data[i] = 1;
-    gr_id t = data ? gr_add_tensor(g, NULL, VKI_F32, 1, &n) : GR_NONE;
-    return t != GR_NONE && gr_make_const(g, t, data, false) ? t : GR_NONE;
-}
-
 static vki_status rewrite_match(rewrite *rw, gr_node *n, const match *m, vki_error *err)
 {
     const gr_tensor *x = &rw->g->tensors[m->x];
@@ -142,7 +134,7 @@ static vki_status rewrite_match(rewrite *rw, gr_node *n, const match *m, vki_err
         if (last == mul) bias = GR_NONE;
     } else {
         mul = NULL;
-        scale = ones(rw->g, size);
+        scale = rw_vector(rw->g, size, NULL, 1);
         if (scale == GR_NONE) return vkb_nomem(err, (uint64_t)size * sizeof(float));
     }
     const gr_id in[3] = {m->x, scale, bias};

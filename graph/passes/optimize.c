@@ -18,6 +18,7 @@ const gr_pass *const gr_passes[] = {
     &pass_attention,
     &pass_transposes,
     &pass_layer_normalization,
+    &pass_group_normalization,
     &pass_composites,
     &pass_fold_batchnorm,
     &pass_fold_pad,

@@ -115,6 +115,14 @@ bool rw_near(float a, double b)
 
 /* ---- changing ---- */
 
+gr_id rw_vector(gr_graph *g, int64_t n, const float *from, float value)
+{
+    float *data = gr_const_alloc(g, (uint64_t)n * sizeof *data);
+    for (int64_t i = 0; data && i < n; i++) data[i] = from ? from[i] : value;
+    gr_id t = data ? gr_add_tensor(g, NULL, VKI_F32, 1, &n) : GR_NONE;
+    return t != GR_NONE && gr_make_const(g, t, data, false) ? t : GR_NONE;
+}
+
 bool rw_bypass(rewrite *rw, gr_node *n, gr_id with)
 {
     gr_graph *g = rw->g;

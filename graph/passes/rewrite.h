@@ -16,7 +16,7 @@ typedef struct rewrite {
 extern const gr_pass pass_fold_constants, pass_inline_bodies, pass_identities, pass_common_subexpressions,
     pass_dead_code, pass_qdq, pass_transposes, pass_pixel_shuffle, pass_matmul_bias, pass_softmax,
     pass_attention, pass_composites, pass_layer_normalization, pass_fold_batchnorm, pass_fold_pad,
-    pass_fuse_activation, pass_fuse_residual, pass_fuse_pool, pass_fold_scale;
+    pass_fuse_activation, pass_fuse_residual, pass_fuse_pool, pass_fold_scale, pass_group_normalization;
 
 vki_status rw_begin(rewrite *rw, gr_graph *g, bool *changed, vki_error *err);
 void rw_end(rewrite *rw);
@@ -41,6 +41,9 @@ bool rw_is_float(const gr_graph *g, gr_id t); /* known, and float32 or float16 *
 bool rw_near(float a, double b);              /* equal but for rounding */
 
 /* ---- changing ---- */
+/* A new float32 constant of rank 1: n elements of `from`, or n times the value if that is NULL. GR_NONE: no
+ * memory. */
+gr_id rw_vector(gr_graph *g, int64_t n, const float *from, float value);
 /* Lets the readers of n's output 0 read `with` instead and drops n; false (nothing done) if the name of a
  * graph output would be lost. */
 bool rw_bypass(rewrite *rw, gr_node *n, gr_id with);
