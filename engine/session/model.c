@@ -29,7 +29,8 @@ static vki_status fill(vki_model *m, vki_context *c, const void *bytes, size_t n
 {
     VKB_TRY(read_graph(&m->source, &c->allocator, bytes, n, directory, err));
     VKB_TRY(gr_clone(&m->optimized, &m->source, err));
-    const gr_pass_options passes = {.evaluator = &ses_evaluator, .no_integers = c->limits != NULL};
+    const bool device = c->limits != NULL;
+    const gr_pass_options passes = {.evaluator = &ses_evaluator, .no_integers = device, .no_cells = device};
     VKB_TRY(gr_optimize(&m->optimized, &passes, err));
     VKB_TRY(ses_cpu_weights_create(&c->allocator, &m->file, &m->cpu_weights, err));
     if (c->device) VKB_TRY(vkr_weights_create(c->device, &m->device_weights, err));

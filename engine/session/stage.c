@@ -226,8 +226,8 @@ static vki_status find_wanted(maker *m, bool *found)
 static vki_status make_graph(maker *m)
 {
     const ses_options *o = &m->s->options;
-    gr_pass_options passes = {&ses_evaluator, o->disable_passes, o->reference,
-                              m->s->model->context->limits != NULL};
+    bool device = m->s->model->context->limits != NULL;
+    gr_pass_options passes = {&ses_evaluator, o->disable_passes, o->reference, device, device};
     VKB_TRY(gr_clone(&m->g, m->stage->source, m->err));
     VKB_TRY(bind_inputs(m));
     for (bool more = true, first = true; more; first = false) {

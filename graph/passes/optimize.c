@@ -20,6 +20,7 @@ const gr_pass *const gr_passes[] = {
     &pass_layer_normalization,
     &pass_group_normalization,
     &pass_composites,
+    &pass_recurrent_cells,
     &pass_fold_batchnorm,
     &pass_fold_pad,
     &pass_matmul_bias,
@@ -127,7 +128,7 @@ static vki_status run_round(gr_graph *g, const gr_pass_options *o, bool *changed
     for (int i = 0; gr_passes[i]; i++) {
         const gr_pass *pass = gr_passes[i];
         if (!pass->run || (o->no_fusion && pass->fusion) || (o->no_integers && pass == &pass_qdq) ||
-            !gr_pass_is_on(pass, o->disable))
+            (o->no_cells && pass == &pass_recurrent_cells) || !gr_pass_is_on(pass, o->disable))
             continue;
         VKB_TRY(pass->run(g, o->evaluator, changed, err));
     }
