@@ -59,7 +59,11 @@ static void replan(vki_backend backend, double most_ms)
     double ms = best_replan(s, 12, &planning, &nodes);
     print_message("%d nodes: %.2f ms a reshape, %.2f ms of it planning\n", nodes, ms, planning);
     if (c->device) assert_int_equal(vkr_device_pipelines(c->device), pipelines);
+#ifndef VKI_SANITIZED /* which take several times as long */
     assert_true(ms < most_ms);
+#else
+    assert_true(ms < 100 * most_ms);
+#endif
     vki_session_destroy(&s);
     vki_model_destroy(&m);
     vki_context_destroy(&c);
