@@ -251,8 +251,9 @@ static void forget_program(device_state *s)
 }
 
 /* All dispatches and the lifetimes of their buffers, in place of those of an attempt before. */
-static vki_status emit(device_state *s, int32_t *peak, uint64_t *bytes)
+static vki_status emit(void *state, uint64_t *bytes, int32_t *peak)
 {
+    device_state *s = state;
     ses_plan *p = s->p;
     forget_program(s);
     VKB_TRY(gpu_builder_init(&s->builder, &p->graph, p->model->context->limits, p->options->half, &p->program,
@@ -270,8 +271,9 @@ static vki_status emit(device_state *s, int32_t *peak, uint64_t *bytes)
 }
 
 /* The node's parts lie in a whole that is there at that dispatch. */
-static bool matters(const device_state *s, gr_id node, int32_t step)
+static bool matters(const void *state, gr_id node, int32_t step)
 {
+    const device_state *s = state;
     const gr_node *n = &s->p->graph.nodes[node];
     gr_id whole = n->op == OP_Concat ? n->out[0] : n->in[0];
     const int32_t bufs[] = {s->builder.row_buf[whole], s->builder.c4_buf[whole]};
@@ -282,55 +284,6 @@ static bool matters(const device_state *s, gr_id node, int32_t step)
         if (buf->first <= step && step <= buf->last) return true;
     }
     return false;
-}
-
-/* Keeps one more node's parts apart, if that lowers the peak. */
-static vki_status part_one(device_state *s, uint64_t *best, int32_t *peak, int *tries, bool *done)
-{
-    int32_t step;
-    uint64_t bytes;
-    *done = true;
-    for (gr_id i = 0; i<s->p->graph.n_nodes && * tries> 0; i++) {
-        if (!s->shares[i] || !matters(s, i, *peak)) continue;
-        --*tries;
-        s->apart[i] = true;
-        VKB_TRY(emit(s, &step, &bytes));
-        if (bytes < *best) {
-            *best = bytes;
-            *peak = step;
-            *done = false;
-            return VKI_OK;
-        }
-        s->apart[i] = false;
-        VKB_TRY(emit(s, &step, &bytes));
-    }
-    return VKI_OK;
-}
-
-/* A part keeps its whole alive: where that takes more memory than copies of the parts do, some are copied. */
-static vki_status emit_best(device_state *s)
-{
-    enum { MOST_TRIES = 16 };
-    const size_t nodes = (size_t)s->p->graph.n_nodes;
-    int32_t peak;
-    uint64_t best, copies = UINT64_MAX;
-    int tries = MOST_TRIES;
-    bool any = false, done = false;
-    VKB_TRY(emit(s, &peak, &best));
-    for (size_t i = 0; i < nodes; i++) any = any || s->shares[i];
-    if (!any) return VKI_OK;
-    memset(s->apart, true, nodes);
-    VKB_TRY(emit(s, &peak, &copies));
-    if (best > copies) {
-        memset(s->apart, false, nodes);
-        VKB_TRY(emit(s, &peak, &best));
-        while (best > copies && !done) VKB_TRY(part_one(s, &best, &peak, &tries, &done));
-        if (best <= copies) return VKI_OK;
-        memset(s->apart, true, nodes);
-    } else {
-        memset(s->apart, false, nodes);
-    }
-    return emit(s, &peak, &best);
 }
 
 static vki_status finish(device_state *s)
@@ -352,13 +305,6 @@ static vki_status finish(device_state *s)
         for (int k = 0; k < p->segments[i].n_downloads; k++)
             p->down[p->segments[i].downloads[k].tensor] = &p->segments[i].downloads[k];
     return VKI_OK;
-}
-
-static void find_cpu_reads(const ses_plan *p, bool *read_on_cpu)
-{
-    for (int i = 0; i < p->graph.n_nodes; i++)
-        for (int k = 0; k < p->graph.nodes[i].n_in && !p->places[i].gpu; k++)
-            if (p->graph.nodes[i].in[k] != GR_NONE) read_on_cpu[p->graph.nodes[i].in[k]] = true;
 }
 
 static bool has_device_work(const ses_plan *p)
@@ -383,8 +329,14 @@ vki_status ses_device_plan(ses_plan *p, vki_error *err)
                       .shares = vkb_calloc(a, nodes, sizeof *s.shares)};
     vki_status status = s.on_device && s.read_on_cpu && s.apart && s.shares ? VKI_OK : vkb_nomem(err, n);
     if (status == VKI_OK) {
-        find_cpu_reads(p, s.read_on_cpu);
-        status = emit_best(&s);
+        ses_find_cpu_reads(p, s.read_on_cpu);
+        status = ses_settle_parts(&(ses_parts){.user = &s,
+                                               .nodes = p->graph.n_nodes,
+                                               .apart = s.apart,
+                                               .shares = s.shares,
+                                               .most_tries = 16,
+                                               .measure = emit,
+                                               .matters = matters});
     }
     if (status == VKI_OK) status = finish(&s);
     vkb_free(a, s.on_device);

@@ -8,7 +8,7 @@
 #include "graph/memplan.h"
 #include "graph/ops/strided.h"
 
-enum { MEMORY_ALIGN = 64, MOST_TRIES = 64 };
+enum { MEMORY_ALIGN = 64 };
 
 typedef struct host_tensor {
     gr_id
@@ -208,9 +208,11 @@ static void find_lifetimes(const host_memory *m)
 
 /* The items for the planner, the scratch of single nodes behind the tensors; what lives together at most, and
  * when. */
-static uint64_t measure(host_memory *m, int32_t *peak)
+static vki_status measure(void *memory, uint64_t *bytes, int32_t *peak)
 {
+    host_memory *m = memory;
     const gr_graph *g = &m->p->graph;
+    find_lifetimes(m);
     m->n_items = 0;
     for (gr_id i = 0; i < g->n_tensors; i++)
         if (m->t[i].root == i && m->t[i].needed)
@@ -222,66 +224,17 @@ static uint64_t measure(host_memory *m, int32_t *peak)
             m->items[m->n_items++] =
                 (memplan_item){step->prep->scratch_bytes, step->node + 1, step->node + 1, 0};
     }
-    return memplan_bound(m->items, m->n_items, MEMORY_ALIGN, g->n_nodes + 2, m->load, peak);
-}
-
-static uint64_t measure_again(host_memory *m, int32_t *peak)
-{
-    find_lifetimes(m);
-    return measure(m, peak);
+    *bytes = memplan_bound(m->items, m->n_items, MEMORY_ALIGN, g->n_nodes + 2, m->load, peak);
+    return VKI_OK;
 }
 
 /* The node's parts lie in a whole that is there at that step. */
-static bool matters(const host_memory *m, gr_id node, int32_t step)
+static bool matters(const void *memory, gr_id node, int32_t step)
 {
+    const host_memory *m = memory;
     const gr_node *n = &m->p->graph.nodes[node];
     const host_tensor *whole = &m->t[root_of(m->t, n->op == OP_Concat ? n->out[0] : n->in[0])];
-    return m->shares[node] && whole->needed && whole->first + 1 <= step && step <= whole->last + 1;
-}
-
-/* Keeps one more node's parts apart, if that lowers the peak. */
-static bool part_one(host_memory *m, uint64_t *best, int32_t *peak, int *tries)
-{
-    const gr_graph *g = &m->p->graph;
-    for (gr_id i = 0; i<g->n_nodes && * tries> 0; i++) {
-        int32_t at;
-        if (!matters(m, i, *peak)) continue;
-        m->apart[i] = true;
-        uint64_t bytes = measure_again(m, &at);
-        --*tries;
-        if (bytes < *best) {
-            *best = bytes;
-            *peak = at;
-            return true;
-        }
-        m->apart[i] = false;
-        measure_again(m, &at);
-    }
-    return false;
-}
-
-/* A part keeps its whole alive: where that takes more memory than copies of the parts do, some are copied. */
-static void settle_views(host_memory *m)
-{
-    const size_t nodes = (size_t)m->p->graph.n_nodes;
-    int32_t peak, apart_peak;
-    int tries = MOST_TRIES;
-    uint64_t best = measure_again(m, &peak);
-    bool any = false;
-    for (size_t i = 0; i < nodes; i++) any = any || m->shares[i];
-    if (!any) return;
-    memset(m->apart, true, nodes);
-    uint64_t copies = measure_again(m, &apart_peak);
-    if (best > copies) {
-        memset(m->apart, false, nodes);
-        measure_again(m, &peak);
-        while (best > copies && part_one(m, &best, &peak, &tries)) continue;
-        if (best <= copies) return;
-        memset(m->apart, true, nodes);
-    } else {
-        memset(m->apart, false, nodes);
-    }
-    measure_again(m, &peak);
+    return whole->needed && whole->first + 1 <= step && step <= whole->last + 1;
 }
 
 static vki_status lay_out(host_memory *m, vki_error *err)
@@ -307,16 +260,6 @@ static vki_status lay_out(host_memory *m, vki_error *err)
     return VKI_OK;
 }
 
-static void find_cpu_reads(const host_memory *m)
-{
-    const ses_plan *p = m->p;
-    for (gr_id i = 0; i < p->graph.n_nodes; i++) {
-        const gr_node *n = &p->graph.nodes[i];
-        for (int k = 0; k < n->n_in && !p->places[i].gpu; k++)
-            if (n->in[k] != GR_NONE) m->read_on_cpu[n->in[k]] = true;
-    }
-}
-
 vki_status ses_host_lay_out(ses_plan *p, vki_error *err)
 {
     const vki_allocator *a = p->allocator;
@@ -331,10 +274,16 @@ vki_status ses_host_lay_out(ses_plan *p, vki_error *err)
     bool have = m.t && m.read_on_cpu && m.apart && m.shares && m.items && m.load;
     vki_status status = have ? VKI_OK : vkb_nomem(err, tensors * sizeof *m.t);
     if (have) {
-        find_cpu_reads(&m);
-        settle_views(&m);
-        status = lay_out(&m, err);
+        ses_find_cpu_reads(p, m.read_on_cpu);
+        status = ses_settle_parts(&(ses_parts){.user = &m,
+                                               .nodes = p->graph.n_nodes,
+                                               .apart = m.apart,
+                                               .shares = m.shares,
+                                               .most_tries = 64,
+                                               .measure = measure,
+                                               .matters = matters});
     }
+    if (status == VKI_OK) status = lay_out(&m, err);
     vkb_free(a, m.t);
     vkb_free(a, m.read_on_cpu);
     vkb_free(a, m.apart);

@@ -9,6 +9,15 @@ bool ses_plan_is_view(const ses_plan *p, gr_id node)
     return op_get(p->graph.nodes[node].op)->flags & OP_VIEW;
 }
 
+void ses_find_cpu_reads(const ses_plan *p, bool *read)
+{
+    for (gr_id i = 0; i < p->graph.n_nodes; i++) {
+        const gr_node *n = &p->graph.nodes[i];
+        for (int k = 0; k < n->n_in && !p->places[i].gpu; k++)
+            if (n->in[k] != GR_NONE) read[n->in[k]] = true;
+    }
+}
+
 /* Several runs share the memory of a plan if it is one stretch of commands, which the device runs in order;
  * what is looked at between or after its dispatches would be of any of the runs. */
 static bool runs_in_order(const ses_plan *p)

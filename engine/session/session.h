@@ -163,6 +163,8 @@ uint64_t ses_plan_own_bytes(const ses_plan *p); /* activations and staging that 
 uint64_t
 ses_plan_weight_bytes(const ses_plan *p); /* the model's packed weights, and constants used as they are */
 bool ses_plan_is_view(const ses_plan *p, gr_id node); /* costs nothing on the CPU */
+/* read[tensor] = a node on the CPU reads it; cleared before. */
+void ses_find_cpu_reads(const ses_plan *p, bool *read);
 
 /* ---- place.c: where each node runs, and the segments that makes ---- */
 vki_status ses_place_nodes(ses_plan *p, vki_error *err);
@@ -298,6 +300,20 @@ vki_status ses_ranges_reserve(vki_session *s, const vki_shape *shapes,
 void ses_reserve_measure(ses_reserve *r, const ses_plan *p);
 uint64_t ses_reserve_bytes(const ses_reserve *r); /* r may be NULL */
 void ses_reserve_free(vki_session *s);            /* and the ranges; once there is no plan */
+
+/* ---- parts.c ---- */
+typedef struct ses_parts {
+    void *user;
+    gr_id nodes;
+    bool *apart;  /* by node: its parts are copied; all false to begin with. What is settled */
+    bool *shares; /* by node, as measured last: its parts are not copied */
+    int most_tries;
+    /* Lays out what `apart` says: the most that lives at once, and when. */
+    vki_status (*measure)(void *user, uint64_t *bytes, int32_t *peak);
+    bool (*matters)(const void *user, gr_id node, int32_t step); /* the node's whole is alive at that step */
+} ses_parts;
+/* Ends with what was settled measured last. Errors: those of `measure`. */
+vki_status ses_settle_parts(const ses_parts *search);
 
 /* ---- tie.c ---- */
 vki_status ses_ties_init(vki_session *s, const vki_session_options *o, vki_error *err);
