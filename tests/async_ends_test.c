@@ -49,12 +49,12 @@ static void held_back(void **state)
         vki_error err = {0};
         write_inputs(s, 0);
         pthread_mutex_lock(&held.lock);
-        for (int i = 0; i < 3; i++) OK(vki_session_submit(s, &o, &ticket[i], why));
-        OK(vki_session_wait(s, ticket[0], 0, why)); /* has ended, but its callback has not */
-        OK(vki_session_submit(s, &o, &ticket[3], why));
+        for (int i = 0; i < 3; i++) SESSION_OK(vki_session_submit(s, &o, &ticket[i], why));
+        SESSION_OK(vki_session_wait(s, ticket[0], 0, why)); /* has ended, but its callback has not */
+        SESSION_OK(vki_session_submit(s, &o, &ticket[3], why));
         assert_int_equal(vki_session_wait(s, ticket[1], 1000000, &err), VKI_E_TIMEOUT);
         assert_non_null(strstr(err.text, "1.000 ms"));
-        OK(vki_session_poll(s, ticket[1], &ended, why));
+        SESSION_OK(vki_session_poll(s, ticket[1], &ended, why));
         assert_false(ended);
         assert_int_equal(vki_session_read_run(s, ticket[1], 1, NULL, y, sizeof y, &err), VKI_E_STATE);
         assert_int_equal(vki_session_read_run(s, ticket[0], 1, NULL, y, sizeof y, &err),
@@ -67,19 +67,19 @@ static void held_back(void **state)
         assert_int_equal(vki_session_reshape(s, &(vki_shape){"image", 4, {1, 3, 12, 12}}, 1, &err),
                          VKI_E_STATE);
         assert_int_equal(vki_session_stats_get(s, &stats), VKI_E_STATE);
-        OK(vki_session_cancel(s, ticket[3], why));
+        SESSION_OK(vki_session_cancel(s, ticket[3], why));
         pthread_mutex_unlock(&held.lock);
-        OK(vki_session_wait(s, ticket[1], 0, why));
-        OK(vki_session_wait(s, ticket[2], 10000000000u, why));
+        SESSION_OK(vki_session_wait(s, ticket[1], 0, why));
+        SESSION_OK(vki_session_wait(s, ticket[2], 10000000000u, why));
         assert_int_equal(vki_session_wait(s, ticket[3], 0, &err), VKI_E_CANCELLED);
         assert_int_equal(err.code, VKI_E_CANCELLED);
         assert_int_equal(vki_session_read_run(s, ticket[3], 1, NULL, y, sizeof y, &err), VKI_E_STATE);
         assert_int_equal(vki_session_read(s, 1, y, sizeof y, &err), VKI_E_STATE);
-        OK(vki_session_read_run(s, ticket[2], 1, NULL, y, sizeof y, why));
+        SESSION_OK(vki_session_read_run(s, ticket[2], 1, NULL, y, sizeof y, why));
         assert_int_equal(vki_session_read_run(s, ticket[2], 1, NULL, y, 4, &err), VKI_E_ARG);
         assert_int_equal(vki_session_read_run(s, ticket[2], 2, NULL, y, sizeof y, &err), VKI_E_ARG);
-        OK(vki_session_run(s, 0, why));
-        OK(vki_session_read(s, 1, y, sizeof y, why));
+        SESSION_OK(vki_session_run(s, 0, why));
+        SESSION_OK(vki_session_read(s, 1, y, sizeof y, why));
         assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
         vki_session_destroy(&s);
         assert_int_equal(atomic_load(&held.calls), 4);
@@ -105,7 +105,7 @@ static void destroyed_in_flight(void **state)
             const vki_submit_options o = {.size = sizeof o, .done = on_done, .user = &open};
             uint64_t ticket;
             write_inputs(s, 0);
-            for (int i = 0; i < in_flight; i++) OK(vki_session_submit(s, &o, &ticket, why));
+            for (int i = 0; i < in_flight; i++) SESSION_OK(vki_session_submit(s, &o, &ticket, why));
             vki_session_destroy(&s);
             assert_int_equal(atomic_load(&open.calls), in_flight);
             assert_int_equal(atomic_load(&c.live), 0);
@@ -140,9 +140,9 @@ static void wrong_arguments(void **state)
     }
     assert_int_equal(vki_session_wait(NULL, 1, 0, NULL), VKI_E_ARG);
     write_inputs(s, 0);
-    OK(vki_session_submit(s, NULL, &ticket, why));
+    SESSION_OK(vki_session_submit(s, NULL, &ticket, why));
     assert_int_equal(vki_session_poll(s, ticket, NULL, NULL), VKI_E_ARG);
-    OK(vki_session_wait(s, ticket, 0, why));
+    SESSION_OK(vki_session_wait(s, ticket, 0, why));
     vki_session_destroy(&s);
     vki_model_destroy(&m);
     gr_free(&g);
@@ -171,10 +171,10 @@ static void timeouts(void **state)
                     assert_int_equal(status, VKI_E_TIMEOUT);
                 }
                 write_inputs(s, 0);
-                OK(vki_session_run(s, 60000000000u, why));
+                SESSION_OK(vki_session_run(s, 60000000000u, why));
                 read_run(s, 0, &first);
-                OK(vki_session_submit(s, NULL, &ticket, why));
-                OK(vki_session_wait(s, ticket, 0, why));
+                SESSION_OK(vki_session_submit(s, NULL, &ticket, why));
+                SESSION_OK(vki_session_wait(s, ticket, 0, why));
                 read_run(s, ticket, &out);
                 assert_memory_equal(&out, &first, sizeof out);
                 vki_session_destroy(&s);
@@ -200,11 +200,11 @@ static void next_run(void *user, uint64_t ticket, vki_status status)
     float y[5];
     uint64_t next;
     assert_int_equal(status, VKI_OK);
-    OK(vki_session_read_run(c->s, ticket, 1, NULL, y, sizeof y, why));
+    SESSION_OK(vki_session_read_run(c->s, ticket, 1, NULL, y, sizeof y, why));
     if (--c->left > 0) {
         const vki_submit_options o = {.size = sizeof o, .done = next_run, .user = c};
         write_input(c->s, 0, 5);
-        OK(vki_session_submit(c->s, &o, &next, why));
+        SESSION_OK(vki_session_submit(c->s, &o, &next, why));
         c->wrong_wait = vki_session_wait(c->s, next, 0, NULL);
         return;
     }
@@ -231,7 +231,7 @@ static void chains(void **state)
             const vki_submit_options o = {.size = sizeof o, .done = next_run, .user = &c};
             uint64_t ticket;
             write_input(c.s, 0, 5);
-            OK(vki_session_submit(c.s, &o, &ticket, why));
+            SESSION_OK(vki_session_submit(c.s, &o, &ticket, why));
             pthread_mutex_lock(&c.lock);
             while (!c.finished) pthread_cond_wait(&c.changed, &c.lock);
             pthread_mutex_unlock(&c.lock);
@@ -272,7 +272,7 @@ static void memory(void **state)
         vki_session_options o = {.size = sizeof o, .runs_in_flight = 2, .profile = settings[w].profile};
         o.memory_limit = stats.weight_bytes + stats.activation_bytes + stats.staging_bytes;
         o.threads = 2;
-        OK(vki_session_create(m, &o, &s, why));
+        SESSION_OK(vki_session_create(m, &o, &s, why));
         vki_session_destroy(&s);
         o.memory_limit--;
         assert_int_equal(vki_session_create(m, &o, &s, NULL), VKI_E_NOMEM);

@@ -24,7 +24,7 @@ static void run_one_by_one(vki_model *m, const setting *w, const vki_tie *tie)
     shape_inputs(s);
     for (int i = 0; i < RUNS; i++) {
         write_inputs(s, i);
-        OK(vki_session_run(s, 0, why));
+        SESSION_OK(vki_session_run(s, 0, why));
         read_run(s, 0, &wanted[i]);
     }
     vki_session_destroy(&s);
@@ -33,7 +33,7 @@ static void run_one_by_one(vki_model *m, const setting *w, const vki_tie *tie)
 static void check_run(vki_session *s, uint64_t ticket, const outputs *want)
 {
     outputs got;
-    OK(vki_session_wait(s, ticket, 0, why));
+    SESSION_OK(vki_session_wait(s, ticket, 0, why));
     read_run(s, ticket, &got);
     assert_memory_equal(&got, want, sizeof got);
     read_run(s, 0, &got); /* the run waited for last */
@@ -49,7 +49,7 @@ static void run_in_flight(vki_session *s, int in_flight, const outputs *want)
             check_run(s, tickets[i - in_flight], &want[i - in_flight]);
         if (i >= RUNS) continue;
         write_inputs(s, i);
-        OK(vki_session_submit(s, NULL, &tickets[i], why));
+        SESSION_OK(vki_session_submit(s, NULL, &tickets[i], why));
         if (i) assert_int_equal(tickets[i], tickets[i - 1] + 1);
     }
     check_run(s, tickets[RUNS - 1], &want[RUNS - 1]);
@@ -112,7 +112,7 @@ static void states(void **state)
         for (int in_flight = 1; in_flight <= 3; in_flight++) {
             vki_session *s = open_session(m, &settings[w], in_flight, &tie);
             run_in_flight(s, in_flight, wanted);
-            OK(vki_session_reset(s, why));
+            SESSION_OK(vki_session_reset(s, why));
             run_in_flight(s, in_flight, wanted);
             vki_session_destroy(&s);
         }
@@ -135,11 +135,11 @@ static void reshaped(void **state)
         for (int i = 0; i < 6; i++) {
             const int64_t size = i % 2 ? 16 : 12;
             uint64_t ticket;
-            OK(vki_session_reshape(s, &(vki_shape){"image", 4, {1, 3, size, size}}, 1, why));
+            SESSION_OK(vki_session_reshape(s, &(vki_shape){"image", 4, {1, 3, size, size}}, 1, why));
             assert_int_equal(vki_session_submit(s, NULL, &ticket, NULL), VKI_E_STATE);
             write_inputs(s, 0);
-            OK(vki_session_submit(s, NULL, &ticket, why));
-            OK(vki_session_wait(s, ticket, 0, why));
+            SESSION_OK(vki_session_submit(s, NULL, &ticket, why));
+            SESSION_OK(vki_session_wait(s, ticket, 0, why));
             if (i % 2 == 0) read_run(s, ticket, i ? &again : &first);
             if (i && i % 2 == 0) assert_memory_equal(&first, &again, sizeof first);
             if (i) assert_int_equal(vki_session_wait(s, ticket - 1, 0, NULL), VKI_E_ARG);

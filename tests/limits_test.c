@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/device_memory.h"
 #include "common/gpu_run.h"
 #include "common/net.h"
 #include "common/session_check.h"
@@ -32,16 +33,6 @@ static void watched_free(void *user, void *p)
 }
 
 static const vki_allocator watched = {NULL, watched_alloc, watched_free};
-static int allocations;
-static PFN_vkAllocateMemory real_allocate;
-
-static VkResult VKAPI_PTR count_allocate(VkDevice device, const VkMemoryAllocateInfo *info,
-                                         const VkAllocationCallbacks *callbacks, VkDeviceMemory *out)
-{
-    allocations++;
-    return real_allocate(device, info, callbacks, out);
-}
-
 /* Two convolutions that Winograd's algorithm serves, with four times their weights and a lot of scratch. */
 static void make_net(gr_graph *g)
 {
@@ -75,17 +66,14 @@ static outcome try_limit(const gr_graph *g, bool vulkan, uint64_t limit)
     outcome o = {0};
     vkr_device *device = m->context->device;
     largest = 0;
-    allocations = 0;
-    if (device) {
-        real_allocate = device->vk.AllocateMemory;
-        device->vk.AllocateMemory = count_allocate;
-    }
+    device_memory_allocations = 0;
+    device_memory_watch(device);
     vki_session_options so = {.size = sizeof so,
                               .memory_limit = limit,
                               .threads = 1,
                               .placement = vulkan ? VKI_PLACE_GPU_ONLY : VKI_PLACE_CPU_ONLY};
     o.status = vki_session_create(m, &so, &s, &o.err);
-    if (device) device->vk.AllocateMemory = real_allocate;
+    device_memory_unwatch(device);
     if (s) {
         vki_session_stats stats = {.size = sizeof stats};
         assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
@@ -109,7 +97,7 @@ static void check_refusal(const gr_graph *g, bool vulkan, uint64_t least)
     snprintf(figure, sizeof figure, "%llu", (unsigned long long)least);
     if (!strstr(o.err.text, figure)) fail_msg("\"%s\" does not say %s", o.err.text, figure);
     assert_true(largest < 32 * 56 * 56 * sizeof(float)); /* no tensor was allocated */
-    assert_int_equal(allocations, 0);
+    assert_int_equal(device_memory_allocations, 0);
 }
 
 static void on_the_cpu(void **state)

@@ -10,21 +10,12 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/device_memory.h"
 #include "common/gpu_run.h"
 #include "common/net.h"
 #include "common/session_check.h"
 #include "session/session.h"
 #include "vulkan/internal.h"
-
-static int allocations;
-static PFN_vkAllocateMemory real_allocate;
-
-static VkResult VKAPI_PTR count_allocate(VkDevice device, const VkMemoryAllocateInfo *info,
-                                         const VkAllocationCallbacks *callbacks, VkDeviceMemory *out)
-{
-    allocations++;
-    return real_allocate(device, info, callbacks, out);
-}
 
 /* Two inputs of one height; convolutions, a pool, maps, a sum. */
 static void make_net(gr_graph *g)
@@ -81,12 +72,9 @@ static void check(bool vulkan, bool staging)
                                        {12, 44}, {40, 32}, {33, 17}, {9, 47}, {63, 31}};
     const size_t whole = 8; /* those before are multiples of four, as the ends are: no other kernels */
     for (size_t i = 0; i < VKB_COUNT(sizes); i++) {
-        if (device) { /* the other session may allocate what it wants */
-            real_allocate = device->vk.AllocateMemory;
-            device->vk.AllocateMemory = count_allocate;
-        }
+        device_memory_watch(device); /* the other session may allocate what it wants */
         reshape(s, sizes[i][0], sizes[i][1]);
-        if (device) device->vk.AllocateMemory = real_allocate;
+        device_memory_unwatch(device);
         assert_int_equal(stats_of(s).reserved_bytes, reserved);
         reshape(reference, sizes[i][0], sizes[i][1]);
         session_write_inputs(reference, 2);
@@ -94,7 +82,7 @@ static void check(bool vulkan, bool staging)
         session_compare(&g, reference, s);
         if (device && i < whole) assert_int_equal(vkr_device_pipelines(device), pipelines);
     }
-    assert_int_equal(allocations, 0);
+    assert_int_equal(device_memory_allocations, 0);
     vki_session_destroy(&s);
     vki_session_destroy(&reference);
     vki_model_destroy(&m);

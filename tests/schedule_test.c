@@ -262,7 +262,7 @@ static vki_session *open_bounded(vki_model *m, uint32_t max_submit_us, const cha
     vki_session *s = NULL;
     vki_session_options o = {
         .size = sizeof o, .max_submit_us = max_submit_us, .disable_passes = disable, .runs_in_flight = 2};
-    OK(vki_session_create(m, &o, &s, why));
+    SESSION_OK(vki_session_create(m, &o, &s, why));
     shape_inputs(s);
     return s;
 }
@@ -291,8 +291,8 @@ static void same_results(void **state)
                 if (n == n_networks) assert_int_equal(cuts > 2 && parts > 1, i == 1);
                 if (i != 1) assert_int_equal(cuts + parts, 0);
                 write_inputs(s, 0);
-                OK(vki_session_run(s, 0, why));
-                OK(vki_session_run(s, 0, why));
+                SESSION_OK(vki_session_run(s, 0, why));
+                SESSION_OK(vki_session_run(s, 0, why));
                 read_run(s, 0, i ? &got : &want);
                 if (i) assert_memory_equal(&got, &want, sizeof got);
                 vki_session_destroy(&s);

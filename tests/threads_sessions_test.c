@@ -95,19 +95,20 @@ static void take_outputs(vki_session *s, tensors *t)
         t->bytes[i] = bytes_of(&info);
         t->data[i] = malloc(t->bytes[i] + 1);
         assert_non_null(t->data[i]);
-        OK(vki_session_read(s, i, t->data[i], t->bytes[i], why));
+        SESSION_OK(vki_session_read(s, i, t->data[i], t->bytes[i], why));
     }
 }
 
 static void run_alone(shared *all, int model)
 {
     vki_session *s = NULL;
-    OK(open_one(all->models[model], 0, &s, why));
+    SESSION_OK(open_one(all->models[model], 0, &s, why));
     for (int seed = 0; seed < SEEDS; seed++) {
         tensors *in = &all->inputs[model][seed];
         make_inputs(s, seed, in);
-        for (int i = 0; i < in->count; i++) OK(vki_session_write(s, i, in->data[i], in->bytes[i], why));
-        OK(vki_session_run(s, 0, why));
+        for (int i = 0; i < in->count; i++)
+            SESSION_OK(vki_session_write(s, i, in->data[i], in->bytes[i], why));
+        SESSION_OK(vki_session_run(s, 0, why));
         take_outputs(s, &all->wanted[model][seed]);
     }
     vki_session_destroy(&s);
@@ -191,11 +192,11 @@ static void check(vki_backend backend)
     pthread_t threads[THREADS];
     worker workers[THREADS];
     memset(&all, 0, sizeof all);
-    OK(vki_context_create(&o, &c, why));
+    SESSION_OK(vki_context_create(&o, &c, why));
     for (int i = 0; i < MODELS; i++) {
         gr_graph g;
         networks[i](&g);
-        OK(vki_model_load_file(c, paths ? paths[i] : small_model_file(&g), &all.models[i], why));
+        SESSION_OK(vki_model_load_file(c, paths ? paths[i] : small_model_file(&g), &all.models[i], why));
         gr_free(&g);
         run_alone(&all, i);
     }

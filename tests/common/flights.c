@@ -33,8 +33,8 @@ vki_model *load(const setting *w, gr_graph *g, const vki_allocator *a)
     vki_model *m = NULL;
     vki_context_options o = {
         .size = sizeof o, .backend = w->backend, .force_staging = w->staging, .allocator = a};
-    OK(vki_context_create(&o, &c, why));
-    OK(vki_model_load_file(c, small_model_file(g), &m, why));
+    SESSION_OK(vki_context_create(&o, &c, why));
+    SESSION_OK(vki_model_load_file(c, small_model_file(g), &m, why));
     vki_context_destroy(&c);
     return m;
 }
@@ -48,7 +48,7 @@ vki_session *open_session(vki_model *m, const setting *w, int in_flight, const v
                              .runs_in_flight = in_flight,
                              .ties = tie,
                              .tie_count = tie != NULL};
-    OK(vki_session_create(m, &o, &s, why));
+    SESSION_OK(vki_session_create(m, &o, &s, why));
     return s;
 }
 
@@ -106,7 +106,7 @@ const size_t n_networks = VKB_COUNT(networks);
 void shape_inputs(vki_session *s)
 {
     if (s->plan) return;
-    OK(vki_session_reshape(s, &(vki_shape){"x", 2, {4, 3}}, 1, why));
+    SESSION_OK(vki_session_reshape(s, &(vki_shape){"x", 2, {4, 3}}, 1, why));
 }
 
 void write_input(vki_session *s, int input, uint32_t seed)
@@ -121,7 +121,7 @@ void write_input(vki_session *s, int input, uint32_t seed)
         seed = seed * 1664525u + 1013904223u;
         x[k] = (float)(seed >> 8) / (float)(1 << 24) - 0.5f;
     }
-    OK(vki_session_write(s, input, x, n * sizeof x[0], why));
+    SESSION_OK(vki_session_write(s, input, x, n * sizeof x[0], why));
 }
 
 void write_inputs(vki_session *s, int run)
@@ -136,15 +136,15 @@ void read_run(vki_session *s, uint64_t ticket, outputs *out)
     for (int i = 0; i < vki_model_output_count(s->model); i++) {
         vki_tensor_info info;
         if (ticket)
-            OK(vki_session_read_run(s, ticket, i, &info, NULL, 0, why));
+            SESSION_OK(vki_session_read_run(s, ticket, i, &info, NULL, 0, why));
         else
             assert_int_equal(vki_session_output(s, i, &info), VKI_OK);
         out->bytes[i] = vki_dtype_size(info.dtype);
         for (int d = 0; d < info.rank; d++) out->bytes[i] *= (size_t)info.dims[d];
         assert_true(out->bytes[i] <= sizeof out->data[i]);
         if (ticket)
-            OK(vki_session_read_run(s, ticket, i, NULL, out->data[i], out->bytes[i], why));
+            SESSION_OK(vki_session_read_run(s, ticket, i, NULL, out->data[i], out->bytes[i], why));
         else
-            OK(vki_session_read(s, i, out->data[i], out->bytes[i], why));
+            SESSION_OK(vki_session_read(s, i, out->data[i], out->bytes[i], why));
     }
 }

@@ -3,14 +3,9 @@
 #ifndef TESTS_COMMON_FLIGHTS_H
 #define TESTS_COMMON_FLIGHTS_H
 
+#include "common/session_check.h"
 #include "graph/graph.h"
 #include "session/flight.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        vki_error why[1] = {0};                                                                              \
-        if ((call) != VKI_OK) fail_msg("%s: %s", #call, why->text);                                          \
-    } while (0)
 
 typedef struct setting { /* where a network runs */
     const char *name;
