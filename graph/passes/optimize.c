@@ -23,6 +23,7 @@ const gr_pass *const gr_passes[] = {
     &pass_recurrent_cells,
     &pass_fold_batchnorm,
     &pass_fold_pad,
+    &pass_trim_taps,
     &pass_matmul_bias,
     &pass_fuse_activation,
     &pass_fold_scale,
