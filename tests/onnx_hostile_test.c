@@ -74,6 +74,50 @@ static void mutated(void **state)
     ob_end(&b);
 }
 
+/* Large raw data is not unpacked but referred to: wherever the file is damaged, and where it claims to hold
+ * such a reference itself. */
+static void large_constants(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000, CUTS = 97 };
+    static float values[COUNT];
+    ob b;
+    size_t n;
+    ob_start(&b, 13);
+    ob_input(&b, "x", VKI_F32, "5000");
+    for (int i = 0; i < COUNT; i++) values[i] = (float)i;
+    ob_tensor_t *t = ob_initializer(&b, "w", VKI_F32, "5000", values);
+    t->has_data_location = 1; /* said, though it is the default */
+    ob_node(&b, "Add", "x,w", "y");
+    ob_output(&b, "y", VKI_F32, "5000");
+    const uint8_t *bytes = ob_pack(&b, &n);
+    gr_graph g;
+    assert_int_equal(onnx_import(&g, &vkb_libc_allocator, bytes, n, NULL, NULL), VKI_OK);
+    assert_memory_equal(g.tensors[gr_find_tensor(&g, "w")].data, values, sizeof values);
+    gr_free(&g);
+    for (size_t cut = 0; cut < n; cut += cut < 100 ? 1 : CUTS)
+        assert_int_not_equal(import_copy(bytes, cut), VKI_OK);
+    uint8_t *copy = malloc(n);
+    uint32_t seed = 3;
+    for (int round = 0; round < 4000; round++) {
+        memcpy(copy, bytes, n);
+        for (uint32_t k = next_random(&seed) % 3 + 1; k; k--) /* around the values */
+            copy[next_random(&seed) % 80 + (next_random(&seed) % 2 ? 0 : n - 80)] =
+                (uint8_t)next_random(&seed);
+        import_copy(copy, n);
+    }
+    free(copy);
+    t->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    const uint64_t forged[][2] = {{0, 20000}, {UINT64_MAX - 1000, 20000}, {200, UINT64_MAX}, {0, 100}};
+    for (size_t i = 0; i < VKB_COUNT(forged); i++) {
+        t->raw_data.data = (uint8_t *)(uintptr_t)forged[i];
+        t->raw_data.len = sizeof forged[i];
+        bytes = ob_pack(&b, &n);
+        assert_int_equal(import_copy(bytes, n), VKI_E_FORMAT); /* beyond the file, or of another size */
+    }
+    ob_end(&b);
+}
+
 /* Puts a field around the n bytes: tag and length in front. Returns the new size. */
 static size_t wrap(uint8_t *bytes, size_t n, uint8_t tag)
 {
@@ -178,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(truncated),
         cmocka_unit_test(mutated),
+        cmocka_unit_test(large_constants),
         cmocka_unit_test(nested_too_deeply),
         cmocka_unit_test(far_larger_than_its_file),
         cmocka_unit_test(merged_again_and_again),

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/threads.h"
 
@@ -206,6 +205,17 @@ static vki_status count_threads(const bench_job *job, int *threads, vki_error *e
     return VKI_OK;
 }
 
+/* What getrusage gives counts what the process was before it became this command. 0: not known. */
+static uint64_t peak_memory(void)
+{
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && !kib && fgets(line, sizeof line, f)) (void)sscanf(line, "VmHWM: %llu", &kib);
+    if (f) fclose(f);
+    return kib * 1024;
+}
+
 static vki_status bench_session(const bench_job *job, vki_model *model, vki_session *session,
                                 bench_result *result, vki_error *err)
 {
@@ -223,9 +233,7 @@ static vki_status bench_session(const bench_job *job, vki_model *model, vki_sess
     if (status == VKI_OK) {
         result->stats.size = sizeof result->stats;
         status = vki_session_stats_get(session, &result->stats);
-        struct rusage usage;
-        if (getrusage(RUSAGE_SELF, &usage) == 0)
-            result->peak_rss = (uint64_t)usage.ru_maxrss * 1024; /* KiB on Linux */
+        result->peak_rss = peak_memory();
     }
     if (status == VKI_OK && job->in_flight > 1) status = measure_flights(job, model, &in, &out, result, err);
     if (status == VKI_OK && job->profile)

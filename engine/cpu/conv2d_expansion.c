@@ -98,6 +98,7 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     p->scratch_bytes = s->floats * sizeof(float) * (uint64_t)p->threads;
     p->weight_bytes = cpu_conv_weight_floats(&s->wide) * sizeof(float);
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->before->in[1]];
     p->pack_key = cpu_pack_key("expansion", sizes, 3);
     return VKI_OK;
 }

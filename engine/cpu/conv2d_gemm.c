@@ -151,6 +151,7 @@ uint64_t cpu_prepare_weights(cpu_prep *p, uint64_t bytes,
     if (!gr_is_const(p->g, p->n->in[1])) return vkb_round_up(bytes, 64);
     p->weight_bytes = bytes;
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key = key;
     return 0;
 }

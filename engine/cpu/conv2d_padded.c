@@ -65,6 +65,7 @@ vki_status cpu_conv2d_padded_prepare(cpu_prep *p, vki_error *err)
     p->scratch_bytes = s->input_floats * sizeof(float);
     p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key = cpu_pack_key("conv2d", (int64_t[]){w.out_c, w.in_c, w.group, op_window_taps(&w)}, 4);
     return VKI_OK;
 }

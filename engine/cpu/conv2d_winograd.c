@@ -228,6 +228,7 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
     p->weight_bytes = PRODUCTS * (uint64_t)(w->out_c * s->channels) * sizeof(float);
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key = cpu_pack_key("winograd", (int64_t[]){w->out_c, w->in_c, w->group}, 3);
     return VKI_OK;
 }

@@ -136,6 +136,7 @@ static vki_status prepare_part(cpu_prep *prep, parts *p, int i, uint64_t *scratc
     if (i || !inner.weight_bytes) return VKI_OK;
     p->pack = inner.pack;
     prep->pack = pack;
+    memcpy(prep->spent, inner.spent, sizeof prep->spent);
     prep->weight_bytes = inner.weight_bytes;
     prep->pack_key = inner.pack_key;
     return VKI_OK;

@@ -41,7 +41,8 @@ typedef struct cpu_prep {
     uint64_t weight_bytes; /* of packed weights; 0: none. They are made once a session by pack() and kept over
                               re-plans */
     void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
-    uint64_t pack_key; /* with the weight tensor's const_key: equal keys mean equal packed bytes */
+    uint64_t pack_key;         /* with the weight tensor's const_key: equal keys mean equal packed bytes */
+    const gr_tensor *spent[2]; /* constants that nothing but pack() reads; NULL: no more */
 } cpu_prep;
 
 typedef struct cpu_kernel {

@@ -60,6 +60,7 @@ vki_status cpu_deconv2d_scatter_prepare(cpu_prep *p, vki_error *err)
     p->state = s;
     p->weight_bytes = (uint64_t)(m * w->in_c) * sizeof(float);
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key = cpu_pack_key("scatter", (int64_t[]){m, w->in_c}, 2);
     p->scratch_bytes = s->part_floats * sizeof(float) + cpu_gemm_scratch(&s->gemm, p->threads);
     return VKI_OK;

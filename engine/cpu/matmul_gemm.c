@@ -103,6 +103,7 @@ vki_status cpu_matmul_gemm_prepare(cpu_prep *p, vki_error *err)
     memcpy(&alpha_bits, &s->alpha, sizeof alpha_bits);
     p->weight_bytes = bytes;
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key = cpu_pack_key("matmul", (int64_t[]){d->n, d->k, d->b_row, d->b_col, alpha_bits}, 5);
     return VKI_OK;
 }

@@ -58,6 +58,7 @@ vki_status cpu_qconv_depthwise_prepare(cpu_prep *p, vki_error *err)
     p->scratch_bytes = floats_of(s) * sizeof(float) * (uint64_t)p->threads;
     p->weight_bytes = (uint64_t)(w.out_c * op_window_taps(&w)) * sizeof(float);
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[s->q.b]];
     p->pack_key = cpu_pack_key("qconv depthwise", (int64_t[]){p->g->tensors[p->n->in[s->q.b]].dtype}, 1);
     return VKI_OK;
 }

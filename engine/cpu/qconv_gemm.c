@@ -99,6 +99,7 @@ vki_status cpu_qconv_gemm_prepare(cpu_prep *p, vki_error *err)
         p->weight_bytes += (uint64_t)w.out_c * sizeof(int32_t);
     }
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[s->q.b]];
     p->pack_key = cpu_pack_key("qconv",
                                (int64_t[]){w.out_c, s->channels, w.group, op_window_taps(&w),
                                            p->g->tensors[p->n->in[s->q.b]].dtype, s->in_element},

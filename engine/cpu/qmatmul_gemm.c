@@ -134,6 +134,7 @@ vki_status cpu_qmatmul_gemm_prepare(cpu_prep *p, vki_error *err)
         p->scratch_bytes += matrices * (uint64_t)d->n * sizeof(int32_t);
     }
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[s->q.b]];
     p->pack_key =
         cpu_pack_key("qmatmul", (int64_t[]){d->n, d->k, s->b_type, s->b_zero_type, s->in_element}, 5);
     return VKI_OK;

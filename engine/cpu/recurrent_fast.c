@@ -147,6 +147,8 @@ vki_status cpu_recurrent_steps_prepare(cpu_prep *p, vki_error *err)
     p->scratch_bytes = (uint64_t)s->gemm_at * sizeof(float) + cpu_gemm_scratch(&s->gemm, p->threads);
     p->weight_bytes = (uint64_t)(s->apart_at + r->directions * r->hidden) * sizeof(float);
     p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[W]];
+    p->spent[1] = &p->g->tensors[p->n->in[R]];
     p->pack_key = cpu_pack_key(
         "recurrent", (int64_t[]){r->directions, r->gates, r->hidden, r->input, s->linear, op_has_in(p->n, B)},
         6);

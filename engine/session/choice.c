@@ -83,9 +83,10 @@ static vki_status open_trial(trial *t, vki_placement placement, vki_error *err)
                                          .shapes = t->shapes,
                                          .shape_count = m->source.n_inputs,
                                          .disable_passes = o->disable_passes};
-    t->model = (vki_model){.context = m->context, .source = m->source, .optimized = m->optimized};
+    t->model = (vki_model){
+        .context = m->context, .source = m->source, .optimized = m->optimized, .constants = m->constants};
     atomic_init(&t->model.references, 1);
-    VKB_TRY(ses_cpu_weights_create(&m->context->allocator, &m->file, &t->model.cpu_weights, err));
+    VKB_TRY(ses_cpu_weights_create(&m->context->allocator, &t->model.cpu_weights, err));
     VKB_TRY(vkr_weights_create(m->context->device, &t->model.device_weights, err));
     VKB_TRY(ses_trial_create(&t->model, &options, &t->session, err));
     vki_session_stats stats = {.size = sizeof stats};

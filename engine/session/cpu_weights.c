@@ -12,20 +12,17 @@ typedef struct entry {
 
 struct ses_cpu_weights {
     const vki_allocator *allocator;
-    const vkb_file *file; /* where constants may lie mapped */
     pthread_mutex_t lock;
     entry *entries;
     int count, capacity;
     uint64_t bytes;
 };
 
-vki_status ses_cpu_weights_create(const vki_allocator *a, const vkb_file *file, ses_cpu_weights **out,
-                                  vki_error *err)
+vki_status ses_cpu_weights_create(const vki_allocator *a, ses_cpu_weights **out, vki_error *err)
 {
     ses_cpu_weights *w = *out = vkb_calloc(a, 1, sizeof *w);
     if (!w) return vkb_nomem(err, sizeof *w);
     w->allocator = a;
-    w->file = file;
     pthread_mutex_init(&w->lock, NULL);
     return VKI_OK;
 }
@@ -53,16 +50,6 @@ static uint64_t key_of(const cpu_prep *p)
     return key;
 }
 
-/* What was packed is hardly read again: its pages of the file need not stay beside the packed copy. */
-static void release_sources(const ses_cpu_weights *w, const cpu_prep *p)
-{
-    for (int i = 0; i < p->n->n_in; i++) {
-        const gr_id t = p->n->in[i];
-        if (gr_is_const(p->g, t))
-            vkb_file_release(w->file, p->g->tensors[t].data, gr_bytes(&p->g->tensors[t]));
-    }
-}
-
 static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, const void **out,
                            vki_error *err)
 {
@@ -71,7 +58,6 @@ static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, 
     if (!data) return vkb_nomem(err, p->weight_bytes);
     vkb_prefault(data, (size_t)p->weight_bytes);
     p->pack(data, p->g, p->n, p->state);
-    release_sources(w, p);
     w->entries[w->count++] = (entry){key, p->pack_key, p->weight_bytes, p->pack, data};
     w->bytes += p->weight_bytes;
     *out = data;

@@ -147,7 +147,11 @@ static void find_waits(ses_plan *p)
 vki_status ses_host_make(ses_plan *p, vki_error *err)
 {
     VKB_TRY(ses_host_bind(p, err));
-    for (int i = 0; i < p->n_steps; i++) VKB_TRY(make_step(p, &p->steps[i], err));
+    ses_keep_read(p);
+    for (int i = 0; i < p->n_steps; i++) {
+        VKB_TRY(make_step(p, &p->steps[i], err));
+        ses_release_spent(p, i);
+    }
     find_waits(p);
     return VKI_OK;
 }

@@ -11,28 +11,32 @@
 const gr_evaluator ses_evaluator = {cpu_evaluate, NULL, cpu_evaluate_dims};
 
 static vki_status read_graph(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
-                             const char *directory, vki_error *err)
+                             const char *directory, vkb_store *constants, vki_error *err)
 {
     if (vkm_is(bytes, n)) return vkm_read(g, a, bytes, n, err);
 #ifdef VKI_HAVE_ONNX
-    return onnx_import(g, a, bytes, n, directory, err);
+    return onnx_import_stored(g, a, bytes, n, directory, constants, err);
 #else
     (void)directory;
+    (void)constants;
     return vkb_fail(err, VKI_E_FORMAT,
                     "not a .vkm file, and this build has no ONNX importer: convert the model with a "
                     "vkinfer command built with VKI_ONNX=ON");
 #endif
 }
 
-static vki_status fill(vki_model *m, vki_context *c, const void *bytes, size_t n, const char *directory,
-                       vki_error *err)
+static vki_status fill(vki_model *m, vki_context *c, vkb_file *file, const void *bytes, size_t n,
+                       const char *directory, vki_error *err)
 {
-    VKB_TRY(read_graph(&m->source, &c->allocator, bytes, n, directory, err));
+    if (file) VKB_TRY(vkb_store_create(&c->allocator, file, &m->constants, err));
+    VKB_TRY(read_graph(&m->source, &c->allocator, bytes, n, directory, m->constants, err));
+    if (!vkm_is(bytes, n) && !vkb_store_has_copies(m->constants))
+        vkb_store_destroy(&m->constants); /* all is in memory: the file is free */
     VKB_TRY(gr_clone(&m->optimized, &m->source, err));
     const bool device = c->limits != NULL;
     const gr_pass_options passes = {.evaluator = &ses_evaluator, .no_integers = device, .no_cells = device};
     VKB_TRY(gr_optimize(&m->optimized, &passes, err));
-    VKB_TRY(ses_cpu_weights_create(&c->allocator, &m->file, &m->cpu_weights, err));
+    VKB_TRY(ses_cpu_weights_create(&c->allocator, &m->cpu_weights, err));
     if (c->device) VKB_TRY(vkr_weights_create(c->device, &m->device_weights, err));
     return VKI_OK;
 }
@@ -43,7 +47,7 @@ static void dispose(vki_model *m, const vki_allocator *a)
     ses_cpu_weights_destroy(&m->cpu_weights);
     gr_free(&m->optimized);
     gr_free(&m->source);
-    vkb_file_unmap(&m->file);
+    vkb_store_destroy(&m->constants);
     vkb_free(a, m);
 }
 
@@ -56,14 +60,10 @@ static vki_status load(vki_context *c, vkb_file *file, const void *bytes, size_t
     atomic_init(&m->references, 1);
     gr_init(&m->source, &c->allocator);
     gr_init(&m->optimized, &c->allocator);
-    vki_status status = fill(m, c, bytes, n, directory, err);
+    vki_status status = fill(m, c, file, bytes, n, directory, err);
     if (status != VKI_OK) {
         dispose(m, &c->allocator);
         return status;
-    }
-    if (file && vkm_is(bytes, n)) { /* what other importers read is in memory of its own */
-        m->file = *file;
-        *file = (vkb_file){NULL, 0};
     }
     m->context = c;
     atomic_fetch_add(&c->references, 1);

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "base/store.h"
 #include "cpu/cpu.h"
 #include "graph/passes/pass.h"
 #include "vulkan/vkr.h"
@@ -29,9 +30,7 @@ struct vki_context {
 /* ---- cpu_weights.c: packed weights of the CPU kernels, shared by all sessions of a model; thread safe ----
  */
 typedef struct ses_cpu_weights ses_cpu_weights;
-/* Constants that lie in `file` leave memory once they are packed. */
-vki_status ses_cpu_weights_create(const vki_allocator *a, const vkb_file *file, ses_cpu_weights **out,
-                                  vki_error *err);
+vki_status ses_cpu_weights_create(const vki_allocator *a, ses_cpu_weights **out, vki_error *err);
 void ses_cpu_weights_destroy(ses_cpu_weights **w);
 /* The packed form that `prep` asks for, made on first use. Lives as long as `w`. VKI_E_NOMEM. */
 vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *prep, const void **out, vki_error *err);
@@ -42,13 +41,23 @@ bool ses_cpu_weights_same(const cpu_prep *a, const cpu_prep *b);     /* one pack
 struct vki_model {
     atomic_int references; /* the creator's, and one a session */
     vki_context *context;
-    vkb_file file;      /* mapped file the constants point into; empty if loaded from memory or imported */
-    gr_graph source;    /* as loaded: what reference sessions run */
-    gr_graph optimized; /* after the passes that need no shapes; shares constants with `source` */
+    vkb_store *constants; /* what they point into, if the model was loaded from a file; NULL */
+    gr_graph source;      /* as loaded: what reference sessions run */
+    gr_graph optimized;   /* after the passes that need no shapes; shares constants with `source` */
     double load_ms;
     vkr_weights *device_weights; /* NULL on the CPU */
     ses_cpu_weights *cpu_weights;
 };
+
+/* ---- constants.c: what plans read of the model's constants ---- */
+typedef struct ses_held {
+    const void **data;
+    int count, capacity;
+} ses_held;
+/* While a plan is made of the graph; the bodies' constants too. *held is zero before. VKI_E_NOMEM. */
+vki_status ses_hold(vkb_store *constants, const gr_graph *g, ses_held *held, vki_error *err);
+void ses_unhold(vkb_store *constants, const vki_allocator *a, ses_held *held);
+void ses_keep_all(vkb_store *constants, const gr_graph *g); /* who runs the graph reads them */
 
 /* ---- plan.c ---- */
 typedef struct ses_options { /* of a session, resolved */
@@ -216,6 +225,10 @@ vki_status ses_device_order(ses_plan *p, vki_error *err);
 /* ---- host_plan.c: kernels of the CPU segments ---- */
 void ses_host_merge(ses_plan *p); /* host_merge.c; before ses_host_plan */
 vki_status ses_host_plan(ses_plan *p, vki_error *err);
+/* constants.c: before weights are packed. What the kernels read where it lies stays there. */
+void ses_keep_read(const ses_plan *p);
+void ses_release_spent(const ses_plan *p,
+                       int step); /* once its weights are packed, in the order of the steps */
 vki_status ses_host_make(ses_plan *p, vki_error *err);
 void ses_host_forget(ses_plan *p); /* what ses_host_plan did */
 

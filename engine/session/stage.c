@@ -137,6 +137,7 @@ typedef struct maker {
     ses_stage *stage;
     const ses_value *const *inputs; /* by input of the source */
     gr_graph g;
+    ses_held held;
     int *feed;    /* by input of g: of the source */
     int *outputs; /* by output of g: of the network */
     vki_error *err;
@@ -228,7 +229,10 @@ static vki_status make_graph(maker *m)
     const ses_options *o = &m->s->options;
     bool device = m->s->model->context->limits != NULL;
     gr_pass_options passes = {&ses_evaluator, o->disable_passes, o->reference, device, device};
+    vkb_store *constants = m->s->model->constants;
     VKB_TRY(gr_clone(&m->g, m->stage->source, m->err));
+    VKB_TRY(ses_hold(constants, &m->g, &m->held, m->err));
+    vkb_store_release_rest(constants);
     VKB_TRY(bind_inputs(m));
     for (bool more = true, first = true; more; first = false) {
         VKB_TRY(find_wanted(m, &more));
@@ -264,6 +268,7 @@ static vki_status make_stage(maker *m)
     VKB_TRY(ses_cut(&m->g, !stage->parent, m->feed, m->outputs, &stage->links, &stage->rest, &stage->last,
                     &loop, m->err));
     if (loop) {
+        ses_keep_all(m->s->model->constants, &m->g);
         stage->loop = m->g;
         gr_init(&m->g, stage->loop.allocator);
     } else {
@@ -312,6 +317,7 @@ static vki_status make(vki_session *s, ses_stage *stage, const ses_value *const 
     vki_status status = prepare(&m);
     if (status == VKI_OK) status = make_stage(&m);
     gr_free(&m.g);
+    ses_unhold(s->model->constants, stage->source->allocator, &m.held);
     vkb_free(stage->source->allocator, m.feed);
     return status;
 }

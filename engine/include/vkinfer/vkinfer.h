@@ -180,9 +180,11 @@ typedef struct vki_tensor_info {
     const char *symbol[VKI_MAX_RANK]; /* name of a dynamic dimension, or NULL */
 } vki_tensor_info;
 
-/* Loads a .vkm file (mapped, used in place: it must not change while the model lives) or, where the importer
- * was built in, an .onnx file (imported in memory). The file's content decides, not its name. Errors:
- * VKI_E_ARG, VKI_E_NOMEM, VKI_E_IO, VKI_E_FORMAT, VKI_E_UNSUPPORTED, VKI_E_SHAPE. Thread safe. */
+/* Loads a .vkm file (mapped, used in place) or, where the importer was built in, an .onnx file (imported;
+ * large constants that leave memory once they are packed are read again if another plan needs them). Its
+ * bytes must not change while the model lives; the file may be removed or replaced by another. The content
+ * decides, not the name. Errors: VKI_E_ARG, VKI_E_NOMEM, VKI_E_IO, VKI_E_FORMAT, VKI_E_UNSUPPORTED,
+ * VKI_E_SHAPE. Thread safe. */
 VKI_API vki_status vki_model_load_file(vki_context *context, const char *path, vki_model **out,
                                        vki_error *err);
 /* The same from memory. `bytes` must be 64-byte aligned for a .vkm and stay valid while the model lives. */

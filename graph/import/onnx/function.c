@@ -48,7 +48,7 @@ static vki_status read_defaults(call *l, const Onnx__FunctionProto *f)
         vki_status status = VKI_OK;
         ProtobufCMessage *a =
             onnx_unpack(&onnx__attribute_proto__descriptor, field->data + skip, field->len - skip,
-                        &l->c->scratch, &l->c->main->arena, &status, l->c->err);
+                        &l->c->scratch, &l->c->main->arena, false, &status, l->c->err);
         if (!a) return status;
         l->defaults[l->n_defaults++] = (Onnx__AttributeProto *)a;
     }

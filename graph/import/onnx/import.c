@@ -83,10 +83,36 @@ static vki_status import_model(onnx_ctx *c, const Onnx__ModelProto *m)
     return gr_check(c->g, c->err);
 }
 
+static vki_status import(onnx_ctx *c, const vki_allocator *a, const void *bytes, size_t n)
+{
+    vki_status status = VKI_OK;
+    c->main = c->g;
+    c->issues_end = &c->issues;
+    c->bytes = bytes;
+    c->n_bytes = n;
+    gr_init(c->g, a);
+    vkb_arena_init(&c->scratch, a);
+    ProtobufCMessage *m = onnx_unpack(&onnx__model_proto__descriptor, bytes, n, &c->scratch, &c->g->arena,
+                                      true, &status, c->err);
+    if (m) status = import_model(c, (const Onnx__ModelProto *)m);
+    vkb_file_unmap(&c->external);
+    vkb_arena_free(&c->scratch);
+    if (status != VKI_OK) gr_free(c->g);
+    return status;
+}
+
 vki_status onnx_import(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
                        const char *directory, vki_error *err)
 {
-    return onnx_import_with(g, a, bytes, n, directory, NULL, 0, 0, err);
+    return onnx_import_stored(g, a, bytes, n, directory, NULL, err);
+}
+
+vki_status onnx_import_stored(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
+                              const char *directory, vkb_store *store, vki_error *err)
+{
+    vki_error local;
+    onnx_ctx c = {.g = g, .err = err ? err : &local, .directory = directory, .store = store};
+    return import(&c, a, bytes, n);
 }
 
 vki_status onnx_import_with(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
@@ -94,19 +120,9 @@ vki_status onnx_import_with(gr_graph *g, const vki_allocator *a, const void *byt
                             vki_error *err)
 {
     vki_error local;
-    onnx_ctx c = {.g = g, .main = g, .err = err ? err : &local, .directory = directory};
+    onnx_ctx c = {.g = g, .err = err ? err : &local, .directory = directory};
     c.given = given;
     c.n_given = count;
     c.first_given = first;
-    c.issues_end = &c.issues;
-    gr_init(g, a);
-    vkb_arena_init(&c.scratch, a);
-    vki_status status = VKI_OK;
-    ProtobufCMessage *m =
-        onnx_unpack(&onnx__model_proto__descriptor, bytes, n, &c.scratch, &g->arena, &status, c.err);
-    if (m) status = import_model(&c, (const Onnx__ModelProto *)m);
-    vkb_file_unmap(&c.external);
-    vkb_arena_free(&c.scratch);
-    if (status != VKI_OK) gr_free(g);
-    return status;
+    return import(&c, a, bytes, n);
 }

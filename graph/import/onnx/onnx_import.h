@@ -3,6 +3,7 @@
 #ifndef GRAPH_IMPORT_ONNX_IMPORT_H
 #define GRAPH_IMPORT_ONNX_IMPORT_H
 
+#include "base/store.h"
 #include "graph/graph.h"
 
 /* Everything is copied into the graph. directory: where external data lies; NULL: external data is an error.
@@ -10,6 +11,10 @@
  * the text). On failure g is empty. */
 vki_status onnx_import(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
                        const char *directory, vki_error *err);
+/* The same for bytes that are the file of `store`, which large constants are copied to and which must outlive
+ * the graph. */
+vki_status onnx_import_stored(gr_graph *g, const vki_allocator *a, const void *bytes, size_t n,
+                              const char *directory, vkb_store *store, vki_error *err);
 /* The same with values for some of the inputs, which become constants: those from number `first` on, in the
  * model's order, that `given` has under their name (or, where its name is "", at their number) with their
  * type. The tensors in `given` have data, of any alignment. */

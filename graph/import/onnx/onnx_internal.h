@@ -70,6 +70,9 @@ typedef struct onnx_ctx {
     const char *directory;     /* of external data; may be NULL */
     vkb_file external;         /* the last external file used stays mapped */
     const char *external_path; /* its path, NULL: none */
+    const uint8_t *bytes;      /* of the whole model; NULL: a single tensor is read */
+    size_t n_bytes;
+    vkb_store *store; /* over the file that they are; NULL */
 } onnx_ctx;
 
 /* ---- control.c: subgraphs as graphs of their own ---- */
@@ -95,9 +98,14 @@ int64_t onnx_opset_of(Onnx__OperatorSetIdProto *const *imports, size_t n, int64_
 /* ---- wire.c ---- */
 enum { ONNX_LARGE = 16384 }; /* bytes */
 /* The message lives in `arena`, its fields of ONNX_LARGE bytes and more in `large`: in the graph's arena they
- * become constants without another copy. Nesting and memory are limited before anything is allocated. */
+ * become constants without another copy. refer: raw data of that size is not copied at all, and
+ * onnx_reference tells where in `bytes` it lies. Nesting and memory are limited before anything is allocated.
+ */
 ProtobufCMessage *onnx_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
-                              vkb_arena *arena, vkb_arena *large, vki_status *status, vki_error *err);
+                              vkb_arena *arena, vkb_arena *large, bool refer, vki_status *status,
+                              vki_error *err);
+/* false: the tensor's values are in the message or in a file of their own. Else not checked yet. */
+bool onnx_reference(const Onnx__TensorProto *t, uint64_t *offset, uint64_t *bytes);
 
 /* ---- values.c ---- */
 bool onnx_values_init(onnx_ctx *c, size_t capacity);                /* false if exhausted */

@@ -111,6 +111,15 @@ static void copy_typed(const source *s, void *out)
 static vki_status read_values(onnx_ctx *c, const source *s, const void **data)
 {
     const Onnx__TensorProto *t = s->proto;
+    uint64_t offset, length;
+    if (c->bytes && onnx_reference(t, &offset, &length)) {
+        if (length != s->bytes || offset > c->n_bytes || length > c->n_bytes - offset)
+            return vkb_fail(c->err, VKI_E_FORMAT,
+                            "tensor '%s' holds %llu bytes, but its shape and type need %llu", s->name,
+                            (unsigned long long)length, (unsigned long long)s->bytes);
+        *data = c->bytes + offset;
+        return VKI_OK;
+    }
     if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         return onnx_external(c, t, s->name, s->bytes, data);
     if (t->has_raw_data && (t->raw_data.len || !typed_count(s))) {
@@ -156,6 +165,19 @@ static void convert(const source *s, const void *in, void *out)
     }
 }
 
+static gr_id add_const(onnx_ctx *c, const source *s, const char *name, vki_dtype dtype, const void *data)
+{
+    const uintptr_t start = (uintptr_t)c->bytes, at = (uintptr_t)data;
+    const bool in_file = c->store && at >= start && at - start < c->n_bytes;
+    bool lasts = vkb_arena_holds(&c->main->arena, data) && at % 64 == 0;
+    if (in_file && s->bytes >= VKB_STORE_LEAST) {
+        data = vkb_store_copy(c->store, data, s->bytes);
+        if (!data) return GR_NONE;
+        lasts = true;
+    }
+    return gr_add_const(c->g, name, dtype, s->rank, s->dims, data, !lasts);
+}
+
 vki_status onnx_tensor(onnx_ctx *c, const Onnx__TensorProto *t, const char *name, bool widen, gr_id *id)
 {
     source s = {.proto = t, .name = name};
@@ -179,10 +201,10 @@ vki_status onnx_tensor(onnx_ctx *c, const Onnx__TensorProto *t, const char *name
         converted = vkb_alloc(c->g->allocator, bytes);
         if (!converted) return vkb_nomem(c->err, bytes);
         convert(&s, data, converted);
+        vkb_store_release(c->store, data, s.bytes);
         data = converted;
     }
-    const bool lasts = vkb_arena_holds(&c->main->arena, data) && (uintptr_t)data % 64 == 0;
-    *id = gr_add_const(c->g, name, dtype, s.rank, s.dims, data, !lasts);
+    *id = add_const(c, &s, name, dtype, data);
     vkb_free(c->g->allocator, converted);
     return *id == GR_NONE ? vkb_nomem(c->err, s.bytes) : VKI_OK;
 }
@@ -195,7 +217,7 @@ vki_status onnx_read_tensor(gr_graph *g, const void *bytes, size_t n, gr_id *id,
     vkb_arena_init(&c.scratch, g->allocator);
     vki_status status = VKI_OK;
     Onnx__TensorProto *t = (Onnx__TensorProto *)onnx_unpack(&onnx__tensor_proto__descriptor, bytes, n,
-                                                            &c.scratch, &g->arena, &status, c.err);
+                                                            &c.scratch, &g->arena, false, &status, c.err);
     if (t) status = onnx_tensor(&c, t, t->name && t->name[0] ? t->name : NULL, false, id);
     vkb_arena_free(&c.scratch);
     return status;

@@ -52,7 +52,7 @@ vki_status onnx_declared_types(vkb_arena *arena, const void *bytes, size_t n, on
     vki_status status = VKI_OK;
     *count = 0;
     const Onnx__ModelProto *m = (const Onnx__ModelProto *)onnx_unpack(&onnx__model_proto__descriptor, bytes,
-                                                                      n, arena, arena, &status, err);
+                                                                      n, arena, arena, true, &status, err);
     if (!m) return status;
     if (!m->graph) return vkb_fail(err, VKI_E_FORMAT, "not an ONNX model: it has no graph");
     add_graph(&d, m->graph); /* counts */

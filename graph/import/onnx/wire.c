@@ -3,6 +3,8 @@
  * so a first pass over the wire format bounds depth and memory before anything is unpacked. */
 #include "graph/import/onnx/onnx_internal.h"
 
+#include <string.h>
+
 enum {
     DEPTH_MAX = 64,     /* messages within messages; a subgraph takes three */
     FIELD_COST = 48,    /* bytes protobuf-c keeps a field while it scans a message */
@@ -12,6 +14,7 @@ enum {
 
 typedef struct scan_state {
     uint64_t memory, limit; /* bytes the unpacked message will take at most */
+    uint64_t slim;          /* bytes that slim_message writes at most */
     const char *problem;
 } scan_state;
 
@@ -39,6 +42,20 @@ static uint64_t value_cost(const ProtobufCFieldDescriptor *field, uint64_t lengt
     return text ? length + 32 : 8 * length; /* packed numbers: a byte may become eight */
 }
 
+/* Where a large constant lies in the bytes, written in its place. No valid file has raw data of a tensor that
+ * it declares as external; where a file has it all the same it is checked like any other. */
+typedef struct reference {
+    uint64_t offset, bytes;
+} reference;
+enum { PREFIX = 5, REFERENCE = 32 }; /* bytes of a length; of a reference and its tags, and more */
+
+static bool is_large_raw(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *field,
+                         uint64_t length)
+{
+    return type == &onnx__tensor_proto__descriptor && field && length >= ONNX_LARGE &&
+           field->offset == offsetof(Onnx__TensorProto, raw_data);
+}
+
 static bool scan_message(scan_state *s, const ProtobufCMessageDescriptor *type, const uint8_t *p,
                          const uint8_t *end, int depth)
 {
@@ -46,6 +63,7 @@ static bool scan_message(scan_state *s, const ProtobufCMessageDescriptor *type, 
     uint64_t seen = 0; /* single submessages; protobuf would merge repetitions, at quadratic cost */
     s->memory += vkb_round_up(type->sizeof_message, 16);
     while (p < end) {
+        const uint8_t *start = p;
         uint64_t tag, length = 0;
         if (!read_varint(&p, end, &tag)) return complain(s, "a field is cut off");
         s->memory += FIELD_COST;
@@ -53,6 +71,7 @@ static bool scan_message(scan_state *s, const ProtobufCMessageDescriptor *type, 
         unsigned wire = (unsigned)(tag & 7);
         if (wire == 0) {
             if (!read_varint(&p, end, &length)) return complain(s, "a number is cut off");
+            s->slim += (uint64_t)(p - start);
             continue;
         }
         if (wire == 1)
@@ -62,8 +81,10 @@ static bool scan_message(scan_state *s, const ProtobufCMessageDescriptor *type, 
         else if (wire != 2 || !read_varint(&p, end, &length))
             return complain(s, "a field has an unknown wire type");
         if (length > (uint64_t)(end - p)) return complain(s, "a field is longer than its message");
+        s->slim += (uint64_t)(p - start);
         if (wire != 2) {
             p += length;
+            s->slim += length;
             continue;
         }
         const ProtobufCFieldDescriptor *field =
@@ -73,12 +94,92 @@ static bool scan_message(scan_state *s, const ProtobufCMessageDescriptor *type, 
             if (field->label != PROTOBUF_C_LABEL_REPEATED && (seen & bit))
                 return complain(s, "a field that may stand once is there twice");
             seen |= bit;
+            s->slim += PREFIX;
             if (!scan_message(s, field->descriptor, p, p + length, depth + 1)) return false;
         } else {
             s->memory += value_cost(field, length);
+            s->slim += is_large_raw(type, field, length) ? REFERENCE : length;
         }
         p += length;
     }
+    return true;
+}
+
+/* ---- the same message with references in the place of large constants ---- */
+
+typedef struct slimmer {
+    const uint8_t *base; /* of the bytes */
+    uint8_t *out;
+    size_t at;
+} slimmer;
+
+static void put(slimmer *s, const void *bytes, size_t n)
+{
+    memcpy(s->out + s->at, bytes, n);
+    s->at += n;
+}
+
+static void put_reference(slimmer *s, const uint8_t *value, uint64_t length)
+{
+    enum { RAW_DATA = 9 << 3 | 2, DATA_LOCATION = 14 << 3 }; /* tags */
+    const uint8_t head[] = {DATA_LOCATION, ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL, RAW_DATA,
+                            sizeof(reference)};
+    const reference r = {(uint64_t)(value - s->base), length};
+    put(s, head + 2, 2);
+    put(s, &r, sizeof r);
+    put(s, head, 2);
+}
+
+/* Of bytes that scan_message has accepted. */
+static void slim_message(slimmer *s, const ProtobufCMessageDescriptor *type, const uint8_t *p,
+                         const uint8_t *end)
+{
+    const uint8_t *large = NULL;
+    uint64_t tag, length, large_bytes = 0;
+    while (p < end) {
+        const uint8_t *start = p;
+        read_varint(&p, end, &tag);
+        const uint8_t *value = p;
+        if ((tag & 7) == 0) {
+            read_varint(&p, end, &length);
+        } else if ((tag & 7) != 2) {
+            p += (tag & 7) == 1 ? 8 : 4;
+        } else {
+            read_varint(&p, end, &length);
+            const uint8_t *content = p;
+            p += length;
+            const ProtobufCFieldDescriptor *field =
+                tag >> 3 > INT32_MAX ? NULL
+                                     : protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
+            if (is_large_raw(type, field, length)) {
+                large = content;
+                large_bytes = length;
+                continue;
+            }
+            if (field && field->type == PROTOBUF_C_TYPE_MESSAGE) {
+                put(s, start, (size_t)(value - start));
+                uint8_t *prefix = s->out + s->at;
+                s->at += PREFIX;
+                slim_message(s, field->descriptor, content, p);
+                uint64_t written = (uint64_t)(s->out + s->at - prefix) - PREFIX;
+                for (int i = 0; i < PREFIX; i++, written >>= 7)
+                    prefix[i] = (uint8_t)((written & 0x7f) | (i + 1 < PREFIX ? 0x80 : 0));
+                continue;
+            }
+        }
+        put(s, start, (size_t)(p - start));
+    }
+    if (large) put_reference(s, large, large_bytes); /* at the end: the last value of a field counts */
+}
+
+bool onnx_reference(const Onnx__TensorProto *t, uint64_t *offset, uint64_t *bytes)
+{
+    reference r;
+    if (!t->has_raw_data || t->raw_data.len != sizeof r) return false;
+    if (t->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) return false;
+    memcpy(&r, t->raw_data.data, sizeof r);
+    *offset = r.offset;
+    *bytes = r.bytes;
     return true;
 }
 
@@ -105,14 +206,25 @@ static void arena_release(void *data, void *p) /* all goes with the arena */
 }
 
 ProtobufCMessage *onnx_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t n,
-                              vkb_arena *arena, vkb_arena *large, vki_status *status, vki_error *err)
+                              vkb_arena *arena, vkb_arena *large, bool refer, vki_status *status,
+                              vki_error *err)
 {
-    scan_state scan = {0, (uint64_t)n * MEMORY_FACTOR + MEMORY_FREE, NULL};
+    scan_state scan = {.limit = (uint64_t)n * MEMORY_FACTOR + MEMORY_FREE};
     const uint8_t *p = bytes;
     if (n == 0 || !scan_message(&scan, type, p, p + n, 1)) {
         *status = vkb_fail(err, VKI_E_FORMAT, "not a valid ONNX file: %s; export or copy it again",
                            n ? scan.problem : "it is empty");
         return NULL;
+    }
+    if (refer) {
+        slimmer slim = {.base = bytes, .out = vkb_arena_alloc_raw(arena, (size_t)scan.slim)};
+        if (!slim.out) {
+            *status = vkb_nomem(err, scan.slim);
+            return NULL;
+        }
+        slim_message(&slim, type, p, p + n);
+        p = slim.out;
+        n = slim.at;
     }
     arena_user user = {arena, large, false};
     ProtobufCAllocator allocator = {arena_alloc, arena_release, &user};

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Constants that leave memory once they are packed: they come back when they are needed again, and a session
+ * of a model's file takes little more than its weights at its peak. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/store.h"
+#include "common/onnx_build.h"
+#include "common/session_check.h"
+#include "graph/format/vkm.h"
+#include "graph/import/onnx/onnx_import.h"
+
+static char folder[] = "/tmp/vkinfer-store-test-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* ---- the store ---- */
+
+enum { OFFSET = 3, BYTES = 300 << 10 };
+
+static vkb_store *store_of_noise(const uint8_t **copy, uint8_t *expected)
+{
+    uint8_t *bytes = malloc(OFFSET + BYTES);
+    assert_non_null(bytes);
+    for (int i = 0; i < OFFSET + BYTES; i++) bytes[i] = (uint8_t)(i * 7 % 251 + 1);
+    vkb_file file;
+    assert_int_equal(vkb_file_write(in_folder("noise"), &(vkb_span){bytes, OFFSET + BYTES}, 1, NULL), VKI_OK);
+    assert_int_equal(vkb_file_map(&file, in_folder("noise"), NULL), VKI_OK);
+    memcpy(expected, bytes + OFFSET, BYTES);
+    free(bytes);
+    vkb_store *s;
+    const uint8_t *mapped = file.data;
+    assert_int_equal(vkb_store_create(&vkb_libc_allocator, &file, &s, NULL), VKI_OK);
+    assert_null(file.data);
+    assert_false(vkb_store_has_copies(s));
+    *copy = vkb_store_copy(s, mapped + OFFSET, BYTES);
+    assert_non_null(*copy);
+    assert_int_equal((uintptr_t)*copy % 64, 0);
+    assert_true(vkb_store_has_copies(s));
+    return s;
+}
+
+static bool is_there(const uint8_t *copy, const uint8_t *expected)
+{
+    return !memcmp(copy, expected, BYTES);
+}
+
+static void copies_leave_and_come_back(void **state)
+{
+    (void)state;
+    static uint8_t expected[BYTES];
+    const uint8_t *copy;
+    int other = 0;
+    vkb_store *s = store_of_noise(&copy, expected);
+    assert_true(is_there(copy, expected));
+    assert_false(vkb_store_hold(s, &other));
+    vkb_store_release(s, &other, sizeof other);
+    assert_true(vkb_store_hold(s, copy + 100)); /* an address within will do */
+    assert_true(vkb_store_hold(s, copy));
+    vkb_store_release(s, copy, BYTES); /* another one holds it */
+    assert_true(is_there(copy, expected));
+    vkb_store_drop(s, copy);
+    vkb_store_release(s, copy, BYTES);
+    assert_int_equal(copy[BYTES / 2], 0);
+    vkb_store_drop(s, copy);
+    vkb_store_hold(s, copy);
+    assert_true(is_there(copy, expected));
+    vkb_store_drop(s, copy);
+    vkb_store_release_rest(s);
+    assert_int_equal(copy[BYTES / 2], 0);
+    vkb_store_hold(s, copy); /* the second time it stays */
+    vkb_store_release(s, copy, BYTES);
+    assert_true(is_there(copy, expected));
+    vkb_store_drop(s, copy);
+    vkb_store_destroy(&s);
+}
+
+static void what_is_kept_stays(void **state)
+{
+    (void)state;
+    static uint8_t expected[BYTES];
+    const uint8_t *copy;
+    vkb_store *s = store_of_noise(&copy, expected);
+    vkb_store_hold(s, copy);
+    vkb_store_keep(s, copy);
+    vkb_store_release(s, copy, BYTES);
+    vkb_store_drop(s, copy);
+    vkb_store_release_rest(s);
+    assert_true(is_there(copy, expected));
+    vkb_store_destroy(&s);
+}
+
+/* ---- models ---- */
+
+#ifdef VKI_HAVE_ONNX
+enum { CHANNELS = 1024, LAYERS = 16, ALIKE = 3 }; /* ALIKE: layers that share weights */
+
+static const float *noise(size_t n, uint32_t seed)
+{
+    float *v = malloc(n * sizeof *v);
+    assert_non_null(v);
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        v[i] = ((float)(seed >> 8) / 16777216.0F - 0.5F) * 0.1F;
+    }
+    return v;
+}
+
+/* x [1, channels, H, W] through 1x1 convolutions; the pixels of a last MatMul are rows. */
+static void write_model(const char *path, int64_t channels, int layers)
+{
+    ob b;
+    char dims[32], name[16], in[32] = "x", w[16];
+    ob_start(&b, 13);
+    snprintf(dims, sizeof dims, "1,%lld,H,W", (long long)channels);
+    ob_input(&b, "x", VKI_F32, dims);
+    snprintf(dims, sizeof dims, "%lld,%lld,1,1", (long long)channels, (long long)channels);
+    for (int i = 0; i < layers; i++) {
+        snprintf(w, sizeof w, "w%d", i < layers - ALIKE ? i : layers - ALIKE);
+        if (i <= layers - ALIKE) {
+            const float *data = noise((size_t)(channels * channels), (uint32_t)i + 1);
+            ob_initializer(&b, w, VKI_F32, dims, data);
+            free((void *)(uintptr_t)data);
+        }
+        snprintf(name, sizeof name, i + 1 < layers ? "y%d" : "y", i);
+        char inputs[64];
+        snprintf(inputs, sizeof inputs, "%s,%s", in, w);
+        ob_node_t *n = ob_node(&b, "Conv", inputs, name);
+        if (i == layers - 1) ob_ints(&b, n, "strides", 2, (const int64_t[]){2, 2}); /* another kernel */
+        snprintf(in, sizeof in, "%s", name);
+    }
+    ob_output(&b, "y", VKI_F32, NULL);
+    size_t n;
+    uint8_t *bytes = ob_pack(&b, &n);
+    assert_int_equal(vkb_file_write(path, &(vkb_span){bytes, n}, 1, NULL), VKI_OK);
+    ob_end(&b);
+}
+
+static vki_session *open_session(vki_model *m, int64_t channels, int64_t side, bool reference)
+{
+    vki_session *s = NULL;
+    const vki_shape shape = {.input = "x", .rank = 4, .dims = {1, channels, side, side}};
+    const vki_session_options o = {
+        .size = sizeof o, .threads = 1, .reference = reference, .shapes = &shape, .shape_count = 1};
+    SESSION_OK(vki_session_create(m, &o, &s, why));
+    return s;
+}
+
+static void compare(vki_model *a, vki_model *b, int64_t channels, int64_t side, bool reference, float within)
+{
+    vki_session *s = open_session(a, channels, side, false), *t = open_session(b, channels, side, reference);
+    static float x[4096], y[2][4096];
+    const size_t in = (size_t)(channels * side * side),
+                 out = (size_t)(channels * ((side + 1) / 2) * ((side + 1) / 2));
+    assert_true(in <= VKB_COUNT(x) && out <= VKB_COUNT(y[0]));
+    for (size_t i = 0; i < in; i++) x[i] = (float)((int)(i * 31 % 17) - 8);
+    for (int k = 0; k < 2; k++) {
+        SESSION_OK(vki_session_write(k ? t : s, 0, x, in * sizeof *x, why));
+        SESSION_OK(vki_session_run(k ? t : s, 0, why));
+        SESSION_OK(vki_session_read(k ? t : s, 0, y[k], out * sizeof *y[k], why));
+    }
+    for (size_t i = 0; i < out; i++)
+        if (!(y[0][i] - y[1][i] <= within && y[1][i] - y[0][i] <= within))
+            fail_msg("side %d, element %zu: %g, not %g", (int)side, i, (double)y[0][i], (double)y[1][i]);
+    vki_session_destroy(&s);
+    vki_session_destroy(&t);
+}
+
+/* What the first session's plan packed is there for those that follow, and for the reference. */
+static void later_plans_find_their_weights(void **state)
+{
+    (void)state;
+    enum { FEW = 160 };
+    const char *path = in_folder("small.onnx");
+    write_model(path, FEW, 5);
+    vki_context *c = NULL;
+    vki_model *file = NULL, *memory = NULL;
+    vkb_file bytes;
+    SESSION_OK(vki_context_create(
+        &(vki_context_options){.size = sizeof(vki_context_options), .backend = VKI_BACKEND_CPU}, &c, why));
+    SESSION_OK(vki_model_load_file(c, path, &file, why));
+    assert_int_equal(vkb_file_map(&bytes, path, NULL), VKI_OK);
+    SESSION_OK(vki_model_load_memory(c, bytes.data, bytes.bytes, &memory, why)); /* all of it stays */
+    vkb_file_unmap(&bytes);
+    for (int64_t side = 1; side <= 5; side++) {
+        compare(file, memory, FEW, side, false, 0);
+        compare(memory, file, FEW, side, true, 1e-4F);
+    }
+    vki_model_destroy(&file);
+    vki_model_destroy(&memory);
+    vki_context_destroy(&c);
+}
+
+static uint64_t peak_bytes(void)
+{
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && !kib && fgets(line, sizeof line, f)) (void)sscanf(line, "VmHWM: %llu", &kib);
+    if (f) fclose(f);
+    return kib << 10;
+}
+
+/* In a process of its own; 0: it could not. */
+static uint64_t peak_of_a_run(const char *path)
+{
+    uint64_t peak = 0;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        vki_context *c = NULL;
+        vki_model *m = NULL;
+        vki_session *s = NULL;
+        const vki_shape shape = {.input = "x", .rank = 4, .dims = {1, CHANNELS, 4, 4}};
+        const vki_session_options o = {.size = sizeof o, .threads = 1, .shapes = &shape, .shape_count = 1};
+        bool good = vki_context_create(&(vki_context_options){.size = sizeof(vki_context_options),
+                                                              .backend = VKI_BACKEND_CPU},
+                                       &c, NULL) == VKI_OK &&
+                    vki_model_load_file(c, path, &m, NULL) == VKI_OK &&
+                    vki_session_create(m, &o, &s, NULL) == VKI_OK;
+        float *x = calloc(CHANNELS * 16, sizeof *x);
+        good = good && x && vki_session_write(s, 0, x, CHANNELS * 16 * sizeof *x, NULL) == VKI_OK &&
+               vki_session_run(s, 0, NULL) == VKI_OK;
+        peak = good ? peak_bytes() : 0;
+        _exit(write(ends[1], &peak, sizeof peak) == (ssize_t)sizeof peak ? 0 : 1);
+    }
+    close(ends[1]);
+    if (read(ends[0], &peak, sizeof peak) != (ssize_t)sizeof peak) peak = 0;
+    close(ends[0]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return peak;
+}
+
+/* Sanitizers and emulators have memory of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__)
+#define PEAK_IS_KNOWN 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define PEAK_IS_KNOWN 0
+#endif
+#endif
+#ifndef PEAK_IS_KNOWN
+#define PEAK_IS_KNOWN 1
+#endif
+
+/* Weights and activations, half as much again, and 10 MB. */
+static void the_peak_is_near_the_weights(void **state)
+{
+    (void)state;
+    if (!PEAK_IS_KNOWN) skip();
+    const uint64_t weights = (uint64_t)(LAYERS - ALIKE + 1) * CHANNELS * CHANNELS * sizeof(float);
+    const uint64_t limit = weights * 3 / 2 + 10000000, floor = weights;
+    const char *path = in_folder("large.onnx");
+    write_model(path, CHANNELS, LAYERS);
+    uint64_t peak = peak_of_a_run(path);
+    if (peak > limit || peak < floor)
+        fail_msg(".onnx: peak %.1f MB, not in %.1f..%.1f", (double)peak / 1e6, (double)floor / 1e6,
+                 (double)limit / 1e6);
+    vkb_file file;
+    gr_graph g;
+    assert_int_equal(vkb_file_map(&file, path, NULL), VKI_OK);
+    assert_int_equal(onnx_import(&g, &vkb_libc_allocator, file.data, file.bytes, NULL, NULL), VKI_OK);
+    vkb_file_unmap(&file);
+    unlink(path);
+    path = in_folder("large.vkm");
+    assert_int_equal(vkm_write(&g, path, &(vkm_write_options){0}, NULL), VKI_OK);
+    gr_free(&g);
+    peak = peak_of_a_run(path);
+    if (peak > limit || peak < floor)
+        fail_msg(".vkm: peak %.1f MB, not in %.1f..%.1f", (double)peak / 1e6, (double)floor / 1e6,
+                 (double)limit / 1e6);
+    unlink(path);
+}
+#endif
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(in_folder("noise"));
+    unlink(in_folder("small.onnx"));
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_leave_and_come_back),
+        cmocka_unit_test(what_is_kept_stays),
+#ifdef VKI_HAVE_ONNX
+        cmocka_unit_test(later_plans_find_their_weights),
+        cmocka_unit_test(the_peak_is_near_the_weights),
+#endif
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
