@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Resize of the last two dimensions in fp32: each output row first blends input rows (contiguous), then picks
- * and blends within that row by a table. */
+ * and blends within that row by a table. Where rows become more, input rows are stretched by the table first,
+ * each but once, and output rows are blends of these. */
+#include <math.h>
 #include <string.h>
 
 #include "cpu/fast.h"
@@ -22,7 +24,11 @@ typedef struct rows_plan {
     const cpu_micro *micro;
     int64_t planes;
     rows_axis h, w;
+    bool stretch;       /* rows first: scratch holds as many stretched rows as an output row blends */
+    int64_t row_floats; /* of a row in scratch */
 } rows_plan;
+
+enum { STRETCHED = 4 }; /* most taps of an output row whose input rows are stretched first */
 
 /* The two scaled axes; false if others are scaled or a coordinate may have no source. */
 static bool axes_of(const gr_graph *g, const gr_node *n, op_resize_axis *h, op_resize_axis *w,
@@ -70,6 +76,11 @@ static bool make_axis(cpu_prep *p, const op_resize_axis *axis, rows_axis *out)
     return true;
 }
 
+static uint64_t scratch_floats(const rows_plan *plan) /* a thread */
+{
+    return (uint64_t)(plan->row_floats * (plan->stretch ? plan->h.taps : 1));
+}
+
 static vki_status prepare(cpu_prep *p, vki_error *err)
 {
     op_resize_axis h, w;
@@ -81,7 +92,9 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     if (!make_axis(p, &h, &plan->h) || !make_axis(p, &w, &plan->w))
         return vkb_nomem(err, (uint64_t)(h.out + w.out) * sizeof(rows_tap));
     p->state = plan;
-    p->scratch_bytes = (uint64_t)p->threads * vkb_round_up((uint64_t)w.in * sizeof(float), 64);
+    plan->stretch = plan->h.taps > 1 && plan->h.taps <= STRETCHED && h.out > h.in && w.out < INT32_MAX / 8;
+    plan->row_floats = (int64_t)vkb_round_up((uint64_t)(plan->stretch ? w.out : w.in), 16);
+    p->scratch_bytes = scratch_floats(plan) * sizeof(float) * (uint64_t)p->threads;
     return VKI_OK;
 }
 
@@ -120,18 +133,54 @@ static void sample_row(float *y, const float *row, const rows_axis *w)
     }
 }
 
+typedef struct stretched { /* input rows as wide as the output; row r of all planes in slot r % taps */
+    float *rows;
+    int64_t has[STRETCHED]; /* by slot; -1: none yet */
+} stretched;
+
+/* The rows that an output row blends are neighbours, or the same at an edge: each has a slot of its own. */
+static void blend_stretched(const rows_plan *plan, stretched *s, const float *in, float *y, int64_t plane,
+                            int64_t row)
+{
+    const rows_axis *h = &plan->h;
+    const rows_tap *tap = h->table + row * h->taps;
+    int32_t offset[STRETCHED];
+    float weight[STRETCHED];
+    for (int k = 0; k < h->taps; k++) {
+        const int64_t from = plane * h->in + tap[k].at, slot = tap[k].at % h->taps;
+        offset[k] = (int32_t)(slot * plan->row_floats);
+        weight[k] = tap[k].weight;
+        if (s->has[slot] == from) continue;
+        sample_row(s->rows + offset[k], in + from * plan->w.in, &plan->w);
+        s->has[slot] = from;
+    }
+    const cpu_taps t = {.y = y,
+                        .x = s->rows,
+                        .rows = 1,
+                        .cols = plan->w.out,
+                        .weight = weight,
+                        .offset = offset,
+                        .count = h->taps,
+                        .low = -INFINITY,
+                        .high = INFINITY};
+    plan->micro->taps_sum(&t);
+}
+
 static void resize_range(void *arg, int64_t begin, int64_t end, int thread)
 {
     const cpu_call *c = arg;
     const rows_plan *plan = c->state;
     const rows_axis *h = &plan->h, *w = &plan->w;
-    size_t stride = (size_t)vkb_round_up((uint64_t)w->in * sizeof(float), 64);
-    float *blend = (float *)((char *)c->scratch + (size_t)thread * stride);
-    const float *residual = cpu_residual(c);
+    float *scratch = (float *)c->scratch + (uint64_t)thread * scratch_floats(plan);
+    stretched s = {scratch, {-1, -1, -1, -1}};
+    const float *residual = cpu_residual(c), *in = c->in[0];
     for (int64_t i = begin; i < end; i++) {
-        const float *x = (const float *)c->in[0] + i / h->out * h->in * w->in;
+        const int64_t plane = i / h->out, row = i % h->out;
         float *y = (float *)c->out[0] + i * w->out;
-        sample_row(y, blend_rows(x, h, w->in, i % h->out, blend), w);
+        if (plan->stretch)
+            blend_stretched(plan, &s, in, y, plane, row);
+        else
+            sample_row(y, blend_rows(in + plane * h->in * w->in, h, w->in, row, scratch), w);
         if (cpu_has_epilogue(c->n))
             plan->micro->epilogue(y, y, residual ? residual + i * w->out : NULL, w->out, &c->n->epilogue);
     }
