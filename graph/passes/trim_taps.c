@@ -2,7 +2,8 @@
  * Taps of a window that read nothing but padding wherever the window stands: those of a large dilation on a
  * small input, or of a 3x3 on a single pixel. The first and last rows and columns of such taps go, with the
  * padding that they read; DeepLab's 3x3 of dilation 24 on 20x20 becomes 1x1. Needs to know the input's size,
- * so a plan for one size has weights of its own: at most as many bytes as the taps that stay. */
+ * so a plan for one size has weights of its own: at most as many bytes as the taps that stay.
+ * Also pools whose only window is the whole input: they are global ones, which back ends know better. */
 #include <string.h>
 
 #include "graph/ops/window.h"
@@ -82,31 +83,55 @@ static void set_window(op_ints *kernel, op_ints *pads, int64_t *auto_pad, const 
 /* Padding is no element of these pools. A window that may reach beyond it (ceil_mode) is left alone. */
 static bool is_plain_pool(const gr_node *n)
 {
-    if (n->op != OP_MaxPool && n->op != OP_AveragePool && n->op != OP_LpPool) return false;
     const op_pool_attrs *a = n->attrs;
     return !a->ceil_mode && !(n->op == OP_AveragePool && a->count_include_pad);
 }
 
-static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
+/* One window that is the whole input. */
+static bool is_everything(const op_window_nd *w)
 {
-    const bool conv = n->op == OP_Conv && gr_is_const(rw->g, n->in[1]);
-    op_window_nd w;
+    bool all = true;
+    for (int d = 0; d < w->rank; d++)
+        all =
+            all && w->out[d] == 1 && w->kernel[d] == w->in[d] && w->dilation[d] == 1 && w->pad_begin[d] == 0;
+    return all;
+}
+
+static vki_status visit_pool(rewrite *rw, gr_node *n, const op_window_nd *w, vki_error *err)
+{
+    const bool average = n->op == OP_AveragePool;
     kept k;
-    if ((!conv && !is_plain_pool(n)) || !gr_is_concrete(&rw->g->tensors[n->in[0]])) return VKI_OK;
-    VKB_TRY(op_window_resolve(rw->g, n, &w, err));
-    if (!find_kept(&w, &k)) return VKI_OK;
-    if (conv) {
-        op_conv_attrs *a = n->attrs;
-        const gr_id weights = slice_weights(rw->g, n->in[1], &k);
-        if (weights == GR_NONE) return vkb_nomem(err, gr_bytes(&rw->g->tensors[n->in[1]]));
-        n->in[1] = weights;
-        set_window(&a->kernel_shape, &a->pads, &a->auto_pad, &w, &k);
-    } else {
-        op_pool_attrs *a = n->attrs;
-        set_window(&a->kernel_shape, &a->pads, &a->auto_pad, &w, &k);
+    if (is_everything(w) && rw_plain(n) && (average || (n->op == OP_MaxPool && n->n_out == 1))) {
+        *rw->changed = true;
+        return rw_become(rw, n, average ? OP_GlobalAveragePool : OP_GlobalMaxPool, 1, n->in, err);
     }
+    if (!is_plain_pool(n) || !find_kept(w, &k)) return VKI_OK;
+    op_pool_attrs *a = n->attrs;
+    set_window(&a->kernel_shape, &a->pads, &a->auto_pad, w, &k);
     *rw->changed = true;
     return VKI_OK;
+}
+
+static vki_status visit_conv(rewrite *rw, gr_node *n, const op_window_nd *w, vki_error *err)
+{
+    kept k;
+    if (!gr_is_const(rw->g, n->in[1]) || !find_kept(w, &k)) return VKI_OK;
+    op_conv_attrs *a = n->attrs;
+    const gr_id weights = slice_weights(rw->g, n->in[1], &k);
+    if (weights == GR_NONE) return vkb_nomem(err, gr_bytes(&rw->g->tensors[n->in[1]]));
+    n->in[1] = weights;
+    set_window(&a->kernel_shape, &a->pads, &a->auto_pad, w, &k);
+    *rw->changed = true;
+    return VKI_OK;
+}
+
+static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
+{
+    const bool pool = n->op == OP_MaxPool || n->op == OP_AveragePool || n->op == OP_LpPool;
+    op_window_nd w;
+    if ((!pool && n->op != OP_Conv) || !gr_is_concrete(&rw->g->tensors[n->in[0]])) return VKI_OK;
+    VKB_TRY(op_window_resolve(rw->g, n, &w, err));
+    return pool ? visit_pool(rw, n, &w, err) : visit_conv(rw, n, &w, err);
 }
 
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
@@ -115,4 +140,7 @@ static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_er
     return rw_each_node(g, visit, changed, err);
 }
 
-const gr_pass pass_trim_taps = {"trim_taps", "taps that read nothing but padding leave a window", run, true};
+const gr_pass pass_trim_taps = {
+    "trim_taps",
+    "taps that read nothing but padding leave a window; a pool's that is all of the input is global", run,
+    true};
