@@ -120,6 +120,18 @@ typedef struct cpu_bytes {
     int32_t zero; /* 0..255 */
 } cpu_bytes;
 
+/* The transforms of Winograd's F(m x m, 3x3), see winograd_tmpl.h; m is `tile`, n = m + 2. */
+typedef struct cpu_winograd {
+    /* Of the input down the columns: n rows of `count` values to n rows, y_step apart. */
+    void (*rows)(float *y, int64_t y_step, const float *const *x, int64_t count);
+    /* Then along the rows, of eight tiles: the n values of tile l in row i start at x[i * x_step +
+     * offset[l]]; product n i + j of the tiles goes to v[(n i + j) * v_step + l]. */
+    void (*in)(float *v, int64_t v_step, const float *x, int64_t x_step, const int32_t *offset);
+    /* Of the output of eight tiles: their products n i + j at m[(n i + j) * m_step + l] become the m rows of
+     * m outputs at y[row * y_step + offset[l]], plus the bias. */
+    void (*out)(float *y, int64_t y_step, const int32_t *offset, const float *m, int64_t m_step, float bias);
+} cpu_winograd;
+
 typedef struct cpu_micro {
     const char *isa;
     int mr;      /* rows of a GEMM tile: what panels of A are made for */
@@ -157,16 +169,7 @@ typedef struct cpu_micro {
     /* Likewise of GRU with the linear product of the state first: gates[3][n] z, r, h; own is what r
      * multiplies. h = (1 - sigmoid(z)) tanh(h' + sigmoid(r) own) + sigmoid(z) h. */
     void (*gru_gates)(float *h, const float *gates, const float *own, int64_t n);
-    /* Winograd's F(4x4, 3x3), see winograd_tmpl.h. The input's transform down the columns: six rows of n
-     * values to six rows, y_step apart. */
-    void (*winograd_rows)(float *y, int64_t y_step, const float *const x[6], int64_t n);
-    /* Then along the rows, of eight tiles: the six values of tile l in row i start at x[i * x_step +
-     * offset[l]]; product 6 i + j of the tiles goes to v[(6 i + j) * v_step + l]. */
-    void (*winograd_in)(float *v, int64_t v_step, const float *x, int64_t x_step, const int32_t *offset);
-    /* The output's transform of eight tiles: their products 6 i + j at m[(6 i + j) * m_step + l] become the
-     * four rows of four outputs at y[row * y_step + offset[l]], plus the bias. */
-    void (*winograd_out)(float *y, int64_t y_step, const int32_t *offset, const float *m, int64_t m_step,
-                         float bias);
+    cpu_winograd winograd[2]; /* m = 2 and 4 */
     /* y = epilogue(x); x may be y */
     void (*epilogue)(float *y, const float *x, const float *residual, int64_t n, const gr_epilogue *e);
     void (*unary)(float *y, const float *x, int64_t n, cpu_unary_op op, float alpha);
@@ -183,6 +186,11 @@ typedef struct cpu_micro {
     float (*max)(const float *x, int64_t n);                          /* n > 0 */
     float (*exp_sum)(float *y, const float *x, int64_t n, float max); /* y = exp(x - max); returns the sum */
 } cpu_micro;
+
+static inline const cpu_winograd *cpu_winograd_of(const cpu_micro *m, int tile)
+{
+    return &m->winograd[tile / 2 - 1];
+}
 
 extern const cpu_micro cpu_micro_c;
 void cpu_gemm_i8_c(const cpu_tile *t);

@@ -25,6 +25,8 @@ CASE(Conv, "f32[1,32,14,14] const f32[32,32,3,3] const f32[32]", "pads=1,1,1,1 r
 CASE(Conv, "f32[1,64,28,28] const f32[64,64,3,3] const f32[64]", "pads=1,1,1,1 act=relu")
 CASE(Conv, "f32[1,128,9,10] const f32[64,128,3,3] const f32[64]", "pads=1,1,1,1 residual=after act=silu")
 CASE(Conv, "f32[1,256,7,7] const f32[64,256,3,3] const f32[64]", "pads=1,1,1,1")
+CASE(Conv, "f32[2,96,7,6] const f32[80,96,3,3] const f32[80]", "pads=1,1,1,1 residual=before act=relu")
+CASE(Conv, "f32[1,128,4,26] const f32[96,128,3,3]", "pads=1,1,1,1 residual=after act=silu")
 CASE(Conv, "f32[1,8,4,4] const f32[8,8,3,3] const f32[8]", "")
 CASE(Conv, "f32[1,8,6,6] const f32[8,8,3,3] const f32[8]", "pads=0,1,2,3")
 CASE(Conv, "f32[1,6,10,10] const f32[6,6,3,3] const f32[6]", "pads=2,2,2,2 dilations=2,2")

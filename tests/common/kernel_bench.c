@@ -86,7 +86,7 @@ static void run_depthwise(const cpu_micro *m)
 static const cpu_bytes form = {0x80, 117};
 static const float scale = 0.01f;
 static const uint8_t *const quad[4] = {bytes[0], bytes[1], bytes[2], bytes[3]};
-static const float *const six[6] = {x, x + 100, x + 200, x + 300, x + 400, x + 500};
+static const float *const rows[6] = {x, x + 100, x + 200, x + 300, x + 400, x + 500};
 static cpu_lanes lanes;
 
 TILE_ENTRY(gemm)
@@ -105,9 +105,12 @@ ENTRY(dots, m->dots(y, x, z, DEPTH, DEPTH, 8))
 ENTRY(row_panel, m->row_panel(y, x, z, DEPTH, CPU_NR))
 ENTRY(lstm_gates, m->lstm_gates(y, z, x, LENGTH / 4))
 ENTRY(gru_gates, m->gru_gates(y, x, z, LENGTH / 4))
-ENTRY(winograd_rows, m->winograd_rows(y, 64, six, 58))
-ENTRY(winograd_in, m->winograd_in(y, 16, x, 64, ramp))
-ENTRY(winograd_out, m->winograd_out(y, 64, ramp, x, 16, 0.5f))
+#define WINOGRAD_ENTRIES(tile)                                                                               \
+    ENTRY(winograd_rows_##tile, cpu_winograd_of(m, tile)->rows(y, 64, rows, 58))                             \
+    ENTRY(winograd_in_##tile, cpu_winograd_of(m, tile)->in(y, 16, x, 64, ramp))                              \
+    ENTRY(winograd_out_##tile, cpu_winograd_of(m, tile)->out(y, 64, ramp, x, 16, 0.5f))
+WINOGRAD_ENTRIES(2)
+WINOGRAD_ENTRIES(4)
 ENTRY(epilogue, m->epilogue(y, x, NULL, LENGTH, &silu))
 ENTRY(unary, m->unary(y, x, LENGTH, CPU_ERF, 0))
 ENTRY(binary, m->binary(y, x, 1, z, 1, LENGTH, CPU_ADD))
@@ -126,11 +129,38 @@ static const struct {
     {                                                                                                        \
 #name, run_##name                                                                                    \
     }
-    RUN(gemm),        RUN(gemm_i16),     RUN(gemm_i8),  RUN(quad_bytes), RUN(pair_bytes), RUN(requantize),
-    RUN(quantize),    RUN(dequantize),   RUN(gather),   RUN(copy_rows),  RUN(depthwise),  RUN(taps_sum),
-    RUN(taps_max),    RUN(row_panel),    RUN(dots),     RUN(lstm_gates), RUN(gru_gates),  RUN(winograd_rows),
-    RUN(winograd_in), RUN(winograd_out), RUN(epilogue), RUN(unary),      RUN(binary),     RUN(scale_shift),
-    RUN(normalize),   RUN(sum),          RUN(sum_sq),   RUN(max),        RUN(exp_sum),
+    RUN(gemm),
+    RUN(gemm_i16),
+    RUN(gemm_i8),
+    RUN(quad_bytes),
+    RUN(pair_bytes),
+    RUN(requantize),
+    RUN(quantize),
+    RUN(dequantize),
+    RUN(gather),
+    RUN(copy_rows),
+    RUN(depthwise),
+    RUN(taps_sum),
+    RUN(taps_max),
+    RUN(row_panel),
+    RUN(dots),
+    RUN(lstm_gates),
+    RUN(gru_gates),
+    RUN(winograd_rows_2),
+    RUN(winograd_in_2),
+    RUN(winograd_out_2),
+    RUN(winograd_rows_4),
+    RUN(winograd_in_4),
+    RUN(winograd_out_4),
+    RUN(epilogue),
+    RUN(unary),
+    RUN(binary),
+    RUN(scale_shift),
+    RUN(normalize),
+    RUN(sum),
+    RUN(sum_sq),
+    RUN(max),
+    RUN(exp_sum),
 };
 
 static void fill(void)
