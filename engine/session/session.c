@@ -439,6 +439,7 @@ vki_status vki_session_run(vki_session *s, uint64_t timeout_ns, vki_error *err)
     if (s->flights->count > 1) {
         const vki_submit_options o = {.timeout_ns = timeout_ns};
         uint64_t ticket;
+        s->flights->seen = 0; /* a run that fails leaves nothing to read, as below */
         VKB_TRY(ses_submit(s, &o, "vki_session_run", &ticket, err));
         return vki_session_wait(s, ticket, 0, err);
     }

@@ -10,7 +10,8 @@ static vki_status wait(vkr_device *device, vkr_plan_segment *s, uint64_t timeout
         return vkb_fail(err, VKI_E_TIMEOUT,
                         "the device did not finish within %.3f ms; it may still be running",
                         (double)timeout_ns * 1e-6);
-    s->pending = false; /* whatever else happened, there is nothing to wait for */
+    /* of a lost device nothing more comes; after another failure the commands may still run */
+    s->pending = result != VK_SUCCESS && result != VK_ERROR_DEVICE_LOST;
     if (result != VK_SUCCESS) return vkr_device_fail(device, result, "vkWaitForFences", err);
     return VKI_OK;
 }
