@@ -2,7 +2,10 @@
  * Greedy offset assignment: items are placed one by one into gaps between the items placed before that live
  * at the same time. The orders follow Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
  * Inference" (2020); afterwards the items that reach the top of the arena are moved to the front of the
- * order and placed again, for a bounded number of rounds. */
+ * order and placed again, for a bounded number of rounds.
+ *
+ * That looks at pairs of items that live at once. Where thousands do, items are placed in the order of time
+ * instead, each into the lowest gap that fits. */
 #include "graph/memplan.h"
 
 #include <string.h>
@@ -91,6 +94,96 @@ static void rank_items(solver *s, order by)
         s->rank[i] = (ranked){keys[by][0], keys[by][1], i};
     }
     sort_ranks(&s->rank, &s->scratch, s->count);
+}
+
+/* ---- in the order of time ---- */
+
+typedef struct timeline { /* items begin in the order of by_first and end in that of the solver's rank */
+    int ended;
+    ranked *gaps; /* begin and end of what is free below `top`, the highest first; they do not touch */
+    int n_gaps;
+    uint64_t top, load;
+} timeline;
+
+/* The items by last step, in s->rank. */
+static void rank_ends(solver *s)
+{
+    for (int i = 0; i < s->count; i++) s->rank[i] = (ranked){UINT64_MAX - step_key(s->items[i].last), 0, i};
+    sort_ranks(&s->rank, &s->scratch, s->count);
+}
+
+/* Pairs of items that live at once. */
+static int64_t count_pairs(const solver *s)
+{
+    int64_t pairs = 0;
+    for (int r = 0, ended = 0; r < s->count; r++) {
+        while (s->items[s->rank[ended].index].last < s->items[s->by_first[r]].first) ended++;
+        pairs += r - ended;
+    }
+    return pairs;
+}
+
+static void free_range(timeline *t, uint64_t begin, uint64_t end)
+{
+    int low = 0, high = t->n_gaps; /* the first gap below */
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (t->gaps[middle].key > begin)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const bool joins_above = low > 0 && t->gaps[low - 1].key == end;
+    const bool joins_below = low < t->n_gaps && t->gaps[low].tie == begin;
+    if (joins_above && joins_below) {
+        t->gaps[low - 1].key = t->gaps[low].key;
+        t->n_gaps--;
+        memmove(&t->gaps[low], &t->gaps[low + 1], (size_t)(t->n_gaps - low) * sizeof *t->gaps);
+    } else if (joins_above) {
+        t->gaps[low - 1].key = begin;
+    } else if (joins_below) {
+        t->gaps[low].tie = end;
+    } else {
+        memmove(&t->gaps[low + 1], &t->gaps[low], (size_t)(t->n_gaps - low) * sizeof *t->gaps);
+        t->gaps[low] = (ranked){begin, end, 0};
+        t->n_gaps++;
+    }
+}
+
+static uint64_t take_range(timeline *t, uint64_t size)
+{
+    for (int i = t->n_gaps - 1; i >= 0; i--) {
+        const uint64_t begin = t->gaps[i].key;
+        if (t->gaps[i].tie - begin < size) continue;
+        t->gaps[i].key += size;
+        if (t->gaps[i].key == t->gaps[i].tie) {
+            t->n_gaps--;
+            memmove(&t->gaps[i], &t->gaps[i + 1], (size_t)(t->n_gaps - i) * sizeof *t->gaps);
+        }
+        return begin;
+    }
+    t->top += size; /* a gap right below the top would serve, too, but is rare */
+    return t->top - size;
+}
+
+/* Sets best, bound and best_total, which stays UINT64_MAX if it is more than can be. */
+static void place_in_time(solver *s)
+{
+    timeline t = {.gaps = s->near};
+    s->bound = 0;
+    for (int r = 0; r < s->count; r++) {
+        const int32_t i = s->by_first[r];
+        for (; s->items[s->rank[t.ended].index].last < s->items[i].first; t.ended++) {
+            const int32_t gone = s->rank[t.ended].index;
+            if (s->size[gone]) free_range(&t, s->best[gone], s->best[gone] + s->size[gone]);
+            t.load -= s->size[gone];
+        }
+        if (s->size[i] > LIMIT - t.top) return;
+        s->best[i] = s->size[i] ? take_range(&t, s->size[i]) : 0;
+        t.load += s->size[i];
+        if (t.load > s->bound) s->bound = t.load;
+    }
+    s->best_total = t.top;
 }
 
 /* ---- who lives at the same time ---- */
@@ -194,9 +287,15 @@ static void promote(solver *s, uint64_t total)
 
 static void solve(solver *s)
 {
+    const int64_t most_pairs = 2 * 1000 * 1000; /* 2000 items that all live at once */
     build_tree(s);
-    measure_breadth(s);
     s->best_total = UINT64_MAX;
+    rank_ends(s);
+    if (count_pairs(s) > most_pairs) {
+        place_in_time(s);
+        return;
+    }
+    measure_breadth(s);
     for (int by = 0; by < ORDERS && s->best_total > s->bound; by++) {
         rank_items(s, (order)by);
         for (int tightest = 0; tightest < 2 && s->best_total > s->bound; tightest++) place(s, tightest);

@@ -20,6 +20,7 @@ typedef struct scheduler {
     gr_id *order;    /* by place: the node */
     gr_node *sorted; /* the nodes in that order */
     int n_ready;
+    int64_t work; /* reads of nodes that may still be looked at */
 } scheduler;
 
 static bool is_read(const scheduler *s, gr_id t)
@@ -134,12 +135,16 @@ static int64_t peak_of(scheduler *s, const gr_id *order)
     return peak;
 }
 
-static int pick(const scheduler *s)
+/* On networks that are thousands of nodes wide this would take long: -1 where `work` is used up. */
+static int pick(scheduler *s)
 {
     int best = 0;
     int64_t least = INT64_MAX, made;
     for (int i = 0; i < s->n_ready; i++) {
-        int64_t gain = gain_of(s, &s->g->nodes[s->ready[i]], &made);
+        const gr_node *n = &s->g->nodes[s->ready[i]];
+        s->work -= 1 + (int64_t)n->n_in * n->n_in / 4; /* gain_of compares them with each other */
+        if (s->work < 0) return -1;
+        int64_t gain = gain_of(s, n, &made);
         if (gain > least || (gain == least && s->ready[i] > s->ready[best])) continue;
         least = gain;
         best = i;
@@ -147,10 +152,11 @@ static int pick(const scheduler *s)
     return best;
 }
 
-/* false: the graph has a cycle, or nodes read what nobody makes. */
+/* false: the graph has a cycle, nodes read what nobody makes, or it would take too long. */
 static bool schedule(scheduler *s, int total)
 {
     const gr_graph *g = s->g;
+    s->work = 1000 * 1000 + 256 * (int64_t)g->n_nodes; /* a few milliseconds at most for 100 nodes */
     begin(s);
     s->n_ready = 0;
     for (gr_id i = 0; i < g->n_nodes; i++)
@@ -159,6 +165,7 @@ static bool schedule(scheduler *s, int total)
     for (gr_id at = 0; at < g->n_nodes; at++) {
         if (!s->n_ready) return false;
         int which = pick(s);
+        if (which < 0) return false;
         const gr_id node = s->ready[which];
         const gr_node *n = &g->nodes[node];
         s->ready[which] = s->ready[--s->n_ready];

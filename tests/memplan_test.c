@@ -74,6 +74,29 @@ static void random_lifetimes(void **state)
     assert_true(ratio_worst < 1.2);
 }
 
+/* Where thousands live at once: placed in the order of time, nearly as tight. */
+static void crowds(void **state)
+{
+    (void)state;
+    enum { COUNT = 6000, STEPS = 9000 };
+    static memplan_item m[COUNT];
+    uint64_t seed = 11, total, bound;
+    for (int equal = 0; equal < 2; equal++) {
+        for (int i = 0; i < COUNT; i++) {
+            int first = i, last = first + (int)(random_u32(&seed) % (STEPS - COUNT));
+            uint64_t bytes = random_u32(&seed) % 50 ? 1 + random_u32(&seed) % 5000 : 0;
+            m[i] = (memplan_item){equal ? 4096 : bytes, first, last, 0};
+        }
+        assert_int_equal(memplan_solve(m, COUNT, 64, &vkb_libc_allocator, &total, &bound, NULL), VKI_OK);
+        check_plan(m, COUNT, 64, total, bound);
+        assert_int_equal(bound, brute_bound(m, COUNT, 64, STEPS));
+        print_message("%d items: total / lower bound %.4f\n", COUNT, (double)total / (double)bound);
+        assert_true((double)total <= (double)bound * (equal ? 1 : 1.3));
+    }
+    for (int i = 0; i < COUNT; i++) m[i] = (memplan_item){UINT64_MAX / 64, 0, 0, 0}; /* the sum is too much */
+    assert_int_equal(memplan_solve(m, COUNT, 64, &vkb_libc_allocator, &total, &bound, NULL), VKI_E_NOMEM);
+}
+
 /* A chain of layers needs its two largest neighbours, and no more. */
 static void chain_is_optimal(void **state)
 {
@@ -182,9 +205,13 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_lifetimes),          cmocka_unit_test(chain_is_optimal),
-        cmocka_unit_test(many_items_are_fast),       cmocka_unit_test(all_live_at_once),
-        cmocka_unit_test(same_input_same_plan),      cmocka_unit_test(edges),
+        cmocka_unit_test(crowds),
+        cmocka_unit_test(random_lifetimes),
+        cmocka_unit_test(chain_is_optimal),
+        cmocka_unit_test(many_items_are_fast),
+        cmocka_unit_test(all_live_at_once),
+        cmocka_unit_test(same_input_same_plan),
+        cmocka_unit_test(edges),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/capture.h"
 #include "common/onnx_build.h"
+#include "graph/passes/pass.h"
 #include "tools/compare.h"
 #include "tools/npy.h"
 #include "tools/testdata.h"
@@ -256,6 +258,38 @@ static void verify_command(void **state)
 
 /* The sizes of a Reshape come as an input, as in the ONNX project's operator tests. */
 /* Training that drops nothing is taken, if the importer can see that nothing is dropped. */
+/* Which passes have a part in the plan is known without a run: only those are left out in one. */
+static void each_pass(void **state)
+{
+    (void)state;
+    static captured c;
+    char line[1024];
+    int same = 0, passed = 0, passes = 0;
+    write_model("good/model.onnx", "Mul", "N");
+    write_array("good/test_data_set_0/output_0.npy", 3, (const float[]){3, 5, 7});
+    snprintf(line, sizeof line, "verify %s --data %s --device cpu --each-pass", in_root("good/model.onnx"),
+             in_root("good/test_data_set_0"));
+    capture(&c, cmd_verify, line);
+    assert_int_equal(c.code, TOOL_OK);
+    assert_non_null(strstr(c.out, "PASS  test_data_set_0 without in_place"));
+    assert_non_null(strstr(c.out, "PASS  test_data_set_0 without all"));
+    assert_null(strstr(c.out, "without fuse_pool"));
+    while (gr_passes[passes]) passes++;
+    const char *totals = strstr(c.out, " plans are the same");
+    while (totals > c.out && totals[-1] != '\n') totals--;
+    assert_int_equal(sscanf(totals,
+                            "%d plans are the same without the pass, and were not run again\n%d passed",
+                            &same, &passed),
+                     2);
+    assert_int_equal(same + passed, 2 + passes); /* with all, without each, without all */
+    write_array("good/test_data_set_0/output_0.npy", 3, (const float[]){3, 5, 8});
+    capture(&c, cmd_verify, line);
+    assert_int_equal(c.code, TOOL_FAILED);
+    assert_non_null(strstr(c.out, "FAIL  test_data_set_0 without all"));
+    capture(&c, cmd_verify, "verify model.onnx --each-pass");
+    assert_int_equal(c.code, TOOL_USAGE);
+}
+
 static void constant_inputs(void **state)
 {
     (void)state;
@@ -351,11 +385,12 @@ static void convert_and_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparing),      cmocka_unit_test(random_values),
-        cmocka_unit_test(loading),        cmocka_unit_test(finding),
+        cmocka_unit_test(comparing),        cmocka_unit_test(random_values),
+        cmocka_unit_test(loading),          cmocka_unit_test(finding),
 #ifdef VKI_HAVE_ONNX
-        cmocka_unit_test(verify_command), cmocka_unit_test(constant_inputs),
-        cmocka_unit_test(only_floats),    cmocka_unit_test(convert_and_info),
+        cmocka_unit_test(verify_command),   cmocka_unit_test(each_pass),
+        cmocka_unit_test(constant_inputs),  cmocka_unit_test(only_floats),
+        cmocka_unit_test(convert_and_info),
 #endif
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);

@@ -15,6 +15,8 @@ static const char about[] =
     "files named by io.json.\n"
     "With --suite: does that for every folder below DIR that holds model.onnx or model.vkm\n"
     "and data sets.\n"
+    "--each-pass: then every set once more without each of the graph passes alone, and without\n"
+    "all of them, wherever that makes another plan; which one is at fault if a result is wrong?\n"
     "With neither: runs the model on random input, on the device and on the reference, and\n"
     "compares node by node; names the first node that diverges.\n\n"
     "The error of an output is its largest difference, relative to the largest expected\n"
@@ -86,6 +88,7 @@ static int print_totals(const verify_totals *t)
     if (t->float_cases)
         printf("of %d models whose tensors are all float32 or float16 %d passed (%.1f %%)\n", t->float_cases,
                t->float_passed, 100.0 * t->float_passed / t->float_cases);
+    if (t->same) printf("%d plans are the same without the pass, and were not run again\n", t->same);
     printf("%d passed, %d failed, %d skipped\n", t->passed, t->failed, t->skipped);
     return t->failed || t->passed + t->skipped == 0 ? TOOL_FAILED : TOOL_OK;
 }
@@ -124,7 +127,7 @@ int cmd_verify(int argc, char **argv)
 {
     opt_engine engine = {.verbose = false};
     verify_line_options o = {.model = NULL};
-    bool constant_inputs = false;
+    bool constant_inputs = false, each_pass = false;
     const opt_row rows[] = {
         {"--data", 0, OPT_STRING, &o.data, "DIR", "data sets, or one of them", 0, 0},
         {"--suite", 0, OPT_STRING, &o.suite, "DIR", "folders of models with data sets", 0, 0},
@@ -133,6 +136,8 @@ int cmd_verify(int argc, char **argv)
          "lines `NAME X`: --rtol for the models named so", 0, 0},
         {"--constant-inputs", 0, OPT_FLAG, &constant_inputs, NULL,
          "make inputs that shapes depend on constants of the model", 0, 0},
+        {"--each-pass", 0, OPT_FLAG, &each_pass, NULL,
+         "the data sets also without each of the graph passes, and without all", 0, 0},
         OPT_ENGINE_ROWS(engine),
     };
     opt_line line = {.command = "verify",
@@ -147,7 +152,9 @@ int cmd_verify(int argc, char **argv)
     o.model = line.arg_count ? line.args[0] : NULL;
     if (!o.model == !o.suite) return options_wrong(&line, "give a model, or --suite DIR");
     if (o.suite && o.data) return options_wrong(&line, "--data belongs to one model, --suite to many");
-    verify_job job = {.rtol = 1e-3, .constant_inputs = constant_inputs};
+    if (each_pass && (constant_inputs || (!o.suite && !o.data)))
+        return options_wrong(&line, "--each-pass needs --data or --suite, and no --constant-inputs");
+    verify_job job = {.rtol = 1e-3, .constant_inputs = constant_inputs, .each_pass = each_pass};
     if (engine.session.precision > VKI_PRECISION_FP32) job.rtol = 2e-2;
     if (o.rtol && !read_positive(o.rtol, &job.rtol))
         return options_wrong(&line, "--rtol %s: a number above 0 is expected, such as 1e-4", o.rtol);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "compare.h"
-#include "graph/graph.h"
+#include "session/session.h"
 #include "testdata.h"
 
 void verify_line(verify_job *job, const char *verdict, const char *label, const char *format, ...)
@@ -22,8 +22,7 @@ void verify_line(verify_job *job, const char *verdict, const char *label, const 
     fflush(stdout);
 }
 
-/* A failure that is no fault of the numbers: what cannot be done yet is skipped. */
-static void report_error(verify_job *job, const char *label, const vki_error *err)
+void verify_error(verify_job *job, const char *label, const vki_error *err)
 {
     const char *verdict = err->code == VKI_E_UNSUPPORTED ? "SKIP" : "FAIL";
     char text[sizeof err->text]; /* on one line */
@@ -36,8 +35,8 @@ static void report_error(verify_job *job, const char *label, const vki_error *er
 
 /* ---- one data set ---- */
 
-static vki_status set_shapes(vki_session **session, const verify_job *job, vki_model *model,
-                             const testdata *data, vki_error *err)
+vki_status verify_open(const verify_job *job, vki_model *model, const testdata *data, vki_session **session,
+                       vki_error *err)
 {
     int n = vki_model_input_count(model);
     vki_shape *shapes = vkb_calloc(&vkb_libc_allocator, (size_t)n, sizeof *shapes);
@@ -155,15 +154,20 @@ static vki_status compare_outputs(vki_session *session, int n, const testdata *d
     return vkb_fail(err, VKI_E_FORMAT, "the data set has no output of the model's");
 }
 
+static vki_status run_session(const verify_job *job, vki_session *session, const testdata *data,
+                              worst_output *worst, vki_error *err)
+{
+    VKB_TRY(write_inputs(session, vki_model_input_count(session->model), data, err));
+    VKB_TRY(vki_session_run(session, 0, err));
+    return compare_outputs(session, vki_model_output_count(session->model), data, job->rtol, worst, err);
+}
+
 static vki_status run_model(const verify_job *job, vki_model *model, const testdata *data,
                             worst_output *worst, vki_error *err)
 {
     vki_session *session = NULL;
-    vki_status status = set_shapes(&session, job, model, data, err);
-    if (status == VKI_OK) status = write_inputs(session, vki_model_input_count(model), data, err);
-    if (status == VKI_OK) status = vki_session_run(session, 0, err);
-    if (status == VKI_OK)
-        status = compare_outputs(session, vki_model_output_count(model), data, job->rtol, worst, err);
+    vki_status status = verify_open(job, model, data, &session, err);
+    if (status == VKI_OK) status = run_session(job, session, data, worst, err);
     vki_session_destroy(&session);
     return status;
 }
@@ -176,7 +180,7 @@ static bool shapes_need_values(const verify_job *job, vki_model *model, const te
     on_cpu.session.precision = VKI_PRECISION_FP32;
     vki_session *session = NULL;
     vki_error err;
-    vki_status status = set_shapes(&session, &on_cpu, model, data, &err);
+    vki_status status = verify_open(&on_cpu, model, data, &session, &err);
     vki_session_destroy(&session);
     return status == VKI_E_UNSUPPORTED;
 }
@@ -229,19 +233,28 @@ static void report_set(verify_job *job, const char *label, const worst_output *w
                     job->rtol, worst->passed ? "" : "  output ", worst->passed ? "" : worst->name);
 }
 
+vki_status verify_outputs(verify_job *job, vki_session *session, const char *label, const testdata *data,
+                          vki_error *err)
+{
+    worst_output worst;
+    VKB_TRY(run_session(job, session, data, &worst, err));
+    report_set(job, label, &worst);
+    return VKI_OK;
+}
+
 void verify_folder(verify_job *job, const char *model_path, const char *folder, const char *label)
 {
     vki_error err = {.text = ""};
     testdata_paths sets;
     vki_model *model = NULL;
     if (testdata_sets(&sets, folder, &err) != VKI_OK) {
-        report_error(job, label, &err);
+        verify_error(job, label, &err);
         return;
     }
     vki_error why;
     vki_status loaded = vki_model_load_file(job->context, model_path, &model, &why);
     if (loaded != VKI_OK && !(loaded == VKI_E_UNSUPPORTED && job->constant_inputs)) {
-        report_error(job, label, &why);
+        verify_error(job, label, &why);
         testdata_paths_free(&sets);
         return;
     }
@@ -254,7 +267,8 @@ void verify_folder(verify_job *job, const char *model_path, const char *folder, 
         if (run_set(job, model, model_path, sets.items[i], &worst, &err) == VKI_OK)
             report_set(job, name, &worst);
         else
-            report_error(job, name, &err);
+            verify_error(job, name, &err);
+        if (model && job->each_pass) verify_each_pass(job, model, name, sets.items[i]);
     }
     vki_model_destroy(&model);
     testdata_paths_free(&sets);

@@ -51,6 +51,7 @@ void gpu_program_free(gpu_program *p, const vki_allocator *a)
     vkb_free(a, p->dispatches);
     vkb_free(a, p->bufs);
     vkb_free(a, p->weights);
+    vkb_free(a, p->weight_slots);
     memset(p, 0, sizeof *p);
 }
 
@@ -235,6 +236,44 @@ gpu_bind gpu_scratch(gpu_builder *b, uint64_t bytes)
     return index < 0 ? (gpu_bind){0} : (gpu_bind){GPU_SPACE_ARENA, 0, index, 0, 0};
 }
 
+static uint64_t weight_hash(const gr_graph *g, const gpu_weight *w)
+{
+    return vkb_hash(&w->arg, sizeof w->arg, gpu_weight_key(g, w->tensor) ^ w->bytes);
+}
+
+static bool same_weight(const gr_graph *g, const gpu_weight *a, const gpu_weight *b)
+{
+    return a->pack == b->pack && a->bytes == b->bytes &&
+           gpu_weight_key(g, a->tensor) == gpu_weight_key(g, b->tensor) &&
+           memcmp(&a->arg, &b->arg, sizeof a->arg) == 0;
+}
+
+/* Where the weight's index is, or where it goes. */
+static int32_t *weight_slot(const gr_graph *g, const gpu_program *p, const gpu_weight *w)
+{
+    const uint64_t mask = (uint64_t)p->n_weight_slots - 1;
+    uint64_t slot = weight_hash(g, w) & mask;
+    while (p->weight_slots[slot] >= 0 && !same_weight(g, &p->weights[p->weight_slots[slot]], w))
+        slot = (slot + 1) & mask;
+    return &p->weight_slots[slot];
+}
+
+static bool reserve_weight(gpu_builder *b)
+{
+    gpu_program *p = b->program;
+    if (!VKB_GROW(b->allocator, p->weights, p->cap_weights, p->n_weights + 1)) return false;
+    if (2 * p->n_weights < p->n_weight_slots) return true;
+    const int wanted = p->n_weight_slots ? 2 * p->n_weight_slots : 64;
+    int32_t *slots = vkb_alloc(b->allocator, (size_t)wanted * sizeof *slots);
+    if (!slots) return false;
+    vkb_free(b->allocator, p->weight_slots);
+    p->weight_slots = slots;
+    p->n_weight_slots = wanted;
+    for (int i = 0; i < wanted; i++) slots[i] = -1;
+    for (int32_t i = 0; i < p->n_weights; i++) *weight_slot(b->g, p, &p->weights[i]) = i;
+    return true;
+}
+
 gpu_bind gpu_pack(gpu_builder *b, gr_id tensor, gpu_pack_fn pack, gpu_pack_arg arg, uint64_t bytes)
 {
     if (b->failed) return (gpu_bind){0};
@@ -243,19 +282,17 @@ gpu_bind gpu_pack(gpu_builder *b, gr_id tensor, gpu_pack_fn pack, gpu_pack_arg a
         return (gpu_bind){0};
     }
     gpu_program *p = b->program;
-    uint64_t key = gpu_weight_key(b->g, tensor);
-    for (int i = 0; i < p->n_weights; i++) {
-        const gpu_weight *w = &p->weights[i];
-        if (w->pack == pack && w->bytes == bytes && gpu_weight_key(b->g, w->tensor) == key &&
-            memcmp(&w->arg, &arg, sizeof arg) == 0)
-            return (gpu_bind){GPU_SPACE_WEIGHTS, 0, i, 0, 0};
-    }
-    if (!VKB_GROW(b->allocator, p->weights, p->cap_weights, p->n_weights + 1)) {
+    if (!reserve_weight(b)) {
         gpu_fail(b, VKI_E_NOMEM, "out of memory: the list of weights cannot grow");
         return (gpu_bind){0};
     }
-    p->weights[p->n_weights] = (gpu_weight){tensor, pack, arg, bytes};
-    return (gpu_bind){GPU_SPACE_WEIGHTS, 0, p->n_weights++, 0, 0};
+    const gpu_weight w = {tensor, pack, arg, bytes};
+    int32_t *slot = weight_slot(b->g, p, &w);
+    if (*slot < 0) {
+        *slot = p->n_weights;
+        p->weights[p->n_weights++] = w;
+    }
+    return (gpu_bind){GPU_SPACE_WEIGHTS, 0, *slot, 0, 0};
 }
 
 void gpu_alias(gpu_builder *b, const gr_node *n)

@@ -111,6 +111,8 @@ typedef struct gpu_program { /* what the builder makes */
     gpu_buf *bufs;
     gpu_weight *weights;
     int n_dispatches, cap_dispatches, n_bufs, cap_bufs, n_weights, cap_weights;
+    int32_t *weight_slots; /* index of the weights, by hash; at most half full; -1: free */
+    int n_weight_slots;    /* a power of two, or 0 */
 } gpu_program;
 
 typedef struct gpu_slot { /* a tensor's place in what a Concat makes, so that it need not be copied there */

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Read and written ranges of the arena since the last barrier. A barrier is a full one, so it clears the
- * list; networks put a barrier before nearly every dispatch, which keeps the list short. */
+ * lists; networks put a barrier before nearly every dispatch, which keeps them short. Ranges that meet are
+ * joined, so that wide networks have short lists, too. */
 #include "gpu/gpu.h"
+
+#include <string.h>
+
+typedef struct range {
+    uint64_t begin, end;
+} range;
+
+typedef struct range_list { /* sorted; they neither overlap nor touch */
+    range *items;
+    int count, capacity;
+} range_list;
 
 struct gpu_hazards {
     const vki_allocator *allocator;
-    gpu_access *seen;
-    int n_seen, cap_seen;
+    range_list read, written;
 };
 
 vki_status gpu_hazards_create(const vki_allocator *a, gpu_hazards **out, vki_error *err)
@@ -21,7 +32,8 @@ void gpu_hazards_destroy(gpu_hazards **h)
 {
     if (*h) {
         const vki_allocator *a = (*h)->allocator;
-        vkb_free(a, (*h)->seen);
+        vkb_free(a, (*h)->read.items);
+        vkb_free(a, (*h)->written.items);
         vkb_free(a, *h);
     }
     *h = NULL;
@@ -29,20 +41,56 @@ void gpu_hazards_destroy(gpu_hazards **h)
 
 void gpu_hazards_clear(gpu_hazards *h)
 {
-    h->n_seen = 0;
+    h->read.count = h->written.count = 0;
 }
 
-static bool conflict(const gpu_access *a, const gpu_access *b)
+/* The first range that ends at `offset` or behind it. */
+static int first_at(const range_list *list, uint64_t offset)
 {
-    if ((!a->write && !b->write) || !a->bytes || !b->bytes) return false;
-    return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+    int low = 0, high = list->count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (list->items[middle].end < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool overlaps(const range_list *list, const range *r)
+{
+    int i = first_at(list, r->begin);
+    if (i < list->count && list->items[i].end == r->begin) i++; /* touches only */
+    return i < list->count && list->items[i].begin < r->end;
+}
+
+static bool add(const vki_allocator *a, range_list *list, range r)
+{
+    int from = first_at(list, r.begin), to = from;
+    for (; to < list->count && list->items[to].begin <= r.end; to++) {
+        if (list->items[to].begin < r.begin) r.begin = list->items[to].begin;
+        if (list->items[to].end > r.end) r.end = list->items[to].end;
+    }
+    if (!VKB_GROW(a, list->items, list->capacity, list->count + 1)) return false;
+    memmove(&list->items[from + 1], &list->items[to], (size_t)(list->count - to) * sizeof r);
+    list->items[from] = r;
+    list->count += 1 - (to - from);
+    return true;
+}
+
+static range range_of(const gpu_access *access)
+{
+    return (range){access->offset, access->offset + access->bytes};
 }
 
 static bool conflicts(const gpu_hazards *h, const gpu_access *accesses, int count)
 {
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < h->n_seen; k++)
-            if (conflict(&accesses[i], &h->seen[k])) return true;
+    for (int i = 0; i < count; i++) {
+        const range r = range_of(&accesses[i]);
+        if (!accesses[i].bytes) continue;
+        if (overlaps(&h->written, &r) || (accesses[i].write && overlaps(&h->read, &r))) return true;
+    }
     return false;
 }
 
@@ -50,10 +98,11 @@ vki_status gpu_hazards_step(gpu_hazards *h, const gpu_access *accesses, int coun
                             vki_error *err)
 {
     *barrier = conflicts(h, accesses, count);
-    if (*barrier) h->n_seen = 0;
-    if (!VKB_GROW(h->allocator, h->seen, h->cap_seen, h->n_seen + count))
-        return vkb_nomem(err, (uint64_t)(h->n_seen + count) * sizeof *h->seen);
-    for (int i = 0; i < count; i++) h->seen[h->n_seen++] = accesses[i];
+    if (*barrier) gpu_hazards_clear(h);
+    for (int i = 0; i < count; i++)
+        if (accesses[i].bytes &&
+            !add(h->allocator, accesses[i].write ? &h->written : &h->read, range_of(&accesses[i])))
+            return vkb_nomem(err, sizeof(range));
     return VKI_OK;
 }
 

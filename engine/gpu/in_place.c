@@ -5,7 +5,8 @@
 
 static int32_t root_of(const gpu_program *p, int32_t buf)
 {
-    return p->bufs[buf].alias >= 0 ? p->bufs[buf].alias : buf;
+    while (p->bufs[buf].alias >= 0) buf = p->bufs[buf].alias; /* several steps until all is settled */
+    return buf;
 }
 
 static bool in_arena(const gpu_bind *bind)
@@ -37,8 +38,6 @@ static void move_into(gpu_program *p, int32_t from, int32_t to, bool *held)
 {
     p->bufs[from].alias = to;
     p->bufs[from].at = 0;
-    for (int i = 0; i < p->n_bufs; i++)
-        if (p->bufs[i].alias == from) p->bufs[i].alias = to;
     p->bufs[to].last = p->bufs[from].last;
     held[to] = held[to] || held[from];
 }
@@ -73,5 +72,7 @@ int gpu_program_in_place(gpu_program *p, bool *held)
             moved++;
         }
     }
+    for (int i = 0; i < p->n_bufs && moved; i++)
+        if (p->bufs[i].alias >= 0) p->bufs[i].alias = root_of(p, p->bufs[i].alias);
     return moved;
 }

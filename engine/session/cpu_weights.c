@@ -97,10 +97,10 @@ bool ses_cpu_weights_have(ses_cpu_weights *w, const cpu_prep *p)
     return have;
 }
 
-bool ses_cpu_weights_same(const cpu_prep *a, const cpu_prep *b)
+uint64_t ses_cpu_weights_key(const cpu_prep *p)
 {
-    return a->weight_bytes == b->weight_bytes && a->pack == b->pack && a->pack_key == b->pack_key &&
-           key_of(a) == key_of(b);
+    const uint64_t all[] = {key_of(p), p->pack_key, p->weight_bytes, (uint64_t)(uintptr_t)p->pack};
+    return vkb_hash(all, sizeof all, 0);
 }
 
 uint64_t ses_cpu_weights_bytes(ses_cpu_weights *w)

@@ -2,6 +2,7 @@
  * From a graph with concrete shapes to a plan. */
 #include "session/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool ses_plan_is_view(const ses_plan *p, gr_id node)
@@ -36,21 +37,36 @@ uint64_t ses_plan_weight_bytes(const ses_plan *p)
     return bytes;
 }
 
-/* The same once the plan is made, packed weights that it brings included. */
-static uint64_t weight_bytes_then(const ses_plan *p)
+typedef struct brought { /* packed weights that a plan brings */
+    uint64_t key, bytes;
+} brought;
+
+static int by_key(const void *a, const void *b)
 {
-    uint64_t bytes = ses_plan_weight_bytes(p);
+    const brought *x = a, *y = b;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+/* The same once the plan is made, packed weights that it brings included, each once. */
+static vki_status weight_bytes_then(const ses_plan *p, uint64_t *bytes, vki_error *err)
+{
+    int n = 0;
+    brought *list = vkb_calloc(p->allocator, (size_t)p->n_steps + 1, sizeof *list);
+    if (!list) return vkb_nomem(err, (uint64_t)p->n_steps * sizeof *list);
+    *bytes = ses_plan_weight_bytes(p);
     if (p->model->device_weights)
-        bytes += vkr_weights_missing(p->model->device_weights, &p->graph, p->program.weights,
-                                     p->program.n_weights);
+        *bytes += vkr_weights_missing(p->model->device_weights, &p->graph, p->program.weights,
+                                      p->program.n_weights);
     for (int i = 0; i < p->n_steps; i++) {
         const cpu_prep *prep = p->steps[i].prep;
-        bool twice = !prep || ses_cpu_weights_have(p->model->cpu_weights, prep);
-        for (int k = 0; k < i && !twice; k++)
-            twice = p->steps[k].prep && ses_cpu_weights_same(p->steps[k].prep, prep);
-        if (!twice) bytes += prep->weight_bytes;
+        if (prep && !ses_cpu_weights_have(p->model->cpu_weights, prep))
+            list[n++] = (brought){ses_cpu_weights_key(prep), prep->weight_bytes};
     }
-    return bytes;
+    qsort(list, (size_t)n, sizeof *list, by_key);
+    for (int i = 0; i < n; i++)
+        if (!i || list[i].key != list[i - 1].key) *bytes += list[i].bytes;
+    vkb_free(p->allocator, list);
+    return VKI_OK;
 }
 
 static uint64_t beyond(uint64_t bytes, uint64_t reserved)
@@ -76,13 +92,16 @@ static uint64_t memory_bytes(const ses_plan *p)
  * CPU kernels that take the least memory. */
 static vki_status fit_limit(ses_plan *p, vki_error *err)
 {
-    uint64_t limit = p->options->memory_limit, weights = weight_bytes_then(p);
-    if (!limit || weights + memory_bytes(p) <= limit) return VKI_OK;
+    const uint64_t limit = p->options->memory_limit;
+    uint64_t weights;
+    if (!limit) return VKI_OK;
+    VKB_TRY(weight_bytes_then(p, &weights, err));
+    if (weights + memory_bytes(p) <= limit) return VKI_OK;
     if (p->n_steps && !p->options->reference) {
         p->thrifty = true;
         ses_host_forget(p);
         VKB_TRY(ses_host_plan(p, err));
-        weights = weight_bytes_then(p);
+        VKB_TRY(weight_bytes_then(p, &weights, err));
     }
     uint64_t memory = memory_bytes(p);
     if (weights + memory <= limit) return VKI_OK;

@@ -4,26 +4,51 @@
 #include <stdio.h>
 #include <string.h>
 
-/* step: the node's, NULL on the device */
-static double node_us(const ses_plan *p, gr_id node, const ses_step *step, bool timed)
+/* ---- what is known of the nodes of a plan ---- */
+
+typedef struct figures {   /* by node */
+    const ses_step **step; /* NULL on the device */
+    cost_work *work;
+    double *estimated_us, *us; /* us: measured; -1: not */
+} figures;
+
+static void figures_free(figures *f, const vki_allocator *a)
 {
-    const ses_place *place = &p->places[node];
-    if (!p->options->profile) return -1;
-    if (place->gpu) {
-        double us = timed ? 0 : -1;
-        for (int d = 0; timed && d < p->program.n_dispatches; d++) /* conversions for the host stand apart */
-            if (p->program.dispatches[d].node == node) us += p->dispatch_us[d];
-        return us;
-    }
-    if (place->view) return 0;
-    return step ? step->us : -1;
+    vkb_free(a, f->step);
+    vkb_free(a, f->work);
+    vkb_free(a, f->estimated_us);
+    vkb_free(a, f->us);
 }
 
-static const ses_step *step_of(const ses_plan *p, gr_id node)
+/* timed: the plan has the times of its dispatches. Conversions for the host belong to no node. */
+static void measure(const ses_plan *p, bool timed, figures *f)
 {
-    for (int i = 0; i < p->n_steps; i++)
-        if (p->steps[i].node == node) return &p->steps[i];
-    return NULL;
+    const bool profiled = p->options->profile;
+    for (gr_id i = 0; i < p->graph.n_nodes; i++) {
+        const ses_place *place = &p->places[i];
+        f->us[i] = -1;
+        if (profiled && place->gpu && timed) f->us[i] = 0;
+        if (profiled && !place->gpu && place->view) f->us[i] = 0;
+        if (profiled && !place->gpu && !place->view && f->step[i]) f->us[i] = f->step[i]->us;
+    }
+    for (int d = 0; profiled && timed && d < p->program.n_dispatches; d++) {
+        const gr_id node = p->program.dispatches[d].node;
+        if (node != GR_NONE && p->places[node].gpu) f->us[node] += p->dispatch_us[d];
+    }
+}
+
+static bool figures_make(figures *f, const ses_plan *p, bool timed)
+{
+    const size_t n = (size_t)p->graph.n_nodes;
+    f->step = vkb_calloc(p->allocator, n, sizeof *f->step);
+    f->work = vkb_calloc(p->allocator, n, sizeof *f->work);
+    f->estimated_us = vkb_calloc(p->allocator, n, sizeof *f->estimated_us);
+    f->us = vkb_calloc(p->allocator, n, sizeof *f->us);
+    if (!f->step || !f->work || !f->estimated_us || !f->us) return false;
+    for (int i = 0; i < p->n_steps; i++) f->step[p->steps[i].node] = &p->steps[i];
+    ses_nodes_work(p, f->work, f->estimated_us);
+    measure(p, timed, f);
+    return true;
 }
 
 /* Where the tensor starts in the arena it lies in; -1 if it lies in none (constants, inputs of the caller's).
@@ -109,15 +134,14 @@ static void skipped_on_cpu(text *t, const gr_node *n, const ses_step *step)
     for (; step && step->kernel && k != step->kernel; k++) append(t, "; not ", k->name, "");
 }
 
-static void report_node(const ses_plan *p, gr_id i, bool timed, const gpu_builder *b, const name_list *names,
-                        vki_report_fn fn, void *user)
+static void report_node(const ses_plan *p, gr_id i, const figures *f, const gpu_builder *b,
+                        const name_list *names, vki_report_fn fn, void *user)
 {
     const gr_graph *g = &p->graph;
     const gr_node *n = &g->nodes[i];
     const ses_place *place = &p->places[i];
-    const ses_step *step = place->gpu ? NULL : step_of(p, i);
-    double us;
-    cost_work work = ses_node_work(p, i, step, &us);
+    const ses_step *step = f->step[i];
+    const cost_work work = f->work[i];
     op_cost cost;
     op_cost_of(g, n, &cost);
     text reason = {"", 0};
@@ -136,7 +160,7 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, const gpu_builde
         .kernel = kernel_name(place, step),
         .reason = reason.text,
         .output = n->n_out && n->out[0] != GR_NONE ? g->tensors[n->out[0]].name : "",
-        .us = node_us(p, i, step, timed),
+        .us = f->us[i],
         .macs = cost.macs,
         .bytes = work.read + work.written,
         .dispatches = place->n_dispatches,
@@ -149,7 +173,7 @@ static void report_node(const ses_plan *p, gr_id i, bool timed, const gpu_builde
         .fused = n->fused,
         .read_bytes = work.read,
         .written_bytes = work.written,
-        .estimated_us = us,
+        .estimated_us = f->estimated_us[i],
     };
     fn(user, &r);
 }
@@ -194,18 +218,21 @@ static void report_stage(void *user, ses_stage *stage)
     gpu_program none = {0};
     if (limits && r->status == VKI_OK)
         r->status = gpu_builder_init(&b, g, limits, p->options->half, &none, NULL);
+    figures f = {0};
     bool timed = p && p->device && r->ran && vkr_plan_times(p->device, p->dispatch_us);
+    if (p && r->status == VKI_OK && !figures_make(&f, p, timed)) r->status = VKI_E_NOMEM;
     for (gr_id i = 0; i < g->n_nodes && r->status == VKI_OK; i++) {
         if (!fill_names(g, &g->nodes[i], &r->names))
             r->status = VKI_E_NOMEM;
         else if (p)
-            report_node(p, i, timed, &b, &r->names, r->fn, r->user);
+            report_node(p, i, &f, &b, &r->names, r->fn, r->user);
         else
             report_loop(g, &r->names, r->fn, r->user);
         const ses_place *place = p ? &p->places[i] : NULL;
         if (r->status == VKI_OK && place && place->gpu && is_candidate(&g->nodes[i], place->kernel))
             r->status = gpu_foresee(&b, i, place->kernel);
     }
+    figures_free(&f, g->allocator);
     gpu_program_free(&none, g->allocator);
     gpu_builder_free(&b);
 }
@@ -220,15 +247,28 @@ vki_status vki_session_report(const vki_session *s, vki_report_fn fn, void *user
     return r.status;
 }
 
+typedef struct sums {
+    vki_session_stats *stats;
+    vki_status status;
+} sums;
+
 static void count_stage(void *user, ses_stage *stage)
 {
-    vki_session_stats *t = user;
+    sums *sum = user;
+    vki_session_stats *t = sum->stats;
     const ses_plan *p = stage->plan;
+    figures f = {0};
     t->nodes += p ? p->graph.n_nodes : stage->loop.n_nodes;
     if (!p) return;
     vkr_plan_info info = {0};
     if (p->device) vkr_plan_info_get(p->device, &info);
-    ses_traffic traffic = ses_plan_traffic(p);
+    if (!figures_make(&f, p, false)) {
+        sum->status = VKI_E_NOMEM;
+        figures_free(&f, p->allocator);
+        return;
+    }
+    const ses_traffic traffic = ses_plan_traffic(p, f.work, f.estimated_us);
+    figures_free(&f, p->allocator);
     t->submits += traffic.submits;
     t->read_bytes += traffic.read;
     t->written_bytes += traffic.written;
@@ -258,6 +298,7 @@ vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)
                                .staging_bytes = s->flights->bytes};
     memcpy(out->placement, s->choice.text, sizeof out->placement);
     out->reserved_bytes = ses_reserve_bytes(s->reserve);
-    ses_stages_each(s, count_stage, out);
-    return VKI_OK;
+    sums sum = {out, VKI_OK};
+    ses_stages_each(s, count_stage, &sum);
+    return sum.status;
 }

@@ -36,7 +36,7 @@ void ses_cpu_weights_destroy(ses_cpu_weights **w);
 vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *prep, const void **out, vki_error *err);
 uint64_t ses_cpu_weights_bytes(ses_cpu_weights *w);
 bool ses_cpu_weights_have(ses_cpu_weights *w, const cpu_prep *prep); /* so that it takes no more bytes */
-bool ses_cpu_weights_same(const cpu_prep *a, const cpu_prep *b);     /* one packed form serves both */
+uint64_t ses_cpu_weights_key(const cpu_prep *prep);                  /* equal: one packed form serves both */
 
 struct vki_model {
     atomic_int references; /* the creator's, and one a session */
@@ -204,9 +204,9 @@ typedef struct ses_traffic {
     int submits;
     double us; /* estimated for a run */
 } ses_traffic;
-/* Of one node, with its estimated microseconds; step: the node's, NULL on the device. */
-cost_work ses_node_work(const ses_plan *p, gr_id node, const ses_step *step, double *us);
-ses_traffic ses_plan_traffic(const ses_plan *p);
+/* By node, with its estimated microseconds. */
+void ses_nodes_work(const ses_plan *p, cost_work *work, double *us);
+ses_traffic ses_plan_traffic(const ses_plan *p, const cost_work *work, const double *us); /* of all */
 /* The same from operator and shapes alone: for decisions before anything is emitted. */
 double ses_guess_us(const ses_plan *p, gr_id node, const cost_rates *rates);
 

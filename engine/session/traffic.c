@@ -13,19 +13,16 @@ static void add(cost_work *sum, const cost_work *w)
     sum->written += w->written;
 }
 
-static cost_work device_work(const ses_plan *p, gr_id node, double *us)
+/* Those that convert for the host work for no node. */
+static void add_device_work(const ses_plan *p, cost_work *work, double *us)
 {
-    const cost_rates *rates = gpu_rates(p->model->context->limits);
-    cost_work sum = {0};
-    *us = 0;
     for (int i = 0; i < p->program.n_dispatches; i++) {
         const gpu_dispatch *d = &p->program.dispatches[i];
-        if (d->node != node) continue;
+        if (d->node == GR_NONE || !p->places[d->node].gpu) continue;
         cost_work w = gpu_dispatch_work(&p->program, d);
-        add(&sum, &w);
-        *us += cost_us(rates, &w);
+        add(&work[d->node], &w);
+        us[d->node] += cost_us(gpu_rates(p->model->context->limits), &w);
     }
-    return sum;
 }
 
 /* ---- on the CPU ---- */
@@ -107,12 +104,17 @@ double ses_guess_us(const ses_plan *p, gr_id node, const cost_rates *rates)
 
 /* ---- either ---- */
 
-cost_work ses_node_work(const ses_plan *p, gr_id node, const ses_step *step, double *us)
+void ses_nodes_work(const ses_plan *p, cost_work *work, double *us)
 {
-    const ses_place *place = &p->places[node];
-    *us = 0;
-    if (place->gpu) return device_work(p, node, us);
-    return place->view || !step ? (cost_work){0} : host_work(p, step, us);
+    for (gr_id i = 0; i < p->graph.n_nodes; i++) {
+        work[i] = (cost_work){0};
+        us[i] = 0;
+    }
+    for (int i = 0; i < p->n_steps; i++) {
+        const gr_id node = p->steps[i].node;
+        if (!p->places[node].view) work[node] = host_work(p, &p->steps[i], &us[node]);
+    }
+    add_device_work(p, work, us);
 }
 
 /* Where memory is shared, the host writes and reads what the device uses: the same copies. */
@@ -134,19 +136,16 @@ static uint64_t bytes_of(const gr_graph *g, const gr_id *list, int count)
     return bytes;
 }
 
-ses_traffic ses_plan_traffic(const ses_plan *p)
+ses_traffic ses_plan_traffic(const ses_plan *p, const cost_work *work, const double *us)
 {
     const gr_graph *g = &p->graph;
     ses_traffic t = {0};
-    const ses_step *step = p->steps;
     uint64_t weights = 0;
     for (gr_id i = 0; i < g->n_nodes; i++) {
-        double us;
-        cost_work w = ses_node_work(p, i, p->places[i].gpu ? NULL : step++, &us);
-        t.read += w.read;
-        t.written += w.written;
-        t.us += us;
-        weights += w.weights;
+        t.read += work[i].read;
+        t.written += work[i].written;
+        t.us += us[i];
+        weights += work[i].weights;
     }
     add_transfers(p, &t);
     t.lower_bound = weights + bytes_of(g, g->inputs, g->n_inputs) + bytes_of(g, g->outputs, g->n_outputs);
