@@ -6,8 +6,8 @@ static float row_sum(const float *x, int64_t n)
 {
     v8 s[4] = {v8_set1(0), v8_set1(0), v8_set1(0), v8_set1(0)};
     int64_t i = 0;
-    for (; i + 32 <= n; i += 32)
-        for (int j = 0; j < 4; j++) s[j] = v8_add(s[j], v8_load(x + i + 8 * j));
+    for (; i + 32 <= n; i += 32) CPU_UNROLL
+    for (int j = 0; j < 4; j++) s[j] = v8_add(s[j], v8_load(x + i + 8 * j));
     for (; i + 8 <= n; i += 8) s[0] = v8_add(s[0], v8_load(x + i));
     if (i < n) s[1] = v8_add(s[1], v8_load_n(x + i, (int)(n - i)));
     return v8_sum(v8_add(v8_add(s[0], s[1]), v8_add(s[2], s[3])));
@@ -18,11 +18,11 @@ static float row_sum_sq(const float *x, int64_t n, float mean)
     const v8 m = v8_set1(mean);
     v8 s[4] = {v8_set1(0), v8_set1(0), v8_set1(0), v8_set1(0)};
     int64_t i = 0;
-    for (; i + 32 <= n; i += 32)
-        for (int j = 0; j < 4; j++) {
-            v8 d = v8_sub(v8_load(x + i + 8 * j), m);
-            s[j] = v8_fma(d, d, s[j]);
-        }
+    for (; i + 32 <= n; i += 32) CPU_UNROLL
+    for (int j = 0; j < 4; j++) {
+        v8 d = v8_sub(v8_load(x + i + 8 * j), m);
+        s[j] = v8_fma(d, d, s[j]);
+    }
     for (; i + 8 <= n; i += 8) {
         v8 d = v8_sub(v8_load(x + i), m);
         s[0] = v8_fma(d, d, s[0]);
@@ -35,10 +35,11 @@ static float row_sum_sq(const float *x, int64_t n, float mean)
 static float row_max(const float *x, int64_t n)
 {
     v8 m[4];
+    CPU_UNROLL
     for (int j = 0; j < 4; j++) m[j] = v8_set1(x[0]);
     int64_t i = 0;
-    for (; i + 32 <= n; i += 32)
-        for (int j = 0; j < 4; j++) m[j] = v8_max(v8_load(x + i + 8 * j), m[j]);
+    for (; i + 32 <= n; i += 32) CPU_UNROLL
+    for (int j = 0; j < 4; j++) m[j] = v8_max(v8_load(x + i + 8 * j), m[j]);
     for (; i + 8 <= n; i += 8) m[0] = v8_max(v8_load(x + i), m[0]);
     float best = v8_hmax(v8_max(v8_max(m[0], m[1]), v8_max(m[2], m[3])));
     for (; i < n; i++) best = x[i] > best ? x[i] : best;
@@ -68,16 +69,19 @@ V8_INLINE void dots_of(float *y, const float *x, const float *rows, int64_t step
 {
     v8 s[4][2];
     int64_t i = 0;
+    CPU_UNROLL
     for (int r = 0; r < count; r++) s[r][0] = s[r][1] = v8_set1(0);
-    for (; i + 16 <= k; i += 16)
-        for (int r = 0; r < count; r++)
-            for (int v = 0; v < 2; v++)
-                s[r][v] = v8_fma(v8_load(x + i + 8 * v), v8_load(rows + r * step + i + 8 * v), s[r][v]);
+    for (; i + 16 <= k; i += 16) CPU_UNROLL
+    for (int r = 0; r < count; r++) CPU_UNROLL
+    for (int v = 0; v < 2; v++)
+        s[r][v] = v8_fma(v8_load(x + i + 8 * v), v8_load(rows + r * step + i + 8 * v), s[r][v]);
     for (int n = 0; i < k; i += n) {
         n = k - i < 8 ? (int)(k - i) : 8;
+        CPU_UNROLL
         for (int r = 0; r < count; r++)
             s[r][0] = v8_fma(v8_load_n(x + i, n), v8_load_n(rows + r * step + i, n), s[r][0]);
     }
+    CPU_UNROLL
     for (int r = 0; r < count; r++) y[r] = v8_sum(v8_add(s[r][0], s[r][1]));
 }
 
@@ -93,18 +97,21 @@ V8_INLINE void row_panel_of(float *y, const float *x, const float *panel, int64_
 {
     enum { AHEAD = 512 }; /* floats: panels come from far, in one stream */
     v8 s[4][2];
-    for (int j = 0; j < 4; j++)
-        for (int v = 0; v < vecs; v++) s[j][v] = v8_set1(0);
+    CPU_UNROLL
+    for (int j = 0; j < 4; j++) CPU_UNROLL
+    for (int v = 0; v < vecs; v++) s[j][v] = v8_set1(0);
     int64_t i = 0;
-    for (; i + 4 <= k; i += 4)
-        for (int j = 0; j < 4; j++) {
-            const float *row = panel + (i + j) * vecs * 8;
-            __builtin_prefetch(row + AHEAD);
-            for (int v = 0; v < vecs; v++) s[j][v] = v8_fma(v8_set1(x[i + j]), v8_load(row + v * 8), s[j][v]);
-        }
-    for (; i < k; i++)
-        for (int v = 0; v < vecs; v++)
-            s[0][v] = v8_fma(v8_set1(x[i]), v8_load(panel + (i * vecs + v) * 8), s[0][v]);
+    for (; i + 4 <= k; i += 4) CPU_UNROLL
+    for (int j = 0; j < 4; j++) {
+        const float *row = panel + (i + j) * vecs * 8;
+        __builtin_prefetch(row + AHEAD);
+        CPU_UNROLL
+        for (int v = 0; v < vecs; v++) s[j][v] = v8_fma(v8_set1(x[i + j]), v8_load(row + v * 8), s[j][v]);
+    }
+    for (; i < k; i++) CPU_UNROLL
+    for (int v = 0; v < vecs; v++)
+        s[0][v] = v8_fma(v8_set1(x[i]), v8_load(panel + (i * vecs + v) * 8), s[0][v]);
+    CPU_UNROLL
     for (int v = 0; v < vecs; v++) {
         const v8 sum = v8_add(v8_add(s[0][v], s[1][v]), v8_add(s[2][v], s[3][v]));
         if (v + 1 < vecs || last == 8)

@@ -9,25 +9,28 @@ V8_INLINE void taps_block(const cpu_taps *t, int64_t row, int64_t col, int rows,
     const float *x = t->x + row * t->x_row + col;
     const v8 low = v8_set1(t->low), high = v8_set1(t->high);
     v8 s[4];
+    CPU_UNROLL
     for (int i = 0; i < rows * vecs; i++) s[i] = v8_set1(max ? -INFINITY : t->bias);
     for (int k = 0; k < t->count; k++) {
         const float *p = x + t->offset[k];
         const v8 w = max ? low : v8_set1(t->weight[k]);
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vecs; v++) {
-                const v8 in = v8_load(p + r * t->x_row + 8 * v);
-                s[r * vecs + v] = max ? v8_max(in, s[r * vecs + v]) : v8_fma(w, in, s[r * vecs + v]);
-            }
-    }
-    for (int r = 0; r < rows; r++)
+        CPU_UNROLL
+        for (int r = 0; r < rows; r++) CPU_UNROLL
         for (int v = 0; v < vecs; v++) {
-            float *y = t->y + (row + r) * t->y_row + col + 8 * v;
-            v8 out = max ? s[r * vecs + v] : v8_min(high, v8_max(low, s[r * vecs + v]));
-            if (v + 1 < vecs || last == 8)
-                v8_store(y, out);
-            else
-                v8_store_n(y, out, last);
+            const v8 in = v8_load(p + r * t->x_row + 8 * v);
+            s[r * vecs + v] = max ? v8_max(in, s[r * vecs + v]) : v8_fma(w, in, s[r * vecs + v]);
         }
+    }
+    CPU_UNROLL
+    for (int r = 0; r < rows; r++) CPU_UNROLL
+    for (int v = 0; v < vecs; v++) {
+        float *y = t->y + (row + r) * t->y_row + col + 8 * v;
+        v8 out = max ? s[r * vecs + v] : v8_min(high, v8_max(low, s[r * vecs + v]));
+        if (v + 1 < vecs || last == 8)
+            v8_store(y, out);
+        else
+            v8_store_n(y, out, last);
+    }
 }
 
 /* All rows of the columns from `col`, `vecs` vectors wide; narrow ones several rows at once. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A vector of eight floats in plain C: the specification of the operations, written so that compilers turn
- * each loop into the machine's own vectors. vec_avx2.h has the same names. */
+ * A vector of eight floats in portable C: the specification of the operations. Two of gcc's and clang's
+ * generic vectors of four, which any machine with vectors has registers for. vec_avx2.h has the same names.
+ */
 #ifndef CPU_VEC_C_H
 #define CPU_VEC_C_H
 
@@ -18,142 +19,158 @@
 #define V8_TILE_ROWS 3
 #define V8_TILE_VECS 1
 
+typedef float v4 __attribute__((vector_size(16)));
+typedef int32_t v4_bits __attribute__((vector_size(16)));
 typedef struct v8 {
-    float f[8];
+    v4 q[2];
 } v8;
-typedef struct v8_mask { /* 0 or -1 */
-    int32_t i[8];
-} v8_mask;
 
+/* The same expression for both halves q, for all eight lanes i; the latter where no instruction does four. */
+#define V8_HALVES(first, second)                                                                             \
+    return (v8)                                                                                              \
+    {                                                                                                        \
+        {                                                                                                    \
+            first, second                                                                                    \
+        }                                                                                                    \
+    }
 #define V8_EACH(expression)                                                                                  \
     v8 r;                                                                                                    \
-    for (int i = 0; i < 8; i++) r.f[i] = (expression);                                                       \
+    for (int i = 0; i < 8; i++) r.q[i / 4][i % 4] = (expression);                                            \
     return r
+#define V8_LANE(a, i) (a).q[(i) / 4][(i) % 4]
 
+V8_INLINE v4 v4_set1(float x)
+{
+    return (v4){x, x, x, x};
+}
+V8_INLINE v4 v4_select(v4_bits mask, v4 yes, v4 no)
+{
+    return (v4)(((v4_bits)yes & mask) | ((v4_bits)no & ~mask));
+}
+V8_INLINE v4 v4_load(const float *p)
+{
+    v4 r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
 V8_INLINE v8 v8_load(const float *p)
 {
-    V8_EACH(p[i]);
+    V8_HALVES(v4_load(p), v4_load(p + 4));
 }
 V8_INLINE void v8_store(float *p, v8 a)
 {
-    for (int i = 0; i < 8; i++) p[i] = a.f[i];
+    memcpy(p, &a.q[0], sizeof a.q[0]);
+    memcpy(p + 4, &a.q[1], sizeof a.q[1]);
 }
 V8_INLINE v8 v8_load_n(const float *p, int n) /* 0 < n <= 8; the rest is 0 */
 {
-    v8 r = {{0}};
-    memcpy(r.f, p, (size_t)n * sizeof *p);
+    v8 r = {{{0}, {0}}};
+    memcpy(&r, p, (size_t)n * sizeof *p);
     return r;
 }
 V8_INLINE void v8_store_n(float *p, v8 a, int n)
 {
-    memcpy(p, a.f, (size_t)n * sizeof *p);
+    memcpy(p, &a, (size_t)n * sizeof *p);
 }
 V8_INLINE v8 v8_set1(float x)
 {
-    V8_EACH(x);
+    V8_HALVES(v4_set1(x), v4_set1(x));
 }
 V8_INLINE v8 v8_add(v8 a, v8 b)
 {
-    V8_EACH(a.f[i] + b.f[i]);
+    V8_HALVES(a.q[0] + b.q[0], a.q[1] + b.q[1]);
 }
 V8_INLINE v8 v8_sub(v8 a, v8 b)
 {
-    V8_EACH(a.f[i] - b.f[i]);
+    V8_HALVES(a.q[0] - b.q[0], a.q[1] - b.q[1]);
 }
 V8_INLINE v8 v8_mul(v8 a, v8 b)
 {
-    V8_EACH(a.f[i] * b.f[i]);
+    V8_HALVES(a.q[0] * b.q[0], a.q[1] * b.q[1]);
 }
 V8_INLINE v8 v8_div(v8 a, v8 b)
 {
-    V8_EACH(a.f[i] / b.f[i]);
+    V8_HALVES(a.q[0] / b.q[0], a.q[1] / b.q[1]);
 }
 V8_INLINE v8 v8_fma(v8 a, v8 b, v8 c) /* a b + c; one or two roundings */
 {
-    V8_EACH(a.f[i] * b.f[i] + c.f[i]);
+    V8_HALVES(a.q[0] * b.q[0] + c.q[0], a.q[1] * b.q[1] + c.q[1]);
 }
 V8_INLINE v8 v8_max(v8 a, v8 b) /* b if either is NaN */
 {
-    V8_EACH(a.f[i] > b.f[i] ? a.f[i] : b.f[i]);
+    V8_HALVES(v4_select(a.q[0] > b.q[0], a.q[0], b.q[0]), v4_select(a.q[1] > b.q[1], a.q[1], b.q[1]));
 }
 V8_INLINE v8 v8_min(v8 a, v8 b) /* b if either is NaN */
 {
-    V8_EACH(a.f[i] < b.f[i] ? a.f[i] : b.f[i]);
+    V8_HALVES(v4_select(a.q[0] < b.q[0], a.q[0], b.q[0]), v4_select(a.q[1] < b.q[1], a.q[1], b.q[1]));
 }
 V8_INLINE v8 v8_sqrt(v8 a)
 {
-    V8_EACH(sqrtf(a.f[i]));
+    V8_EACH(sqrtf(V8_LANE(a, i)));
 }
 V8_INLINE v8 v8_abs(v8 a)
 {
-    V8_EACH(fabsf(a.f[i]));
+    const v4_bits all_but_sign = (v4_bits){INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX};
+    V8_HALVES((v4)((v4_bits)a.q[0] & all_but_sign), (v4)((v4_bits)a.q[1] & all_but_sign));
 }
 V8_INLINE v8 v8_neg(v8 a)
 {
-    V8_EACH(-a.f[i]);
+    V8_HALVES(-a.q[0], -a.q[1]);
 }
 V8_INLINE v8 v8_floor(v8 a)
 {
-    V8_EACH(floorf(a.f[i]));
+    V8_EACH(floorf(V8_LANE(a, i)));
 }
 V8_INLINE v8 v8_ceil(v8 a)
 {
-    V8_EACH(ceilf(a.f[i]));
+    V8_EACH(ceilf(V8_LANE(a, i)));
 }
 V8_INLINE v8 v8_round(v8 a) /* to even */
 {
-    V8_EACH(nearbyintf(a.f[i]));
+    V8_EACH(nearbyintf(V8_LANE(a, i)));
 }
 V8_INLINE v8 v8_copysign(v8 a, v8 sign)
 {
-    V8_EACH(copysignf(a.f[i], sign.f[i]));
+    const v4_bits rest = (v4_bits){INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX};
+    V8_HALVES(v4_select(rest, a.q[0], sign.q[0]), v4_select(rest, a.q[1], sign.q[1]));
 }
 V8_INLINE v8 v8_select_lt(v8 a, v8 b, v8 yes, v8 no) /* a < b ? yes : no */
 {
-    V8_EACH(a.f[i] < b.f[i] ? yes.f[i] : no.f[i]);
+    V8_HALVES(v4_select(a.q[0] < b.q[0], yes.q[0], no.q[0]), v4_select(a.q[1] < b.q[1], yes.q[1], no.q[1]));
 }
 V8_INLINE v8 v8_if_nan(v8 a, v8 no) /* a where it is NaN, else `no` */
 {
-    V8_EACH(isnan(a.f[i]) ? a.f[i] : no.f[i]);
+    V8_HALVES(v4_select(a.q[0] == a.q[0], no.q[0], a.q[0]), v4_select(a.q[1] == a.q[1], no.q[1], a.q[1]));
 }
 /* x rounded to the nearest integer, for |x| < 2^22: adding 1.5 2^23 leaves no bits for a fraction. */
 V8_INLINE v8 v8_round_small(v8 a)
 {
-    const float magic = 12582912.0f;
-    V8_EACH((a.f[i] + magic) - magic);
+    const v8 magic = v8_set1(12582912.0f);
+    return v8_sub(v8_add(a, magic), magic);
+}
+V8_INLINE v4 v4_shifted(v4 a) /* the low bits to where the exponent is */
+{
+    typedef uint32_t words __attribute__((vector_size(16)));
+    return (v4)((words)a << 23);
+}
+V8_INLINE v8 v8_pow2_of_sum(v8 a) /* 2^n of a = 1.5 * 2^23 + 127 + n */
+{
+    V8_HALVES(v4_shifted(a.q[0]), v4_shifted(a.q[1]));
 }
 /* 2^n for integral n in [-126, 127]: n + 1.5 2^23 holds n in its low bits, which move into the exponent. */
 V8_INLINE v8 v8_pow2(v8 n)
 {
-    v8 r;
-    for (int i = 0; i < 8; i++) {
-        float shifted = n.f[i] + (12582912.0f + 127.0f);
-        uint32_t bits;
-        memcpy(&bits, &shifted, sizeof bits);
-        bits <<= 23;
-        memcpy(&r.f[i], &bits, sizeof bits);
-    }
-    return r;
-}
-V8_INLINE v8 v8_pow2_of_sum(v8 a) /* 2^n of a = 1.5 * 2^23 + 127 + n */
-{
-    v8 r;
-    uint32_t bits[8];
-    memcpy(bits, a.f, sizeof bits);
-    for (int i = 0; i < 8; i++) bits[i] <<= 23;
-    memcpy(r.f, bits, sizeof bits);
-    return r;
+    return v8_pow2_of_sum(v8_add(n, v8_set1(12582912.0f + 127.0f)));
 }
 V8_INLINE float v8_sum(v8 a) /* in the order of vec_avx2.h */
 {
-    float q[4];
-    for (int i = 0; i < 4; i++) q[i] = a.f[i] + a.f[i + 4];
+    const v4 q = a.q[0] + a.q[1];
     return (q[0] + q[2]) + (q[1] + q[3]);
 }
 V8_INLINE float v8_hmax(v8 a)
 {
-    float m = a.f[0];
-    for (int i = 1; i < 8; i++) m = a.f[i] > m ? a.f[i] : m;
+    float m = a.q[0][0];
+    for (int i = 1; i < 8; i++) m = V8_LANE(a, i) > m ? V8_LANE(a, i) : m;
     return m;
 }
 
@@ -172,10 +189,8 @@ V8_INLINE v8 v8_load_window(const float *p, v8_window w)
 /* The elements of even places among these sixteen, and those of odd ones, in an order that v8_join ends. */
 V8_INLINE void v8_split(v8 x[2], v8 a, v8 b)
 {
-    for (int i = 0; i < 8; i++) {
-        x[0].f[i] = i < 4 ? a.f[2 * i] : b.f[2 * i - 8];
-        x[1].f[i] = i < 4 ? a.f[2 * i + 1] : b.f[2 * i - 7];
-    }
+    x[0] = (v8){{{a.q[0][0], a.q[0][2], a.q[1][0], a.q[1][2]}, {b.q[0][0], b.q[0][2], b.q[1][0], b.q[1][2]}}};
+    x[1] = (v8){{{a.q[0][1], a.q[0][3], a.q[1][1], a.q[1][3]}, {b.q[0][1], b.q[0][3], b.q[1][1], b.q[1][3]}}};
 }
 V8_INLINE v8 v8_join(v8 a)
 {
@@ -185,12 +200,12 @@ V8_INLINE v8 v8_join(v8 a)
 V8_INLINE void v8_load_quads(v8 y[4], const float *x, const int32_t *offset)
 {
     for (int j = 0; j < 4; j++)
-        for (int i = 0; i < 8; i++) y[j].f[i] = x[offset[i] + j];
+        for (int i = 0; i < 8; i++) V8_LANE(y[j], i) = x[offset[i] + j];
 }
 V8_INLINE void v8_store_quads(float *y, const int32_t *offset, const v8 x[4])
 {
     for (int i = 0; i < 8; i++)
-        for (int j = 0; j < 4; j++) y[offset[i] + j] = x[j].f[i];
+        for (int j = 0; j < 4; j++) y[offset[i] + j] = V8_LANE(x[j], i);
 }
 /* Lanes of one im2col row; see cpu_lanes. */
 V8_INLINE void v8_gather_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
@@ -200,5 +215,7 @@ V8_INLINE void v8_gather_rows(float *y, int64_t y_step, const float *x, int64_t 
         for (int j = 0; j < 8; j++) y[j] = mask[j] ? x[offset[j]] : 0;
 }
 
+#undef V8_HALVES
 #undef V8_EACH
+#undef V8_LANE
 #endif
