@@ -163,6 +163,7 @@ static void results_agree(void **state)
     vki_session_options plain = {.size = sizeof plain, .reference = true};
     SESSION_OK(vki_session_create(m, &plain, &reference, why));
     session_write_inputs(reference, 1);
+    SESSION_OK(vki_session_run(reference, 0, why));
     for (int cpu = 0; cpu < 2; cpu++) {
         ses_verdicts_add(m->context->verdicts, &(ses_verdict){key, cpu ? 2 : 1, cpu ? 1 : 2});
         vki_session *s = open_session(m, VKI_PLACE_AUTO, 100);

@@ -91,6 +91,7 @@ static void check(const layer *l)
     make_net(&g, l);
     vki_model *m = session_load(&g, false, false, NULL);
     vki_session *reference = create(m, 1, NULL, true);
+    SESSION_OK(vki_session_run(reference, 0, why));
     float *first = NULL;
     for (int threads = 1; threads <= 4; threads++) {
         vki_session *s = create(m, threads, NULL, false);

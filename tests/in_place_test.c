@@ -165,6 +165,7 @@ static void sessions_agree(void **state)
             m, &(vki_session_options){.size = sizeof(vki_session_options), .reference = true}, &reference,
             why));
         session_write_inputs(reference, g.n_inputs);
+        SESSION_OK(vki_session_run(reference, 0, why));
         for (int off = 0; off < 2; off++) {
             vki_session_options o = {.size = sizeof o, .disable_passes = off ? "in_place" : NULL};
             SESSION_OK(vki_session_create(m, &o, &s[off], why));

@@ -26,6 +26,7 @@ static vki_session_stats stats_of(const gr_graph *g, bool vulkan, bool staging, 
     SESSION_OK(vki_session_create(m, &plain, &reference, why));
     SESSION_OK(vki_session_create(m, &o, &s, why));
     session_write_inputs(reference, g->n_inputs);
+    SESSION_OK(vki_session_run(reference, 0, why));
     session_write_inputs(s, g->n_inputs);
     session_compare(g, reference, s);
     assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);

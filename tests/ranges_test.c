@@ -78,6 +78,7 @@ static void check(bool vulkan, bool staging)
         assert_int_equal(stats_of(s).reserved_bytes, reserved);
         reshape(reference, sizes[i][0], sizes[i][1]);
         session_write_inputs(reference, 2);
+        SESSION_OK(vki_session_run(reference, 0, why));
         session_write_inputs(s, 2);
         session_compare(&g, reference, s);
         if (device && i < whole) assert_int_equal(vkr_device_pipelines(device), pipelines);

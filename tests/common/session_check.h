@@ -17,7 +17,8 @@
 vki_model *session_load(const gr_graph *g, bool vulkan, bool staging, const vki_allocator *a);
 size_t session_elements(const vki_tensor_info *info);
 void session_write_inputs(vki_session *s, int count); /* fixed values in [-4, 6.1) */
-/* Runs both twice, since the second run finds what the first left in the memory, and compares all outputs. */
+/* Runs `tested` twice, since the second run finds what the first left in the memory, and compares all outputs
+ * with those of the last run of `reference`. */
 /* `tolerance`: of float32, relative to 1 and the value */
 void session_compare_within(const gr_graph *g, vki_session *reference, vki_session *tested, float tolerance);
 void session_compare(const gr_graph *g, vki_session *reference, vki_session *tested);
