@@ -95,6 +95,14 @@ void cpu_gemm_hand_on(cpu_gemm *p, int64_t floats, int threads)
     p->c_floats = vkb_round_up((uint64_t)(vkb_ceil_div(panels, p->grid_m) * mr * p->c_stride), 16);
 }
 
+void cpu_gemm_skip(cpu_gemm *p, int64_t part, const uint64_t *parts)
+{
+    p->part = part;
+    p->parts = parts;
+    p->kc =
+        vkb_min(p->kc, vkb_ceil_div(part, vkb_ceil_div(part, KC))); /* what was planned for more suffices */
+}
+
 static uint64_t own_floats(const cpu_gemm *p)
 {
     return p->a_floats + p->b_floats + p->c_floats;
@@ -133,6 +141,20 @@ static place place_of(const cpu_gemm *p, int64_t panel)
     return (place){y, x, y * p->line + x, (int)vkb_min(CPU_NR, p->line - x)};
 }
 
+/* Which parts of panel j come before the block, and whether its own and later ones are there. */
+typedef struct presence {
+    bool before, here, after;
+} presence;
+
+static presence presence_of(const cpu_gemm *p, const block *b, int64_t j)
+{
+    const int64_t end = b->k0 + b->kc;
+    if (!p->parts) return (presence){b->k0 > 0, true, end < p->k};
+    const int64_t part = b->k0 / p->part;
+    const uint64_t own = UINT64_C(1) << part, all = p->parts[j];
+    return (presence){(all & (own - 1)) || b->k0 % p->part, all & own, (all >> part > 1) || end % p->part};
+}
+
 static bool in_place(const block *b, const place *at)
 {
     return b->job.b_rows && at->cols == CPU_NR;
@@ -142,7 +164,7 @@ static void pack_columns(const run *r, const block *b)
 {
     for (int64_t j = b->n0; j < b->n1; j++) {
         const place at = place_of(r->p, j);
-        if (in_place(b, &at)) continue;
+        if (in_place(b, &at) || !presence_of(r->p, b, j).here) continue;
         r->s->pack_b(r->s->user, b->index, b->b + (j - b->n0) * b->kc * CPU_NR, b->k0, b->kc, at.col, at.cols,
                      cpu_panel_width(at.cols));
     }
@@ -181,13 +203,13 @@ static void multiply_block(const run *r, const block *b)
     const cpu_gemm *p = r->p;
     const cpu_gemm_job *job = &b->job;
     int64_t first = panel_row(p, b->m0);
-    cpu_tile t = {.k = b->kc,
-                  .c_stride = p->c_stride,
-                  .accumulate = b->k0 > 0,
-                  .form = r->s->form,
-                  .epilogue = b->k0 + b->kc == p->k ? r->s->epilogue : NULL};
+    cpu_tile t = {.k = b->kc, .c_stride = p->c_stride, .form = r->s->form};
     for (int64_t j = b->n0; j < b->n1; j++) {
         const place at = place_of(p, j);
+        const presence parts = presence_of(p, b, j);
+        if (!parts.here) continue;
+        t.accumulate = parts.before;
+        t.epilogue = parts.after ? NULL : r->s->epilogue;
         point_at_b(p, b, j, &at, &t);
         t.cols = at.cols;
         t.bias_col = job->bias_col ? job->bias_col + at.col : NULL;
@@ -210,9 +232,9 @@ static void multiply(const run *r, block *b, int64_t m0, int64_t m1, int64_t n0,
     for (int64_t n = n0; n < n1; n += p->nc) {
         b->n0 = n;
         b->n1 = vkb_min(n1, n + p->nc);
-        for (int64_t k = 0; k < p->k; k += p->kc) {
+        for (int64_t k = 0; k < p->k; k += b->kc) {
             b->k0 = k;
-            b->kc = vkb_min(p->kc, p->k - k);
+            b->kc = vkb_min(p->kc, (p->part ? (k / p->part + 1) * p->part : p->k) - k);
             if (!b->job.b && !b->job.b_padded) pack_columns(r, b);
             for (int64_t m = m0; m < m1; m += p->mc) {
                 b->m0 = m;

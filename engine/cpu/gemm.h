@@ -38,6 +38,8 @@ typedef struct cpu_gemm {
     int64_t grid_m, grid_n;            /* tasks a job */
     uint64_t b_floats, a_floats;       /* scratch a thread */
     uint64_t c_floats;                 /* likewise, of rows that are handed on; else 0 */
+    int64_t part;          /* after cpu_gemm_skip: rows of B that stand or fall together; else 0 */
+    const uint64_t *parts; /* by panel of B: which of its parts (bit i) are not all zero */
     bool threaded;
 } cpu_gemm;
 
@@ -66,6 +68,10 @@ void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, i
 /* Makes a task some whole rows of C, about `floats` of them, that never reach memory: take_rows gets them
  * while they lie in the cache of the thread. There is no residual then. */
 void cpu_gemm_hand_on(cpu_gemm *p, int64_t floats, int threads);
+/* For a B of which whole panels of `part` rows are zero: they are neither packed nor multiplied. k is a
+ * multiple of part, at most 64 times; `parts` has a bit at least for each panel of B and outlives the plan.
+ */
+void cpu_gemm_skip(cpu_gemm *p, int64_t part, const uint64_t *parts);
 uint64_t cpu_gemm_scratch(const cpu_gemm *p, int threads); /* bytes */
 void cpu_gemm_run(const cpu_gemm *p, const cpu_gemm_source *s, void *scratch, vkb_pool *pool);
 
