@@ -31,6 +31,8 @@ typedef struct winograd {
     cpu_gemm whole, rest;                /* of a strip, and of the last one if it is shorter */
     uint64_t v_floats, m_floats, floats; /* scratch: products of the input; of the output; a thread's rows */
     int64_t grain;                       /* channels a task */
+    int64_t strips;                      /* of an image's group */
+    bool apart;                          /* each thread works on strips of its own */
 } winograd;
 
 static int64_t products_of(const form *f)
@@ -181,6 +183,15 @@ static vki_status plan_offsets(winograd *s, vkb_arena *arena, vki_error *err)
     return VKI_OK;
 }
 
+/* Whether there are strips for all threads, and the busiest has little more to do than the others. What lies
+ * between the steps then stays in the caches of one core, and nobody waits for anybody between them. */
+static bool spreads(const winograd *s, int threads)
+{
+    const int64_t images = s->w.batch * s->w.group, most = vkb_ceil_div(images * s->strips, threads);
+    return threads > 1 && images * s->strips >= threads &&
+           5 * most * s->form.strip * threads <= 6 * images * s->tiles_y;
+}
+
 vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
 {
     winograd *s = vkb_arena_alloc(p->arena, sizeof *s);
@@ -196,10 +207,13 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     s->tiles_y = vkb_ceil_div(w->out_h, f->tile);
     s->y_step = f->tile * s->tiles_x;
     s->x_step = s->y_step + 2;
+    s->strips = vkb_ceil_div(s->tiles_y, f->strip);
+    s->apart = spreads(s, p->threads);
     VKB_TRY(plan_offsets(s, p->arena, err));
-    plan_gemm(s, &s->whole, f->strip, p->threads);
+    const int together = s->apart ? 1 : p->threads;
+    plan_gemm(s, &s->whole, f->strip, together);
     s->rest = s->whole;
-    if (s->tiles_y % f->strip) plan_gemm(s, &s->rest, s->tiles_y % f->strip, p->threads);
+    if (s->tiles_y % f->strip) plan_gemm(s, &s->rest, s->tiles_y % f->strip, together);
     s->v_floats = (uint64_t)(products_of(f) * v_step_of(&s->whole));
     s->m_floats = (uint64_t)(products_of(f) * m_step_of(&s->whole));
     const int64_t in_rows = f->strip * f->size * s->x_step + w->in_w,
@@ -207,7 +221,9 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     s->floats = vkb_round_up((uint64_t)vkb_max(in_rows, out_rows), 16);
     s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (f->strip * s->tiles_x * products_of(f)));
     p->state = s;
-    p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
+    const uint64_t alone = s->apart ? (uint64_t)p->threads : 1;
+    p->scratch_bytes =
+        ((s->v_floats + s->m_floats) * alone + s->floats * (uint64_t)p->threads) * sizeof(float);
     p->weight_bytes = (uint64_t)(products_of(f) * w->out_c * s->channels) * sizeof(float);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
@@ -299,39 +315,55 @@ static void transform_output(void *arg, int64_t begin, int64_t end, int thread)
     }
 }
 
-static void run_strip(strip *t)
+/* Strip `index` of all, with the scratch of a thread. */
+static strip strip_of(const cpu_call *c, int64_t index, int thread)
+{
+    const winograd *s = c->state;
+    const op_window *w = &s->w;
+    const int64_t image = index / s->strips, group = image % w->group;
+    const int64_t in = s->channels * w->in_h * w->in_w, out = s->rows_out * w->out_h * w->out_w;
+    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
+    strip t = {.s = s,
+               .call = c,
+               .x = (const float *)c->in[0] + image * in,
+               .y = (float *)c->out[0] + image * out,
+               .weights =
+                   (const float *)c->weights + group * products_of(&s->form) * s->rows_out * s->channels,
+               .bias = bias ? bias + group * s->rows_out : NULL,
+               .residual = residual ? residual + image * out : NULL,
+               .first = index % s->strips * s->form.strip};
+    t.v = (float *)c->scratch + (uint64_t)thread * (s->v_floats + s->m_floats + s->floats);
+    t.m = t.v + s->v_floats;
+    t.rows = t.m + s->m_floats;
+    t.count = vkb_min(s->form.strip, s->tiles_y - t.first);
+    t.gemm = t.count == s->form.strip ? &s->whole : &s->rest;
+    return t;
+}
+
+static void run_strip(strip *t, vkb_pool *pool)
 {
     const cpu_gemm_source source = {.user = t, .job = job};
-    vkb_pool *pool = t->gemm->threaded ? t->call->pool : NULL;
     vkb_parallel_for(pool, t->s->channels, t->s->grain, transform_input, t);
-    cpu_gemm_run(t->gemm, &source, NULL, t->call->pool);
+    cpu_gemm_run(t->gemm, &source, NULL, pool);
     vkb_parallel_for(pool, t->s->rows_out, t->s->grain, transform_output, t);
+}
+
+static void on_strips(void *arg, int64_t begin, int64_t end, int thread)
+{
+    for (int64_t i = begin; i < end; i++) {
+        strip t = strip_of(arg, i, thread);
+        run_strip(&t, NULL);
+    }
 }
 
 void cpu_conv2d_winograd_run(const cpu_call *c)
 {
     const winograd *s = c->state;
-    const op_window *w = &s->w;
-    const int64_t in = s->channels * w->in_h * w->in_w, out = s->rows_out * w->out_h * w->out_w;
-    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    float *v = c->scratch;
-    for (int64_t i = 0; i < w->batch * w->group; i++) {
-        const int64_t group = i % w->group;
-        strip t = {.s = s,
-                   .call = c,
-                   .x = (const float *)c->in[0] + i * in,
-                   .y = (float *)c->out[0] + i * out,
-                   .weights =
-                       (const float *)c->weights + group * products_of(&s->form) * s->rows_out * s->channels,
-                   .bias = bias ? bias + group * s->rows_out : NULL,
-                   .residual = residual ? residual + i * out : NULL,
-                   .v = v,
-                   .m = v + s->v_floats,
-                   .rows = v + s->v_floats + s->m_floats};
-        for (t.first = 0; t.first < s->tiles_y; t.first += s->form.strip) {
-            t.count = vkb_min(s->form.strip, s->tiles_y - t.first);
-            t.gemm = t.count == s->form.strip ? &s->whole : &s->rest;
-            run_strip(&t);
-        }
+    const int64_t strips = s->w.batch * s->w.group * s->strips;
+    cpu_call call = *c;
+    if (s->apart) vkb_parallel_for(c->pool, strips, 1, on_strips, &call);
+    for (int64_t i = 0; i < strips && !s->apart; i++) {
+        strip t = strip_of(&call, i, 0);
+        run_strip(&t, t.gemm->threaded ? c->pool : NULL);
     }
 }

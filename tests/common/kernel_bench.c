@@ -86,7 +86,7 @@ static void run_depthwise(const cpu_micro *m)
 static const cpu_bytes form = {0x80, 117};
 static const float scale = 0.01f;
 static const uint8_t *const quad[4] = {bytes[0], bytes[1], bytes[2], bytes[3]};
-static const float *const rows[6] = {x, x + 100, x + 200, x + 300, x + 400, x + 500};
+static const float *const lines[6] = {x, x + 100, x + 200, x + 300, x + 400, x + 500};
 static cpu_lanes lanes;
 
 TILE_ENTRY(gemm)
@@ -106,7 +106,7 @@ ENTRY(row_panel, m->row_panel(y, x, z, DEPTH, CPU_NR))
 ENTRY(lstm_gates, m->lstm_gates(y, z, x, LENGTH / 4))
 ENTRY(gru_gates, m->gru_gates(y, x, z, LENGTH / 4))
 #define WINOGRAD_ENTRIES(tile)                                                                               \
-    ENTRY(winograd_rows_##tile, cpu_winograd_of(m, tile)->rows(y, 64, rows, 58))                             \
+    ENTRY(winograd_rows_##tile, cpu_winograd_of(m, tile)->rows(y, 64, lines, 58))                            \
     ENTRY(winograd_in_##tile, cpu_winograd_of(m, tile)->in(y, 16, x, 64, ramp))                              \
     ENTRY(winograd_out_##tile, cpu_winograd_of(m, tile)->out(y, 64, ramp, x, 16, 0.5f))
 WINOGRAD_ENTRIES(2)
