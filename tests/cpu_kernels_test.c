@@ -4,6 +4,8 @@
  * transcendental functions against libm in double. */
 #include "common/kernel_checks.h"
 
+#include <stdlib.h>
+
 enum { BYTE_ROW = 131 };
 
 typedef struct byte_rows {
@@ -428,6 +430,20 @@ static void accuracy(void **state)
         }
 }
 
+/* Tables go from C to the best, which is what kernels get; where the test is told what this CPU has, it is
+ * that one. */
+static void the_best_table(void **state)
+{
+    (void)state;
+    int tables = 0;
+    while (cpu_micro_at(tables)) tables++;
+    assert_true(tables > 0 && cpu_micro_at(0)->gemm == cpu_micro_c.gemm);
+    for (int i = 1; i < tables; i++) assert_string_not_equal(cpu_micro_at(i)->isa, cpu_micro_at(i - 1)->isa);
+    assert_ptr_equal(cpu_micro_get(), cpu_micro_at(tables - 1));
+    const char *expected = getenv("VKI_TEST_TABLE");
+    if (expected) assert_string_equal(cpu_micro_get()->isa, expected);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "--bench")) return kernel_bench(argc > 2 ? argv[2] : "");
@@ -440,6 +456,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_rows_of_dots),   cmocka_unit_test(test_recurrent_gates),
         cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
         cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
+        cmocka_unit_test(the_best_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

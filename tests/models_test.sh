@@ -101,10 +101,12 @@ check_all() {
     check_ceilings
 }
 
-# On an emulator all would take too long.
+# On an emulator all would take too long. Among these are depthwise and Winograd convolutions, recurrent layers, weights in fp16,
+# and products of bytes.
 check_small() {
-    check_stored classification/mnist_cntk_op8 detection/ultraface_slim_320 audio/{dtln_1,silero_v6_16k_static,gtcrn_simple} \
-        textrec/tesseract_eng_crnn landmark/yunet_n_320
+    check_stored classification/{mnist_cntk_op8,squeezenet1_fp16} detection/ultraface_slim_320 \
+        audio/{dtln_1,silero_v6_16k_static,gtcrn_simple} textrec/tesseract_eng_crnn landmark/yunet_n_320 \
+        transformer/bert_tiny_synthetic_op13 int8/{mnist_convinteger,ultraface_slim_320_qdq_perchannel}
 }
 
 # Without each of the graph passes, and without any: a pass makes networks faster, never right. Where a plan is the same without

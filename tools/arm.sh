@@ -7,6 +7,7 @@ arm_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 arm_libraries=(libcmocka0 libcmocka-dev libprotobuf-c1 libprotobuf-c-dev libcjson1 libcjson-dev libstb0 libstb-dev
     libxxhash-dev)
 arm_cores=(cortex-a53 cortex-a76 max) # neither dotprod nor fp16; both; everything qemu knows
+arm_tables=(neon neon-dotprod neon-i8mm) # of kernels that these must choose
 arm_root=.cache/arm64/root
 
 # The libraries for ARM lie in a folder of their own, from an apt with its own lists: the system learns of no second
@@ -42,9 +43,10 @@ arm_tests() {
     build_arm
     export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
     export QEMU_SET_ENV="LD_LIBRARY_PATH=$PWD/$arm_root/usr/lib/aarch64-linux-gnu"
-    local core
-    for core in "${arm_cores[@]}"; do
-        QEMU_CPU=$core ctest_stage "arm-$core" build/arm --parallel 2 --tests-regex '^(cpu_kernels|cpu_fast|ops|threads)_test$|^models_small$'
+    local i
+    for i in "${!arm_cores[@]}"; do
+        QEMU_CPU=${arm_cores[i]} VKI_TEST_TABLE=${arm_tables[i]} ctest_stage "arm-${arm_cores[i]}" build/arm --parallel 2 \
+            --tests-regex '^(cpu_kernels|cpu_fast|ops|threads)_test$|^models_small$'
     done
     unset QEMU_LD_PREFIX QEMU_SET_ENV
 }
