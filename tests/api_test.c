@@ -192,6 +192,8 @@ static void wrong_arguments(void **state)
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_UNSUPPORTED);
     o = (vki_session_options){.size = sizeof o, .threads = -1};
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_ARG);
+    o = (vki_session_options){.size = sizeof o, .cpu_affinity = "quick"};
+    assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_ARG);
     o = (vki_session_options){.size = sizeof o, .precision = VKI_PRECISION_INT8};
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_UNSUPPORTED);
     o = (vki_session_options){.size = sizeof o, .disable_passes = "no_such_pass"};

@@ -52,6 +52,7 @@ static void good_lines(void **state)
     (void)state;
     static char words[] = "test a.vkm --output x.npy -n 3 --mean=1,-2.5,3e1 --image p.png --image q=r.png "
                           "--input in=a=b.npy --json --device vulkan:2 --precision fp16store --threads 4 "
+                          "--cpu-affinity fast "
                           "--tie h_out=h=1 --shape x=1x3x48x320 --shape k=v=7 --shape y=1x[32..640]x[7..7] "
                           "--memory-limit 1.5 -- --b";
     char *argv[64];
@@ -74,6 +75,7 @@ static void good_lines(void **state)
     assert_int_equal(got.engine.context.device_index, 2);
     assert_int_equal(got.engine.session.precision, VKI_PRECISION_FP16_STORE);
     assert_int_equal(got.engine.session.threads, 4);
+    assert_string_equal(got.engine.session.cpu_affinity, "fast");
     assert_int_equal(got.engine.session.memory_limit, 1572864);
     assert_int_equal(got.engine.ties.count, 1);
     assert_string_equal(got.engine.ties.items[0].output, "h_out");

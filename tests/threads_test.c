@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The thread pool: every index is visited exactly once, whatever the number of threads, the count and the
- * grain; loops follow one another without losing a part; the pool sleeps and wakes. */
+ * grain; loops follow one another without losing a part; the pool sleeps and wakes; its workers stay where
+ * they are told to. */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,40 +111,133 @@ static void the_rest_is_taken(void **state)
     vkb_pool_destroy(&pool);
 }
 
-/* A system of files that says what each core this process may use can do. */
+/* ---- cores ---- */
+
+/* Files as in sysfs: cpu<core>/<name> with one line. */
+static void tell(const char *root, int core, const char *name, const char *line)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/cpu%d", root, core);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/cpu%d/%s", root, core, name);
+    char *folder = strrchr(path, '/');
+    *folder = '\0';
+    mkdir(path, 0700);
+    *folder = '/';
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(line, f);
+    fclose(f);
+}
+
+static void forget(const char *root)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -r %s", root);
+    assert_int_equal(system(command), 0);
+}
+
+/* Usable cores from the first on: fast, slow, fast, slow... by what `name` says of them. */
+static void check_kinds(const char *name, const char *const kinds[4])
+{
+    static vkb_cores all, c;
+    static vkb_core_set set;
+    char root[] = "/tmp/vkinfer_cores_XXXXXX";
+    assert_non_null(mkdtemp(root));
+    vkb_cores_find(&all, root); /* nothing there: all are fast, and slow too */
+    assert_true(all.usable.count >= 1 && all.fast.count == all.usable.count);
+    assert_int_equal(vkb_cores_choose(&all, "slow", &set, NULL), VKI_OK);
+    assert_memory_equal(&set, &all.usable, sizeof set);
+    int seen = 0;
+    for (int i = 0; i < VKB_MOST_CORES; i++)
+        if (all.usable.has[i]) tell(root, i, name, kinds[seen++ % 4]);
+    vkb_cores_find(&c, root);
+    forget(root);
+    assert_int_equal(c.usable.count, seen);
+    assert_int_equal(c.fast.count, (seen + 1) / 2);
+    assert_int_equal(vkb_cores_choose(&c, "fast", &set, NULL), VKI_OK);
+    assert_memory_equal(&set, &c.fast, sizeof set);
+    if (seen == 1) return; /* it is alike */
+    assert_int_equal(vkb_cores_choose(&c, "slow", &set, NULL), VKI_OK);
+    assert_int_equal(set.count, seen / 2);
+    for (int i = 0; i < VKB_MOST_CORES; i++) assert_int_equal(set.has[i], c.usable.has[i] && !c.fast.has[i]);
+}
+
 static void cores_are_told_apart(void **state)
 {
     (void)state;
-    static vkb_cores all, c;
-    char root[] = "/tmp/vkinfer_cores_XXXXXX", path[128];
-    assert_non_null(mkdtemp(root));
-    vkb_cores_find(&all, root); /* nothing there: all are fast */
-    assert_true(all.usable >= 1 && all.fast == all.usable);
-    int slow = 0, seen = 0;
-    for (int i = 0; i < VKB_MOST_CORES; i++) {
-        if (!all.is_usable[i]) continue;
-        const char *const kinds[] = {"1024\n", "250\n", "512\n", "511\n"};
-        snprintf(path, sizeof path, "%s/cpu%d", root, i);
-        assert_int_equal(mkdir(path, 0700), 0);
-        snprintf(path, sizeof path, "%s/cpu%d/cpu_capacity", root, i);
-        FILE *f = fopen(path, "w");
-        assert_non_null(f);
-        fputs(kinds[seen % 4], f);
-        fclose(f);
-        slow += seen++ % 2;
-    }
-    vkb_cores_find(&c, root);
-    assert_int_equal(c.usable, all.usable);
-    assert_int_equal(c.fast, all.usable - slow);
-    for (int i = 0; i < VKB_MOST_CORES; i++) {
-        if (!all.is_usable[i]) continue;
-        snprintf(path, sizeof path, "%s/cpu%d/cpu_capacity", root, i);
-        unlink(path);
-        snprintf(path, sizeof path, "%s/cpu%d", root, i);
-        rmdir(path);
-    }
-    rmdir(root);
+    check_kinds("cpu_capacity", (const char *const[]){"1024\n", "250\n", "512\n", "511\n"});
+    check_kinds("cpufreq/cpuinfo_max_freq",
+                (const char *const[]){"3000000\n", "2399999\n", "2400000\n", "1800000\n"});
 }
+
+static void cores_are_chosen(void **state)
+{
+    (void)state;
+    static const vkb_cores c = {
+        .usable = {4, {[0] = true, [2] = true, [3] = true, [9] = true}},
+        .fast = {1, {[9] = true}},
+    };
+    static vkb_core_set set;
+    static const char *const none[] = {NULL, "", "none"};
+    for (size_t i = 0; i < VKB_COUNT(none); i++) {
+        assert_int_equal(vkb_cores_choose(&c, none[i], &set, NULL), VKI_OK);
+        assert_int_equal(set.count, 0);
+    }
+    assert_int_equal(vkb_cores_choose(&c, "2-3,0,3", &set, NULL), VKI_OK);
+    assert_true(set.count == 3 && set.has[0] && set.has[2] && set.has[3]);
+    static const char *const wrong[] = {
+        "1", "0-3", "1024", "99999999999999999999", "quick", "0,", ",0", "3-2", "0 ", "-1", "2-", "2-3x"};
+    for (size_t i = 0; i < VKB_COUNT(wrong); i++) {
+        vki_error err = {0};
+        vkb_pool *pool = NULL;
+        assert_int_equal(vkb_cores_choose(&c, wrong[i], &set, &err), VKI_E_ARG);
+        assert_non_null(strstr(err.text, wrong[i]));
+        if (strcmp(wrong[i], "1") && strcmp(wrong[i], "0-3"))
+            assert_int_equal(vkb_pool_create_on(&vkb_libc_allocator, 2, wrong[i], &pool, NULL), VKI_E_ARG);
+    }
+}
+
+#if defined(__linux__)
+typedef struct stay {
+    cpu_set_t seen[4]; /* by thread */
+    atomic_int running;
+} stay;
+
+/* Waits until all threads are here, so that each has one range. */
+static void on_stay(void *arg, int64_t begin, int64_t end, int thread)
+{
+    stay *s = arg;
+    (void)begin, (void)end;
+    sched_getaffinity(0, sizeof s->seen[thread], &s->seen[thread]);
+    atomic_fetch_add(&s->running, 1);
+    while (atomic_load(&s->running) < 3) sched_yield();
+}
+
+/* Workers stay on the last core there is; the caller goes wherever it might before. */
+static void workers_stay_on_their_cores(void **state)
+{
+    (void)state;
+    static stay s;
+    cpu_set_t before, only;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    size_t last = CPU_SETSIZE - 1;
+    while (!CPU_ISSET(last, &before)) last--;
+    char name[16];
+    snprintf(name, sizeof name, "%zu", last);
+    CPU_ZERO(&only);
+    CPU_SET(last, &only);
+    vkb_pool *pool = NULL;
+    assert_int_equal(vkb_pool_create_on(&vkb_libc_allocator, 0, name, &pool, NULL), VKI_OK);
+    assert_int_equal(vkb_pool_threads(pool), 1); /* as many as cores */
+    vkb_pool_destroy(&pool);
+    assert_int_equal(vkb_pool_create_on(&vkb_libc_allocator, 3, name, &pool, NULL), VKI_OK);
+    vkb_parallel_for(pool, 3, 1, on_stay, &s);
+    vkb_pool_destroy(&pool);
+    assert_true(CPU_EQUAL(&s.seen[0], &before));
+    assert_true(CPU_EQUAL(&s.seen[1], &only) && CPU_EQUAL(&s.seen[2], &only));
+}
+#endif
 
 typedef struct sums {
     _Alignas(64) int64_t of[16][8]; /* one cache line a thread */
@@ -219,6 +314,10 @@ int main(void)
         cmocka_unit_test(sleeps_and_wakes),
         cmocka_unit_test(the_rest_is_taken),
         cmocka_unit_test(cores_are_told_apart),
+        cmocka_unit_test(cores_are_chosen),
+#if defined(__linux__)
+        cmocka_unit_test(workers_stay_on_their_cores),
+#endif
         cmocka_unit_test(exhausted_memory_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,7 +199,8 @@ static vki_status profile(const bench_job *job, vki_model *model, const buffers 
 static vki_status count_threads(const bench_job *job, int *threads, vki_error *err)
 {
     vkb_pool *pool = NULL;
-    VKB_TRY(vkb_pool_create(&vkb_libc_allocator, job->engine.session.threads, &pool, err));
+    const vki_session_options *o = &job->engine.session;
+    VKB_TRY(vkb_pool_create_on(&vkb_libc_allocator, o->threads, o->cpu_affinity, &pool, err));
     *threads = vkb_pool_threads(pool);
     vkb_pool_destroy(&pool);
     return VKI_OK;

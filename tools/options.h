@@ -104,39 +104,48 @@ typedef struct opt_engine {
     char cache_path[4096], disabled[1024];
 } opt_engine;
 
-#define OPT_DEVICE_ROWS(engine)                                                                               \
-    {"--device",                                                                                              \
-     0,                                                                                                       \
-     OPT_DEVICE,                                                                                              \
-     &(engine).context,                                                                                       \
-     "auto|cpu|vulkan|vulkan:N",                                                                              \
-     "where to run; vulkan:N is the N-th device of `vkinfer devices` (auto)",                                 \
-     0,                                                                                                       \
-     0},                                                                                                      \
-        {"--threads", 0, OPT_INT, &(engine).session.threads, "N", "CPU threads; 0: one a core (0)", 0, 1024}, \
-        {"--cache",  0,                                                                                       \
-         OPT_STRING, &(engine).cache,                                                                         \
-         "FILE",     "Vulkan pipeline cache ($VKINFER_CACHE, else ~/.cache/vkinfer/pipelines)",               \
-         0,          0},                                                                                      \
-        {"--no-cache", 0, OPT_FLAG, &(engine).no_cache, NULL, "use no pipeline cache file", 0, 0},            \
-        {"--force-staging",                                                                                   \
-         0,                                                                                                   \
-         OPT_FLAG,                                                                                            \
-         &(engine).context.force_staging,                                                                     \
-         NULL,                                                                                                \
-         "copy through staging buffers even where memory is shared",                                          \
-         0,                                                                                                   \
-         0},                                                                                                  \
-        {"--validation",                                                                                      \
-         0,                                                                                                   \
-         OPT_FLAG,                                                                                            \
-         &(engine).context.validation,                                                                        \
-         NULL,                                                                                                \
-         "enable the Vulkan validation layer",                                                                \
-         0,                                                                                                   \
-         0},                                                                                                  \
-    {                                                                                                         \
-        "--verbose", 'v', OPT_FLAG, &(engine).verbose, NULL, "print the engine's log to stderr", 0, 0         \
+#define OPT_DEVICE_ROWS(engine)                                                                              \
+    {"--device",                                                                                             \
+     0,                                                                                                      \
+     OPT_DEVICE,                                                                                             \
+     &(engine).context,                                                                                      \
+     "auto|cpu|vulkan|vulkan:N",                                                                             \
+     "where to run; vulkan:N is the N-th device of `vkinfer devices` (auto)",                                \
+     0,                                                                                                      \
+     0},                                                                                                     \
+        {"--threads", 0,   OPT_INT, &(engine).session.threads, "N", "CPU threads; 0: one a fast core (0)",   \
+         0,           1024},                                                                                 \
+        {"--cpu-affinity",                                                                                   \
+         0,                                                                                                  \
+         OPT_STRING,                                                                                         \
+         &(engine).session.cpu_affinity,                                                                     \
+         "none|fast|slow|0-3,6",                                                                             \
+         "cores that CPU threads, but the first, stay on (none)",                                            \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--cache",  0,                                                                                      \
+         OPT_STRING, &(engine).cache,                                                                        \
+         "FILE",     "Vulkan pipeline cache ($VKINFER_CACHE, else ~/.cache/vkinfer/pipelines)",              \
+         0,          0},                                                                                     \
+        {"--no-cache", 0, OPT_FLAG, &(engine).no_cache, NULL, "use no pipeline cache file", 0, 0},           \
+        {"--force-staging",                                                                                  \
+         0,                                                                                                  \
+         OPT_FLAG,                                                                                           \
+         &(engine).context.force_staging,                                                                    \
+         NULL,                                                                                               \
+         "copy through staging buffers even where memory is shared",                                         \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--validation",                                                                                     \
+         0,                                                                                                  \
+         OPT_FLAG,                                                                                           \
+         &(engine).context.validation,                                                                       \
+         NULL,                                                                                               \
+         "enable the Vulkan validation layer",                                                               \
+         0,                                                                                                  \
+         0},                                                                                                 \
+    {                                                                                                        \
+        "--verbose", 'v', OPT_FLAG, &(engine).verbose, NULL, "print the engine's log to stderr", 0, 0        \
     }
 
 #define OPT_TIE_ROW(engine)                                                                                  \

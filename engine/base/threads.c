@@ -48,6 +48,9 @@ struct vkb_pool {
     worker *workers; /* threads - 1 */
     int threads, started;
     double spin_ms;
+    vkb_core_set cores; /* that workers stay on; none: where the system puts them */
+    vki_error refused;  /* by the system, the last one; written under `mutex` */
+    int settled;        /* workers that stay on their cores, or may not; under `mutex` */
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
 };
@@ -129,10 +132,22 @@ static void wait_for_loop(vkb_pool *p, uint32_t seen)
     pthread_mutex_unlock(&p->mutex);
 }
 
+static void settle(vkb_pool *p)
+{
+    vki_error err = {0};
+    const vki_status status = vkb_cores_stay_on(&p->cores, &err);
+    pthread_mutex_lock(&p->mutex);
+    if (status != VKI_OK) p->refused = err;
+    p->settled++;
+    pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->mutex);
+}
+
 static void *worker_main(void *arg)
 {
     worker *w = arg;
     vkb_pool *p = w->pool;
+    if (p->cores.count) settle(p);
     for (uint32_t seen = 0;;) {
         wait_for_loop(p, seen);
         const uint64_t t = atomic_load(&p->loop);
@@ -208,32 +223,55 @@ static vki_status start_workers(vkb_pool *p, vki_error *err)
     return VKI_OK;
 }
 
-vki_status vkb_pool_create(const vki_allocator *a, int threads, vkb_pool **out, vki_error *err)
+static vki_status wait_until_settled(vkb_pool *p, vki_error *err)
+{
+    pthread_mutex_lock(&p->mutex);
+    while (p->settled < p->started) pthread_cond_wait(&p->done, &p->mutex);
+    pthread_mutex_unlock(&p->mutex);
+    if (p->refused.code == VKI_OK) return VKI_OK;
+    return vkb_fail(err, p->refused.code, "%s", p->refused.text);
+}
+
+static vki_status start(vkb_pool *p, vki_error *err)
+{
+    const size_t threads = (size_t)p->threads;
+    if (threads == 1) return VKI_OK;
+    p->homes = vkb_calloc(p->allocator, threads, sizeof(home));
+    p->workers = vkb_calloc(p->allocator, threads - 1, sizeof(worker));
+    if (!p->workers || !p->homes) return vkb_nomem(err, threads * (sizeof(worker) + sizeof(home)));
+    VKB_TRY(start_workers(p, err));
+    return p->cores.count ? wait_until_settled(p, err) : VKI_OK;
+}
+
+vki_status vkb_pool_create_on(const vki_allocator *a, int threads, const char *names, vkb_pool **out,
+                              vki_error *err)
 {
     *out = NULL;
     vkb_cores cores;
+    vkb_core_set set;
     vkb_cores_find(&cores, VKB_SYSFS_CPUS);
-    if (threads <= 0) threads = cores.fast;
+    VKB_TRY(vkb_cores_choose(&cores, names, &set, err));
+    if (threads <= 0) threads = set.count ? set.count : cores.fast.count;
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     vkb_pool *p = vkb_calloc(a, 1, sizeof(*p));
     if (!p) return vkb_nomem(err, sizeof(*p));
     p->allocator = a;
     p->threads = threads;
-    p->spin_ms =
-        threads <= cores.usable ? SPIN_MS : 0; /* spinning against one's own threads only delays them */
+    p->cores = set;
+    const bool crowded = threads > cores.usable.count || (set.count && threads - 1 > set.count);
+    p->spin_ms = crowded ? 0 : SPIN_MS; /* spinning against one's own threads only delays them */
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->done, NULL);
-    vki_status status = VKI_OK;
-    if (threads > 1) {
-        p->homes = vkb_calloc(a, (size_t)threads, sizeof(home));
-        p->workers = vkb_calloc(a, (size_t)threads - 1, sizeof(worker));
-        status = p->workers && p->homes ? start_workers(p, err)
-                                        : vkb_nomem(err, (uint64_t)threads * (sizeof(worker) + sizeof(home)));
-    }
+    const vki_status status = start(p, err);
     *out = p;
     if (status != VKI_OK) vkb_pool_destroy(out);
     return status;
+}
+
+vki_status vkb_pool_create(const vki_allocator *a, int threads, vkb_pool **out, vki_error *err)
+{
+    return vkb_pool_create_on(a, threads, NULL, out, err);
 }
 
 void vkb_pool_destroy(vkb_pool **pool)

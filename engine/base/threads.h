@@ -12,6 +12,10 @@ typedef struct vkb_pool vkb_pool;
 /* threads: total including the caller; 0: as many as there are fast cores this process may use (cores.h).
  * VKI_E_NOMEM. */
 vki_status vkb_pool_create(const vki_allocator *a, int threads, vkb_pool **out, vki_error *err);
+/* The workers, never the caller, stay on cores named as for vkb_cores_choose; 0 threads: as many as these
+ * are. VKI_E_ARG, VKI_E_NOMEM, VKI_E_UNSUPPORTED. */
+vki_status vkb_pool_create_on(const vki_allocator *a, int threads, const char *cores, vkb_pool **out,
+                              vki_error *err);
 void vkb_pool_destroy(vkb_pool **pool);
 int vkb_pool_threads(const vkb_pool *pool); /* 1 for NULL */
 

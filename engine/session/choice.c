@@ -38,6 +38,7 @@ static uint64_t key_of(const vki_session *s, const vki_shape *shapes)
     key =
         vkb_hash(&c->info, sizeof c->info, vkb_hash(cpu, sizeof cpu, key)); /* cleared before it was filled */
     if (o->disable_passes) key = vkb_hash(o->disable_passes, strlen(o->disable_passes), key);
+    if (o->cpu_affinity) key = vkb_hash(o->cpu_affinity, strlen(o->cpu_affinity), ~key);
     for (int i = 0; i < s->model->source.n_inputs; i++)
         for (int d = 0; d < shapes[i].rank; d++) {
             uint32_t class = size_class(shapes[i].dims[d]);
@@ -82,7 +83,8 @@ static vki_status open_trial(trial *t, vki_placement placement, vki_error *err)
                                          .memory_limit = o->memory_limit,
                                          .shapes = t->shapes,
                                          .shape_count = m->source.n_inputs,
-                                         .disable_passes = o->disable_passes};
+                                         .disable_passes = o->disable_passes,
+                                         .cpu_affinity = o->cpu_affinity};
     t->model = (vki_model){
         .context = m->context, .source = m->source, .optimized = m->optimized, .constants = m->constants};
     atomic_init(&t->model.references, 1);

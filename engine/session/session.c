@@ -73,6 +73,16 @@ static uint32_t max_submit_us(const vki_session_options *o, const vki_model *m)
     return gpu_max_submit_us(m->context->limits);
 }
 
+static vki_status copy_text(const vki_allocator *a, const char *text, char **copy, vki_error *err)
+{
+    if (!text) return VKI_OK;
+    const size_t bytes = strlen(text) + 1;
+    *copy = vkb_alloc(a, bytes);
+    if (!*copy) return vkb_nomem(err, bytes);
+    memcpy(*copy, text, bytes);
+    return VKI_OK;
+}
+
 static vki_status take_options(vki_session *s, const vki_session_options *o, vki_error *err)
 {
     const vki_allocator *a = &s->model->context->allocator;
@@ -87,14 +97,11 @@ static vki_status take_options(vki_session *s, const vki_session_options *o, vki
                                .in_flight = o->runs_in_flight ? o->runs_in_flight : 1,
                                .memory_limit = o->memory_limit};
     VKB_TRY(resolve_precision(o, s->model, &s->options, err));
-    if (o->disable_passes) {
-        size_t n = strlen(o->disable_passes) + 1;
-        s->disable_passes = vkb_alloc(a, n);
-        if (!s->disable_passes) return vkb_nomem(err, n);
-        memcpy(s->disable_passes, o->disable_passes, n);
-        s->options.disable_passes = s->disable_passes;
-    }
-    VKB_TRY(vkb_pool_create(a, o->threads, &s->pool, err));
+    VKB_TRY(copy_text(a, o->disable_passes, &s->disable_passes, err));
+    VKB_TRY(copy_text(a, o->cpu_affinity, &s->cpu_affinity, err));
+    s->options.disable_passes = s->disable_passes;
+    s->options.cpu_affinity = s->cpu_affinity;
+    VKB_TRY(vkb_pool_create_on(a, o->threads, o->cpu_affinity, &s->pool, err));
     s->options.threads = vkb_pool_threads(s->pool);
     return VKI_OK;
 }
@@ -281,6 +288,7 @@ void ses_session_free(vki_session *s)
     ses_flights_free(s);
     vkb_pool_destroy(&s->pool);
     vkb_free(a, s->disable_passes);
+    vkb_free(a, s->cpu_affinity);
     vkb_free(a, s->shapes);
     vkb_free(a, s->written);
     vkb_free(a, s->results);

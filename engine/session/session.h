@@ -69,6 +69,7 @@ typedef struct ses_options { /* of a session, resolved */
     uint32_t max_submit_us; /* 0: none */
     uint64_t memory_limit;
     const char *disable_passes;
+    const char *cpu_affinity; /* NULL: none */
 } ses_options;
 
 #define SES_NOWHERE UINT64_MAX
@@ -284,7 +285,7 @@ struct vki_session {
     vki_model *model;
     ses_options options;
     ses_choice choice;
-    char *disable_passes; /* owned copy */
+    char *disable_passes, *cpu_affinity; /* owned copies */
     vkb_pool *pool;
     ses_plan *plan;     /* the root's; NULL until all input shapes are known */
     ses_stage *root;    /* for the present shapes */

@@ -246,7 +246,7 @@ typedef struct vki_session_options {
     size_t size;
     vki_placement placement;
     vki_precision precision;
-    int threads;           /* CPU threads; 0: as many as there are cores */
+    int threads;           /* CPU threads; 0: as many as there are fast cores */
     bool profile;          /* time every node; runs are slower */
     bool reference;        /* CPU only: the plain C kernels that specify each operator, and no fusion */
     uint64_t memory_limit; /* bytes for weights, activations and staging; 0: none. VKI_E_NOMEM with the figure
@@ -277,6 +277,11 @@ typedef struct vki_session_options {
     uint32_t max_submit_us; /* GPU: no submit is estimated to take longer, so that other programs (the screen)
                                get their turn; long dispatches are split. 0: 8000 on phones and boards, 100000
                                on NVIDIA, no bound on software devices; UINT32_MAX: no bound */
+    const char *cpu_affinity; /* cores that the CPU threads of the session stay on (the caller's own thread is
+                                 never moved): "fast", "slow" (where cores differ in capacity; else all), or
+                                 a list as "0-3,6"; threads 0: as many as these. NULL or "none": wherever the
+                                 system puts them. Copied. VKI_E_ARG; VKI_E_UNSUPPORTED where the system has
+                                 no such call */
 } vki_session_options;
 
 /* If all input shapes are known (in the model or the options), the plan is made now; otherwise
