@@ -205,8 +205,8 @@ int kernel_bench(const char *filter)
         printf("%-14s", entries[i].name);
         for (int t = 0; t < tables; t++) { /* a tile of more rows does more: a row of it counts */
             const bool tile = !strncmp(entries[i].name, "gemm", 4);
-            const double rows = tile ? cpu_micro_at(t)->mr : 1, rows_c = tile ? c_table->mr : 1;
-            printf(" %10.1f (%5.2f)", best[t], best[0] / rows_c / (best[t] / rows));
+            const double height = tile ? cpu_micro_at(t)->mr : 1, height_c = tile ? c_table->mr : 1;
+            printf(" %10.1f (%5.2f)", best[t], best[0] / height_c / (best[t] / height));
         }
         printf("\n");
     }
