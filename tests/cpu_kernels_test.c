@@ -135,13 +135,14 @@ static void strips(const cpu_micro *m)
         cpu_depthwise d = {.planes = planes,
                            .in_h = pick(1, 20),
                            .in_w = pick(1, 40),
-                           .size = pick(0, 1) ? 3 : 5,
-                           .stride = (int)pick(1, 2),
+                           .size = 3 + 2 * (int)pick(0, 2),
+                           .stride = 1 + (pick(0, 2) == 0),
                            .pad_top = pick(0, 3),
                            .pad_left = pick(0, 3),
                            .low = pick(0, 1) ? -0.5f : -INFINITY,
                            .high = pick(0, 1) ? 0.5f : INFINITY,
                            .hardswish = pick(0, 1)};
+        if (d.size == 7) d.stride = 1;
         d.dilation = d.stride == 1 ? pick(1, 3) : 1;
         d.out_w = pick(1, 40); /* whether or not the windows reach that far */
         d.rows = pick(1, 9);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Depthwise convolutions of 3x3 and 5x5 kernels, with a channel multiplier or without. Input and weights are
- * used where they lie: see depthwise_tmpl.h. Planes are taken together as far as they stay in the first-level
- * cache. */
+ * Depthwise convolutions of 3x3, 5x5 and 7x7 kernels, with a channel multiplier or without. Input and weights
+ * are used where they lie: see depthwise_tmpl.h. Planes are taken together as far as they stay in the
+ * first-level cache. */
 #include "cpu/conv2d_strips.h"
 
 #include "cpu/conv2d_gemm.h"
@@ -10,7 +10,8 @@
 #include <math.h>
 
 enum {
-    CACHED_FLOATS = 4 * 1024, /* 16 KiB of input and output at once */
+    CACHED_FLOATS = 4 * 1024, /* 16 KiB of input and output of planes that are taken together */
+    BAND_FLOATS = 16 * 1024,  /* of a larger plane at once: a part of a second-level cache */
     GRAIN_MACS = 50000,       /* a loop range that is worth a thread */
     TASKS = 4                 /* a thread, at least */
 };
@@ -22,13 +23,18 @@ typedef struct strips_state {
     int64_t rows, bands;    /* output rows worked on at once; bands of them */
 } strips_state;
 
+static bool sizes_fit(const op_window *w)
+{
+    if (w->stride_h == 2) return w->dilation_h == 1 && (w->kernel_h == 3 || w->kernel_h == 5);
+    return w->stride_h == 1 && (w->kernel_h == 3 || w->kernel_h == 5 || w->kernel_h == 7);
+}
+
 bool cpu_conv2d_strips_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
     return cpu_all_f32(g, n) && op_window_2d_of(g, n, &w) && cpu_conv_fits(&w) && w.group == w.in_c &&
-           w.group > 1 && w.kernel_h == w.kernel_w && (w.kernel_h == 3 || w.kernel_h == 5) &&
-           w.stride_h == w.stride_w && w.dilation_h == w.dilation_w &&
-           (w.stride_h == 1 || (w.stride_h == 2 && w.dilation_h == 1));
+           w.group > 1 && w.kernel_h == w.kernel_w && w.stride_h == w.stride_w &&
+           w.dilation_h == w.dilation_w && sizes_fit(&w);
 }
 
 vki_status cpu_conv2d_strips_prepare(cpu_prep *p, vki_error *err)
@@ -43,9 +49,9 @@ vki_status cpu_conv2d_strips_prepare(cpu_prep *p, vki_error *err)
     s->planes = filters > 1 ? filters : vkb_max(1, vkb_min(vkb_min(w->out_c, most), CACHED_FLOATS / floats));
     s->groups = vkb_ceil_div(w->out_c, s->planes);
     s->rows = w->out_h;
-    if (floats > CACHED_FLOATS) {
+    if (floats > BAND_FLOATS) {
         const int64_t line = w->stride_h * w->in_w + w->out_w, least = 2 * w->kernel_h * w->dilation_h;
-        s->rows = vkb_min(w->out_h, vkb_max(least, CACHED_FLOATS / line));
+        s->rows = vkb_min(w->out_h, vkb_max(least, BAND_FLOATS / line));
     }
     s->bands = vkb_ceil_div(w->out_h, s->rows);
     s->rows = vkb_ceil_div(w->out_h, s->bands);

@@ -1,150 +1,223 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Depthwise convolutions of square kernels that read their input where it lies. A strip is eight columns of
  * outputs: going down, each input line is loaded once and added to all outputs that it reaches, whose sums
- * wait in registers. Lines outside of the plane are left out, and of the columns outside those lanes; so
- * nothing is copied, whatever the padding and the dilation. What is known of a strip holds for all planes,
- * which are therefore the inner loop. Every output is summed tap by tap in one order, wherever it stands. */
+ * wait in registers. Two strips go side by side, so that enough sums do not wait for each other. Lines
+ * outside of the plane are left out, and of the columns outside those lanes; so nothing is copied, whatever
+ * the padding and the dilation. What is known of strips holds for all planes, which are therefore the inner
+ * loop. Every output is summed tap by tap in one order, wherever it stands. */
 
-enum { DW_SIZE = CPU_DEPTHWISE_KERNEL };
+enum { DW_SIZE = CPU_DEPTHWISE_KERNEL, DW_VECS = 2 };
 
-typedef struct dw_strip {
+typedef struct dw_strips {  /* a strip, or two of the same rows */
     int64_t x, y;           /* of the first tap of the first output, and of that output, in a plane */
     int64_t x_step, y_step; /* from line to line: with a dilation, every so many rows */
+    int64_t next;           /* columns of outputs from the first strip to the second */
     int64_t first, end;     /* those lines, counted from that of the first tap, that are in the plane */
     int64_t rows;           /* of outputs */
     int64_t full;           /* so many of them may write eight columns, the others out_w */
-    v8_window w[DW_SIZE]
-               [2]; /* of the taps; stride 2: of each second tap, and of the eight elements after those */
-} dw_strip;
+    const v8_window (*w)[DW_SIZE][2]; /* of each strip's taps; stride 2: of each second tap, and of the eight
+                                         elements after those */
+} dw_strips;
 
-/* The eight columns of all taps of a line. */
-V8_INLINE void dw_load(v8 x[DW_SIZE + 1], const float *p, const dw_strip *s, int64_t dilation, int size,
-                       int stride, bool whole)
+/* Two neighbouring taps of stride 2, or one of stride 1. */
+V8_INLINE void dw_load(v8 x[2], const float *p, const v8_window w[2], int stride, bool whole)
+{
+    x[0] = whole ? v8_load(p) : v8_load_window(p, w[0]);
+    if (stride == 2) v8_split(x, x[0], whole ? v8_load(p + 8) : v8_load_window(p + 8, w[1]));
+}
+
+V8_INLINE v8 dw_output(v8 sum, v8 low, v8 high, bool swish, int stride)
+{
+    const v8 y = v8_min(high, v8_max(low, stride == 2 ? v8_join(sum) : sum));
+    return swish ? hardswish(y) : y;
+}
+
+/* Adds a line, the j-th of a step, to the sums of all outputs that it reaches. */
+V8_INLINE void dw_line(v8 sums[DW_VECS][DW_SIZE], const float *p, const dw_strips *s, const v8 *weight,
+                       int64_t next, int64_t dilation, int j, int size, int stride, int vecs, bool whole)
 {
     CPU_UNROLL
     for (int k = 0; k < size; k += stride, p += stride == 2 ? 2 : dilation) {
-        x[k] = whole ? v8_load(p) : v8_load_window(p, s->w[k][0]);
-        if (stride == 2) v8_split(x + k, x[k], whole ? v8_load(p + 8) : v8_load_window(p + 8, s->w[k][1]));
-    }
-}
-
-V8_INLINE v8 dw_add(v8 sum, const v8 *x, const v8 *weight, int size)
-{
-    CPU_UNROLL
-    for (int k = 0; k < size; k++) sum = v8_fma(weight[k], x[k], sum);
-    return sum;
-}
-
-V8_INLINE void dw_store(const cpu_depthwise *t, float *y, v8 sum, const v8 range[2], bool full, int stride)
-{
-    v8 v = v8_min(range[1], v8_max(range[0], stride == 2 ? v8_join(sum) : sum));
-    if (t->hardswish) v = hardswish(v);
-    if (full)
-        v8_store(y, v);
-    else
-        v8_store_n(y, v, (int)t->out_w);
-}
-
-V8_INLINE void dw_plane(const cpu_depthwise *t, const dw_strip *s, const float *x, float *y, const v8 *weight,
-                        v8 bias, int size, int stride, bool whole)
-{
-    const int64_t lines = (s->rows - 1) * stride + size, dilation = t->dilation;
-    const v8 range[2] = {v8_set1(t->low), v8_set1(t->high)};
-    v8 sums[DW_SIZE];
-    CPU_UNROLL
-    for (int i = 0; i < size; i++) sums[i] = bias;
-    for (int64_t i = 0, row = 1 - (size + stride - 1) / stride; i < lines; i += stride, row++) {
+        const int taps = k + stride <= size ? stride : 1;
+        v8 x[DW_VECS][2];
         CPU_UNROLL
-        for (int j = 0; j < stride;
-             j++, x += s->x_step) { /* stride 2: what a row ends with is an even line */
-            v8 in[DW_SIZE + 1];
-            const int last = (size - 1) / stride; /* the sum that begins here */
-            if (j == 0) sums[last] = bias;
-            if (i + j >= s->first && i + j < s->end) {
-                dw_load(in, x, s, dilation, size, stride, whole);
-                CPU_UNROLL
-                for (int k = 0; k <= last; k++) {
-                    const int tap = size - 1 - j - stride * k;
-                    if (tap >= 0) sums[k] = dw_add(sums[k], in, weight + tap * size, size);
-                }
-            }
-            if (j) continue;
-            if (row >= 0) {
-                dw_store(t, y, sums[0], range, row < s->full, stride);
-                y += s->y_step;
-            }
+        for (int v = 0; v < vecs; v++) dw_load(x[v], p + v * next, s->w[v][k], stride, whole);
+        CPU_UNROLL
+        for (int i = 0; i < taps; i++) {
             CPU_UNROLL
-            for (int k = 0; k < last; k++) sums[k] = sums[k + 1];
+            for (int sum = 0; sum <= (size - 1) / stride; sum++) {
+                const int row = size - 1 - j - stride * sum; /* of the weights */
+                CPU_UNROLL
+                for (int v = 0; v < vecs; v++)
+                    if (row >= 0) sums[v][sum] = v8_fma(weight[row * size + k + i], x[v][i], sums[v][sum]);
+            }
         }
     }
 }
 
-V8_INLINE void dw_planes(const cpu_depthwise *t, const dw_strip *s, int size, int stride, bool whole)
+/* Fields are copied first: stores through y could change them, as far as compilers know. */
+V8_INLINE void dw_plane(const cpu_depthwise *t, const dw_strips *s, const float *x, float *y,
+                        const v8 *weight, v8 bias, int size, int stride, int vecs, bool whole)
+{
+    const int64_t lines = (s->rows - 1) * stride + size, dilation = t->dilation, next = s->next,
+                  x_step = s->x_step, y_step = s->y_step, first = s->first;
+    const uint64_t in_plane = (uint64_t)(s->end - first);
+    const v8 low = v8_set1(t->low), high = v8_set1(t->high);
+    const bool swish = t->hardswish;
+    const int last = (size - 1) / stride; /* the sum that begins with a step */
+    v8 sums[DW_VECS][DW_SIZE];
+    CPU_UNROLL
+    for (int i = 0; i < size * vecs; i++) sums[i / size][i % size] = bias;
+    for (int64_t i = 0, row = 1 - (size + stride - 1) / stride; i < lines; i += stride, row++) {
+        CPU_UNROLL
+        for (int j = 0; j < stride; j++, x += x_step) {
+            CPU_UNROLL
+            for (int v = 0; v < vecs; v++)
+                if (j == 0) sums[v][last] = bias;
+            if ((uint64_t)(i + j - first) < in_plane)
+                dw_line(sums, x, s, weight, next * stride, dilation, j, size, stride, vecs, whole);
+            if (j) continue; /* stride 2: what a row ends with is an even line */
+            if (row >= 0) {
+                CPU_UNROLL
+                for (int v = 0; v < vecs; v++) {
+                    const v8 out = dw_output(sums[v][0], low, high, swish, stride);
+                    if (vecs == 2 || row < s->full)
+                        v8_store(y + v * next, out);
+                    else
+                        v8_store_n(y, out, (int)t->out_w);
+                }
+                y += y_step;
+            }
+            CPU_UNROLL
+            for (int k = 0; k < last * vecs; k++) sums[k / last][k % last] = sums[k / last][k % last + 1];
+        }
+    }
+}
+
+V8_INLINE void dw_planes(const cpu_depthwise *t, const dw_strips *s, int size, int stride, int vecs,
+                         bool whole)
 {
     for (int64_t c = 0; c < t->planes; c++) {
         v8 weight[DW_SIZE * DW_SIZE];
         CPU_UNROLL
         for (int i = 0; i < size * size; i++) weight[i] = v8_set1(t->weight[c * size * size + i]);
         const v8 bias = v8_set1(t->bias ? t->bias[c] : 0);
-        dw_plane(t, s, t->x + c * t->x_plane + s->x, t->y + c * t->y_plane + s->y, weight, bias, size, stride,
-                 whole);
+        const float *x = t->x + c * t->x_plane + s->x;
+        float *y = t->y + c * t->y_plane + s->y;
+        dw_plane(t, s, x, y, weight, bias, size, stride, vecs, whole);
     }
 }
 
-typedef void (*dw_fn)(const cpu_depthwise *t, const dw_strip *s);
-#define DW_KERNEL(NAME, SIZE, STRIDE, WHOLE)                                                                 \
-    static void dw_##NAME##_##SIZE##_##STRIDE(const cpu_depthwise *t, const dw_strip *s)                     \
+typedef enum dw_form { DW_SINGLE, DW_PAIR, DW_WHOLE } dw_form; /* strips; the last are two that are whole */
+typedef void (*dw_fn)(const cpu_depthwise *t, const dw_strips *s);
+#define DW_KERNEL(NAME, SIZE, STRIDE, VECS, WHOLE)                                                           \
+    static void dw_##NAME##_##SIZE##_##STRIDE(const cpu_depthwise *t, const dw_strips *s)                    \
     {                                                                                                        \
-        dw_planes(t, s, SIZE, STRIDE, WHOLE);                                                                \
+        dw_planes(t, s, SIZE, STRIDE, VECS, WHOLE);                                                          \
     }
-DW_KERNEL(edge, 3, 1, false)
-DW_KERNEL(edge, 3, 2, false)
-DW_KERNEL(edge, 5, 1, false)
-DW_KERNEL(edge, 5, 2, false)
-#if V8_TILE_VECS == 1 /* plain C: half as much code, since every lane is looked at anyway */
-#define dw_whole_3_1 dw_edge_3_1
-#define dw_whole_3_2 dw_edge_3_2
-#define dw_whole_5_1 dw_edge_5_1
-#define dw_whole_5_2 dw_edge_5_2
+DW_KERNEL(single, 3, 1, 1, false)
+DW_KERNEL(single, 3, 2, 1, false)
+DW_KERNEL(single, 5, 1, 1, false)
+DW_KERNEL(single, 5, 2, 1, false)
+DW_KERNEL(single, 7, 1, 1, false)
+#if V8_TILE_VECS == 1 /* plain C: less code */
+static const dw_fn dw_kernels[3][2][1] = {
+    {{dw_single_3_1}, {dw_single_3_2}}, {{dw_single_5_1}, {dw_single_5_2}}, {{dw_single_7_1}}};
 #else
-DW_KERNEL(whole, 3, 1, true)
-DW_KERNEL(whole, 3, 2, true)
-DW_KERNEL(whole, 5, 1, true)
-DW_KERNEL(whole, 5, 2, true)
+DW_KERNEL(pair, 3, 1, 2, false)
+DW_KERNEL(pair, 3, 2, 2, false)
+DW_KERNEL(pair, 5, 1, 2, false)
+DW_KERNEL(pair, 5, 2, 2, false)
+DW_KERNEL(pair, 7, 1, 2, false)
+DW_KERNEL(whole, 3, 1, 2, true)
+DW_KERNEL(whole, 3, 2, 2, true)
+DW_KERNEL(whole, 5, 2, 2, true)
+/* windows cost little beside so many multiply-adds: not worth the code */
+#define dw_whole_5_1 dw_pair_5_1
+#define dw_whole_7_1 dw_pair_7_1
+#define DW_FORMS(SIZE, STRIDE)                                                                               \
+    {                                                                                                        \
+        dw_single_##SIZE##_##STRIDE, dw_pair_##SIZE##_##STRIDE, dw_whole_##SIZE##_##STRIDE                   \
+    }
+static const dw_fn dw_kernels[3][2][3] = {
+    {DW_FORMS(3, 1), DW_FORMS(3, 2)}, {DW_FORMS(5, 1), DW_FORMS(5, 2)}, {DW_FORMS(7, 1)}};
 #endif
 #undef DW_KERNEL
-static const dw_fn dw_kernels[2][2][2] = {{{dw_edge_3_1, dw_whole_3_1}, {dw_edge_3_2, dw_whole_3_2}},
-                                          {{dw_edge_5_1, dw_whole_5_1}, {dw_edge_5_2, dw_whole_5_2}}};
 
-/* One strip, the rows of each phase of the dilation in turn. */
-static void dw_column(const cpu_depthwise *t, int64_t col)
+static int64_t dw_ceil_div(int64_t n, int64_t dilation) /* which mostly is 1, and divisions are slow */
 {
-    const int64_t at = col * t->stride - t->pad_left, dilation = t->dilation, pitch = t->in_w * dilation;
-    const int64_t reach = (t->size - 1) / t->stride * t->stride * dilation + 8 * t->stride;
-    const bool whole = V8_TILE_VECS == 2 && at >= 0 && at + reach <= t->in_w;
-    dw_strip s = {.x_step = pitch, .y_step = t->out_w * dilation};
-    for (int k = 0; k < t->size && !whole; k += t->stride)
-        for (int i = 0; i < t->stride; i++) s.w[k][i] = v8_window_of(at + k * dilation + 8 * i, t->in_w);
-    for (int64_t phase = 0; phase < vkb_min(dilation, t->rows); phase++) {
-        const int64_t top = (t->row + phase) * t->stride - t->pad_top;
-        s.x = (top - t->top) * t->in_w + at;
-        s.y = phase * t->out_w + col;
-        s.first = top < 0 ? (-top + dilation - 1) / dilation : 0;
-        s.end = top < t->in_h ? (t->in_h - top + dilation - 1) / dilation : 0;
-        s.rows = (t->rows - phase + dilation - 1) / dilation;
-        s.end = vkb_min(s.end, (s.rows - 1) * t->stride + t->size); /* with stride 2, half a step less */
-        if (t->out_w >= 8)
-            s.full = s.rows;
-        else /* of a narrow plane a row reaches into those that follow, which are overwritten in their turn */
-            s.full = dilation > 1 ? 0 : vkb_max(0, t->rows - (8 + t->out_w - 1) / t->out_w + 1);
-        dw_kernels[t->size / 5][t->stride - 1][whole](t, &s);
+    return dilation == 1 ? n : vkb_ceil_div(n, dilation);
+}
+
+/* Columns from col on of `rows` rows: row, row + dilation, ... The second strip, if any, is `next` columns
+ * further. */
+static void dw_run(const cpu_depthwise *t, int64_t row, int64_t rows, int64_t col, int64_t next, dw_form form)
+{
+    const int64_t stride = t->stride, dilation = t->dilation, at = col * stride - t->pad_left;
+    const int64_t top = (t->row + row) * stride - t->pad_top;
+    dw_strips s = {.x = (top - t->top) * t->in_w + at,
+                   .y = row * t->out_w + col,
+                   .x_step = t->in_w * dilation,
+                   .y_step = t->out_w * dilation,
+                   .next = next,
+                   .rows = rows,
+                   .full = rows,
+                   .first = top < 0 ? dw_ceil_div(-top, dilation) : 0};
+    v8_window w[DW_VECS][DW_SIZE][2]; /* not in dw_strips, which would clear it each time */
+    if (rows == 0) return;
+    s.w = w;
+    for (int v = 0; v < 1 + (form != DW_SINGLE); v++)
+        for (int k = 0; k < t->size; k += t->stride)
+            for (int i = 0; i < t->stride; i++)
+                w[v][k][i] = v8_window_of(at + v * next * stride + k * dilation + 8 * i, t->in_w);
+    s.end = top < t->in_h ? dw_ceil_div(t->in_h - top, dilation) : 0;
+    s.end = vkb_min(s.end, (s.rows - 1) * stride + t->size); /* with stride 2, half a step less */
+    s.end = vkb_max(s.end, s.first);
+    if (t->out_w < 8) /* a row reaches into those that follow, which are overwritten in their turn */
+        s.full = dilation > 1 ? 0 : vkb_max(0, s.rows - (8 + t->out_w - 1) / t->out_w + 1);
+    dw_kernels[t->size / 2 - 1][stride - 1][form](t, &s);
+}
+
+/* Strips beside columns left .. right, two at a time; the last one of all overlaps the one before. */
+static void dw_beside(const cpu_depthwise *t, int64_t row, int64_t rows, int64_t left, int64_t right)
+{
+    const int64_t before = left / 8, all = before + vkb_ceil_div(t->out_w - right, 8);
+    for (int64_t i = 0; i < all;) {
+        int64_t col[DW_VECS];
+        for (int v = 0; v < DW_VECS; v++) {
+            const int64_t n = i + v;
+            col[v] = n < before ? 8 * n : vkb_max(0, vkb_min(right + 8 * (n - before), t->out_w - 8));
+        }
+        const bool pair = V8_TILE_VECS == 2 && i + 1 < all;
+        dw_run(t, row, rows, col[0], pair ? col[1] - col[0] : 0, pair ? DW_PAIR : DW_SINGLE);
+        i += 1 + pair;
     }
 }
 
-/* The last strip overlaps the one before, so that all are full. */
+/* Strips of columns left .. right, all of whose taps are within lines. */
+static void dw_between(const cpu_depthwise *t, int64_t row, int64_t rows, int64_t left, int64_t right)
+{
+    for (int64_t col = left; col < right; col += 16) {
+        const int64_t first = vkb_min(col, right - 8), second = vkb_min(col + 8, right - 8);
+        dw_run(t, row, rows, first, second - first, second > first ? DW_WHOLE : DW_SINGLE);
+    }
+}
+
 static void depthwise(const cpu_depthwise *t)
 {
-    int64_t col = 0;
-    for (; col + 8 < t->out_w; col += 8) dw_column(t, col);
-    dw_column(t, vkb_max(0, t->out_w - 8));
+    const int64_t stride = t->stride, reach = (t->size - 1) / stride * stride * t->dilation + 8 * stride;
+    const int64_t left = (int64_t)vkb_round_up((uint64_t)vkb_ceil_div(t->pad_left, stride), 8);
+    int64_t right =
+        vkb_min(t->out_w, t->in_w + t->pad_left < reach ? 0 : (t->in_w + t->pad_left - reach) / stride + 8);
+    if (right < t->out_w)
+        right = vkb_min(right, left + (int64_t)vkb_round_up((uint64_t)vkb_max(0, t->out_w - 8 - left), 8));
+    for (int64_t phase = 0; phase < vkb_min(t->dilation, t->rows); phase++) {
+        const int64_t rows = dw_ceil_div(t->rows - phase, t->dilation);
+        if (right - left < 8 || V8_TILE_VECS == 1) {
+            dw_beside(t, phase, rows, 0, 0);
+        } else {
+            dw_beside(t, phase, rows, left, right);
+            dw_between(t, phase, rows, left, right);
+        }
+    }
 }

@@ -67,7 +67,7 @@ typedef struct cpu_taps {
     float bias, low, high;
 } cpu_taps;
 
-enum { CPU_DEPTHWISE_KERNEL = 5 }; /* largest size of cpu_depthwise */
+enum { CPU_DEPTHWISE_KERNEL = 7 }; /* largest size of cpu_depthwise */
 
 /* Rows of a depthwise convolution by a square kernel, of planes that are read where they lie: y[r][i] =
  * low..high clamp of bias + the sum over the taps, then HardSwish if asked for. Places outside of the plane
@@ -83,7 +83,7 @@ typedef struct cpu_depthwise {
     int64_t top;       /* no input row before it is read, and none that no output needs */
     int64_t pad_top, pad_left;
     int64_t dilation;
-    int size, stride; /* 3 or 5; 1, or 2 with a dilation of 1 */
+    int size, stride; /* 3, 5 or 7; 1, or, not with 7, 2 with a dilation of 1 */
     float low, high;
     bool hardswish;
 } cpu_depthwise;

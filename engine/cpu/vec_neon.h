@@ -151,19 +151,16 @@ V8_INLINE float v8_hmax(v8 a)
 typedef struct v8_window { /* eight neighbours inside of the line, and which of them a lane gets */
     int64_t shift;         /* from p to the first of them */
     int count;             /* less than 8: the line has no more */
-    uint8x16_t lo, hi;     /* bytes of the 32; 255: zero */
+    uint8x16_t lo, hi;     /* bytes of the 32; beyond: zero */
 } v8_window;
 V8_INLINE v8_window v8_window_of(int64_t at, int64_t n)
 {
     const int64_t base = at < 0 || n < 8 ? 0 : at < n - 8 ? at : n - 8;
     v8_window w = {.shift = base - at, .count = n < 8 ? (int)n : 8};
-    uint8_t bytes[32];
-    for (int i = 0; i < 32; i++) {
-        const int64_t lane = i / 4 - w.shift;
-        bytes[i] = lane >= 0 && lane < 8 ? (uint8_t)(lane * 4 + i % 4) : 255;
-    }
-    w.lo = vld1q_u8(bytes);
-    w.hi = vld1q_u8(bytes + 16);
+    static const uint8_t places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const int64_t lanes = w.shift < -8 ? -8 : w.shift > 8 ? 8 : w.shift; /* 8: nothing is left */
+    w.lo = vsubq_u8(vld1q_u8(places), vdupq_n_u8((uint8_t)(4 * lanes)));
+    w.hi = vaddq_u8(w.lo, vdupq_n_u8(16));
     return w;
 }
 V8_INLINE v8 v8_load_window(const float *p, v8_window w)
