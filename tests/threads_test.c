@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "base/cores.h"
 #include "base/threads.h"
+#include "common/sysfs.h"
 
 enum { MOST = 1000 };
 
@@ -113,30 +113,6 @@ static void the_rest_is_taken(void **state)
 
 /* ---- cores ---- */
 
-/* Files as in sysfs: cpu<core>/<name> with one line. */
-static void tell(const char *root, int core, const char *name, const char *line)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/cpu%d", root, core);
-    mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/cpu%d/%s", root, core, name);
-    char *folder = strrchr(path, '/');
-    *folder = '\0';
-    mkdir(path, 0700);
-    *folder = '/';
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(line, f);
-    fclose(f);
-}
-
-static void forget(const char *root)
-{
-    char command[256];
-    snprintf(command, sizeof command, "rm -r %s", root);
-    assert_int_equal(system(command), 0);
-}
-
 /* Usable cores from the first on: fast, slow, fast, slow... by what `name` says of them. */
 static void check_kinds(const char *name, const char *const kinds[4])
 {
@@ -150,9 +126,9 @@ static void check_kinds(const char *name, const char *const kinds[4])
     assert_memory_equal(&set, &all.usable, sizeof set);
     int seen = 0;
     for (int i = 0; i < VKB_MOST_CORES; i++)
-        if (all.usable.has[i]) tell(root, i, name, kinds[seen++ % 4]);
+        if (all.usable.has[i]) sysfs_tell(root, i, name, kinds[seen++ % 4]);
     vkb_cores_find(&c, root);
-    forget(root);
+    sysfs_forget(root);
     assert_int_equal(c.usable.count, seen);
     assert_int_equal(c.fast.count, (seen + 1) / 2);
     assert_int_equal(vkb_cores_choose(&c, "fast", &set, NULL), VKI_OK);

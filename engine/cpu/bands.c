@@ -6,7 +6,6 @@
 #include <math.h>
 
 enum {
-    BAND_FLOATS = 5 * 1024, /* 20 KiB: a band stays in the first-level cache beside its output rows */
     MOST_TAPS = 4096,
     MOST_FLOATS = 1 << 22 /* of a band of one row: larger windows are left to the reference */
 };
@@ -32,7 +31,9 @@ vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_aren
     const size_t taps = (size_t)(w->kernel_h * w->kernel_w);
     *b = (cpu_bands){.w = *w, .micro = cpu_micro_get(), .fill = fill, .phase = phase_floats(w)};
     b->row = b->phase * w->stride_w;
-    int64_t room = BAND_FLOATS / b->row - window_height(w);
+    /* a band stays in the first-level cache beside its output rows */
+    const int64_t floats = cpu_caches_get()->first * 5 / 8 / (int64_t)sizeof(float);
+    int64_t room = floats / b->row - window_height(w);
     b->rows = vkb_max(1, vkb_min(w->out_h, room / w->stride_h + 1));
     b->count = vkb_ceil_div(w->out_h, b->rows);
     b->rows = vkb_ceil_div(w->out_h, b->count); /* even bands */

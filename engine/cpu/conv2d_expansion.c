@@ -9,11 +9,9 @@
 #include "graph/ops/schema.h"
 
 enum {
-    LEAST_FLOATS = 96 * 1024,   /* of the tensor between: a smaller one stays in the cache anyway */
-    INPUT_FLOATS = 80 * 1024,   /* 320 KiB of input for a band */
-    BETWEEN_FLOATS = 24 * 1024, /* 96 KiB of what lies between for a task */
-    MOST_CHANNELS = 256,        /* of the input: one block of the GEMM */
-    TASKS = 4                   /* a thread, at least, as far as there are panels */
+    LEAST_FLOATS = 96 * 1024, /* of the tensor between: a smaller one stays in most second-level caches */
+    MOST_CHANNELS = 256,      /* of the input: one block of the GEMM */
+    TASKS = 4                 /* a thread, at least, as far as there are panels */
 };
 
 typedef struct expansion_state {
@@ -72,12 +70,14 @@ static void plan_tasks(expansion_state *s, int threads)
                   line = s->wide.in_c * w->in_w;
     const int64_t reach = (w->kernel_h - 1) * w->dilation_h;
     int64_t room = w->in_h; /* rows between */
-    if (line * w->in_h > INPUT_FLOATS) room = vkb_max(INPUT_FLOATS / 2 / line, 4 * reach);
+    const int64_t cache = cpu_caches_get()->second / (int64_t)sizeof(float);
+    const int64_t input = cache * 5 / 8, between = cache * 3 / 16; /* of a band; of a task */
+    if (line * w->in_h > input) room = vkb_max(input / 2 / line, 4 * reach);
     s->rows = room >= w->in_h ? w->out_h : vkb_max(1, vkb_min(w->out_h, (room - reach) / w->stride_h));
     s->bands = vkb_ceil_div(w->out_h, s->rows);
     s->rows = vkb_ceil_div(w->out_h, s->bands);
     const int64_t floats = rows_between(w, s->rows) * w->in_w; /* of a channel */
-    s->panels = vkb_max(1, vkb_min(panels, BETWEEN_FLOATS / (floats * mr)));
+    s->panels = vkb_max(1, vkb_min(panels, between / (floats * mr)));
     s->parts = vkb_max(vkb_ceil_div(panels, s->panels), vkb_min(panels, TASKS * threads / s->bands));
     s->panels = vkb_ceil_div(panels, s->parts);
     s->parts = vkb_ceil_div(panels, s->panels);

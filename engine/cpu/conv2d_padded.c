@@ -115,15 +115,12 @@ void cpu_conv2d_padded_run(const cpu_call *c)
 
 /* ---- channels that are handed on ---- */
 
-enum {
-    HANDED_FLOATS = 80 * 1024
-}; /* of channels a thread works on: more than half of a second-level cache */
-
 vki_status cpu_conv2d_padded_prepare_channels(cpu_prep *p, vki_error *err)
 {
     VKB_TRY(cpu_conv2d_padded_prepare(p, err));
     cpu_gemm *gemm = &((padded_state *)(uintptr_t)p->state)->gemm;
-    cpu_gemm_hand_on(gemm, HANDED_FLOATS, p->threads);
+    /* the channels that a thread works on fill more than half of the second-level cache */
+    cpu_gemm_hand_on(gemm, cpu_caches_get()->second * 5 / 8 / (int64_t)sizeof(float), p->threads);
     p->scratch_bytes += cpu_gemm_scratch(gemm, p->threads);
     return VKI_OK;
 }

@@ -10,10 +10,8 @@
 #include <math.h>
 
 enum {
-    CACHED_FLOATS = 4 * 1024, /* 16 KiB of input and output of planes that are taken together */
-    BAND_FLOATS = 16 * 1024,  /* of a larger plane at once: a part of a second-level cache */
-    GRAIN_MACS = 50000,       /* a loop range that is worth a thread */
-    TASKS = 4                 /* a thread, at least */
+    GRAIN_MACS = 50000, /* a loop range that is worth a thread */
+    TASKS = 4           /* a thread, at least */
 };
 
 typedef struct strips_state {
@@ -46,12 +44,16 @@ vki_status cpu_conv2d_strips_prepare(cpu_prep *p, vki_error *err)
     if (!op_window_of(p->g, p->n, w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     const int64_t filters = w->out_c / w->in_c, floats = w->in_h * w->in_w + w->out_h * w->out_w;
     const int64_t most = vkb_max(1, w->batch * w->out_c / (TASKS * p->threads));
-    s->planes = filters > 1 ? filters : vkb_max(1, vkb_min(vkb_min(w->out_c, most), CACHED_FLOATS / floats));
+    const vkb_caches *caches = cpu_caches_get();
+    /* floats of planes that are taken together, and of a larger plane at once, with what comes of them */
+    const int64_t cached = caches->first / 2 / (int64_t)sizeof(float),
+                  band = caches->second / 8 / (int64_t)sizeof(float);
+    s->planes = filters > 1 ? filters : vkb_max(1, vkb_min(vkb_min(w->out_c, most), cached / floats));
     s->groups = vkb_ceil_div(w->out_c, s->planes);
     s->rows = w->out_h;
-    if (floats > BAND_FLOATS) {
+    if (floats > band) {
         const int64_t line = w->stride_h * w->in_w + w->out_w, least = 2 * w->kernel_h * w->dilation_h;
-        s->rows = vkb_min(w->out_h, vkb_max(least, BAND_FLOATS / line));
+        s->rows = vkb_min(w->out_h, vkb_max(least, band / line));
     }
     s->bands = vkb_ceil_div(w->out_h, s->rows);
     s->rows = vkb_ceil_div(w->out_h, s->bands);

@@ -147,9 +147,9 @@ vki_status cpu_conv_pool_parts_prepare(cpu_prep *prep, vki_error *err)
     parts *p = vkb_arena_alloc(prep->arena, sizeof *p);
     if (!p) return vkb_nomem(err, sizeof *p);
     if (!make(p, prep->g, prep->n)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    enum { LARGE = 1 << 19 }; /* bytes: more than second-level caches hold beside the rest */
+    const uint64_t cache = (uint64_t)cpu_caches_get()->second;
     uint64_t conv, pool;
-    p->by_channels = p->between_bytes > LARGE && p->kernels[0]->run == cpu_conv2d_padded_run &&
+    p->by_channels = p->between_bytes > cache && p->kernels[0]->run == cpu_conv2d_padded_run &&
                      p->kernels[1]->run == cpu_pool_window_run;
     VKB_TRY(prepare_part(prep, p, 0, &conv, err));
     VKB_TRY(prepare_part(prep, p, 1, &pool, err));

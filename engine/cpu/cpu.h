@@ -5,6 +5,7 @@
 #ifndef CPU_CPU_H
 #define CPU_CPU_H
 
+#include "base/caches.h"
 #include "base/threads.h"
 #include "graph/cost.h"
 #include "graph/ops/attrs.h"
@@ -82,6 +83,12 @@ typedef struct cpu_features {
 } cpu_features;
 const cpu_features *cpu_features_get(void);        /* thread safe; immutable */
 void cpu_features_text(char *buffer, size_t size); /* "avx2 fma f16c" */
+
+/* ---- caches.c: sizes that work is cut by; read once, thread safe. They never decide which kernel is taken,
+ * nor the order of a sum: results are the same bits on every CPU of one instruction set ---- */
+const vkb_caches *cpu_caches_get(void);
+/* For tests: what cpu_caches_get gives from now on; NULL: the CPU's own. Not while anything runs. */
+void cpu_caches_force(const vkb_caches *c);
 
 /* ---- cost.c ---- */
 cost_rates cpu_rates(int threads); /* of this CPU */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/gemm.h"
 
-/* Blocks, for first-level caches of 32 KiB and second-level ones of 256 KiB and more: a panel of B (16 KiB)
- * stays in the first level while panels of A stream past it; a block of either fills at most half of the
- * second. */
+/* Blocks: a panel of B (16 KiB) stays in the first-level cache while panels of A stream past it; a block of
+ * either fills a quarter of the second. Rows are no matter of the caches' sizes, since sums are cut by them.
+ */
 enum {
-    KC = 256,                 /* rows of B in a block */
-    BLOCK_FLOATS = 32 * 1024, /* of A or B in a block: 128 KiB */
-    PACK_COST = 4             /* packing a panel of B costs about as much as computing 4 rows with it */
+    KC = 256,     /* rows of B in a block */
+    PACK_COST = 4 /* packing a panel of B costs about as much as computing 4 rows with it */
 };
 
 /* cpu_panel_row without its divisions. */
@@ -43,9 +42,10 @@ static void plan_blocks(cpu_gemm *p, int threads, bool packs_a, bool packs_b)
     const int64_t panels_n = panels_of_b(p), panels_m = cpu_panels(p->m, p->micro->mr);
     p->panel_rows = p->m / panels_m;
     p->panels_larger = p->m % panels_m;
-    p->kc = vkb_ceil_div(p->k, vkb_ceil_div(p->k, KC)); /* equal blocks */
-    p->mc = vkb_max(1, vkb_min(panels_m, BLOCK_FLOATS / (p->kc * p->micro->mr)));
-    p->nc = packs_b ? vkb_max(1, vkb_min(panels_n, BLOCK_FLOATS / (p->kc * CPU_NR))) : panels_n;
+    const int64_t block = cpu_caches_get()->second / 4 / (int64_t)sizeof(float); /* floats */
+    p->kc = vkb_ceil_div(p->k, vkb_ceil_div(p->k, KC));                          /* equal blocks */
+    p->mc = vkb_max(1, vkb_min(panels_m, block / (p->kc * p->micro->mr)));
+    p->nc = packs_b ? vkb_max(1, vkb_min(panels_n, block / (p->kc * CPU_NR))) : panels_n;
     const double macs = (double)p->m * (double)p->n * (double)p->k * (double)p->jobs;
     p->threaded = threads > 1 && macs >= 2.0 * CPU_GRAIN_MACS;
     p->grid_m = p->grid_n = 1;
