@@ -20,10 +20,10 @@ import numpy
 import onnxruntime
 
 
-def time_vkinfer(binary, model, shapes, threads):
+def time_vkinfer(binary, model, shapes, threads, runs):
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [binary, "benchmark", model, "--device", "cpu", "--threads", str(threads), "--warmup", "3",
-                   "--iterations", "20", "--json", file.name]
+        command = [binary, "benchmark", model, "--device", "cpu", "--threads", str(threads), "--warmup",
+                   str(runs), "--iterations", str(runs), "--json", file.name]
         for name, dims in shapes.items():
             command += ["--shape", name + "=" + "x".join(map(str, dims))]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -43,12 +43,12 @@ class Onnxruntime:
             dims = shapes.get(tensor.name, tensor.shape)
             self.feeds[tensor.name] = random.random(dims).astype(types[tensor.type])
 
-    def time(self):
+    def time(self, runs):
         times = []
-        for i in range(23):
+        for i in range(2 * runs):
             start = time.perf_counter()
             self.session.run(None, self.feeds)
-            if i >= 3:
+            if i >= runs:
                 times.append((time.perf_counter() - start) * 1e3)
         return statistics.median(times)
 
@@ -70,7 +70,10 @@ def main():
             name, dims = pair.rsplit("=", 1)
             shapes[name] = [int(d) for d in dims.split("x")]
         other = Onnxruntime(model, shapes, given.threads)
-        rounds = [(time_vkinfer(given.vkinfer, model, shapes, given.threads), other.time()) for _ in range(given.rounds)]
+        # As many runs to warm up as to measure, for both: 0.15 s, so that threads of short runs have found their cores.
+        runs = max(10, min(500, int(150 / other.time(3))))
+        rounds = [(time_vkinfer(given.vkinfer, model, shapes, given.threads, runs), other.time(runs))
+                  for _ in range(given.rounds)]
         mine = statistics.median(r[0] for r in rounds)
         theirs = statistics.median(r[1] for r in rounds)
         ratios.append(theirs / mine)

@@ -37,6 +37,19 @@ static void choose_grid(cpu_gemm *p, int threads)
         }
 }
 
+/* More and smaller tasks, so that a thread that comes late leaves some to others; of columns, since A is
+ * packed before, and of no fewer than a block of B has. */
+static void refine_grid(cpu_gemm *p, int threads, double macs, bool packs_b)
+{
+    enum { TASKS = 4, LEAST_PANELS = 8 }; /* of a thread; of a task */
+    const int64_t panels = panels_of_b(p), least = packs_b ? p->nc : LEAST_PANELS;
+    int64_t tasks = p->jobs * p->grid_m * p->grid_n;
+    for (; tasks < TASKS * threads && panels >= 2 * p->grid_n * least; tasks *= 2) {
+        if (macs < 4.0 * CPU_GRAIN_MACS * (double)tasks) break;
+        p->grid_n *= 2;
+    }
+}
+
 static void plan_blocks(cpu_gemm *p, int threads, bool packs_a, bool packs_b)
 {
     const int64_t panels_n = panels_of_b(p), panels_m = cpu_panels(p->m, p->micro->mr);
@@ -49,7 +62,10 @@ static void plan_blocks(cpu_gemm *p, int threads, bool packs_a, bool packs_b)
     const double macs = (double)p->m * (double)p->n * (double)p->k * (double)p->jobs;
     p->threaded = threads > 1 && macs >= 2.0 * CPU_GRAIN_MACS;
     p->grid_m = p->grid_n = 1;
-    if (p->threaded) choose_grid(p, threads);
+    if (p->threaded) {
+        choose_grid(p, threads);
+        if (!packs_a) refine_grid(p, threads, macs, packs_b);
+    }
     p->b_floats = packs_b ? (uint64_t)(p->nc * p->kc * CPU_NR) : 0;
     p->a_floats = packs_a ? vkb_round_up((uint64_t)(p->mc * p->kc * p->micro->mr), 16) : 0;
 }

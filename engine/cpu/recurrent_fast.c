@@ -2,7 +2,8 @@
  * LSTM, GRU and RNN: the products of all inputs through the GEMM, then step by step the product of the state
  * by packed panels of R, added where the products of the input lie: that is where the gates are computed.
  * Some sequences of a direction share a GEMM tile, one alone goes by panels. These groups are independent and
- * go to the threads whole. */
+ * go to the threads whole; of a single one each step's
+ * product is split, where it is large. */
 #include "cpu/fast.h"
 #include "cpu/gemm.h"
 #include "graph/ops/schema.h"
@@ -186,32 +187,52 @@ typedef struct group { /* some sequences of one direction; row r of what follows
     float *h, *cell, *own, *turned; /* rows `padded` apart; turned: [hidden][rows] */
     float *gates;                   /* of the step: W x + b, to which R h is added; rows gates_step apart */
     int64_t gates_step;
+    vkb_pool *pool; /* where this group is all there is to do: its products are split. Else NULL */
 } group;
 
-/* Adds R h to sums: h's rows `padded` apart, R's part `r` of `columns` rows. */
-static void recur(const group *q, const float *h, const float *r, int64_t columns, float *sums, int64_t step)
+typedef struct recurrence { /* of one step */
+    const group *q;
+    const float *h, *r;
+    int64_t columns, step;
+    float *sums;
+} recurrence;
+
+/* Panels begin..end of R. */
+static void recur_panels(void *arg, int64_t begin, int64_t end, int thread)
 {
+    const recurrence *a = arg;
+    const group *q = a->q;
     const cpu_micro *m = q->s->gemm.micro;
     const int64_t hidden = q->s->r.hidden;
-    for (int64_t j = 0; q->rows > 1 && j < hidden; j++)
-        for (int i = 0; i < q->rows; i++) q->turned[j * q->rows + i] = h[i * q->s->padded + j];
-    for (int64_t j = 0; j < columns; j += CPU_NR) {
-        const int cols = (int)vkb_min(CPU_NR, columns - j);
+    (void)thread;
+    for (int64_t j = begin * CPU_NR; j < vkb_min(end * CPU_NR, a->columns); j += CPU_NR) {
+        const int cols = (int)vkb_min(CPU_NR, a->columns - j);
         if (q->rows == 1) {
-            m->row_panel(sums + j, h, r + j * hidden, hidden, cols);
+            m->row_panel(a->sums + j, a->h, a->r + j * hidden, hidden, cols);
             continue;
         }
         const cpu_tile t = {.a = q->turned,
-                            .b = r + j * hidden,
+                            .b = a->r + j * hidden,
                             .k = hidden,
                             .b_stride = cpu_panel_width(cols),
-                            .c = sums + j,
-                            .c_stride = step,
+                            .c = a->sums + j,
+                            .c_stride = a->step,
                             .rows = q->rows,
                             .cols = cols,
                             .accumulate = true};
         m->gemm(&t);
     }
+}
+
+/* Adds R h to sums: h's rows `padded` apart, R's part `r` of `columns` rows. */
+static void recur(const group *q, const float *h, const float *r, int64_t columns, float *sums, int64_t step)
+{
+    const int64_t hidden = q->s->r.hidden;
+    for (int64_t j = 0; q->rows > 1 && j < hidden; j++)
+        for (int i = 0; i < q->rows; i++) q->turned[j * q->rows + i] = h[i * q->s->padded + j];
+    recurrence a = {q, h, r, columns, step, sums};
+    vkb_parallel_for(q->pool, vkb_ceil_div(columns, CPU_NR),
+                     vkb_ceil_div(CPU_GRAIN_MACS, hidden * CPU_NR * q->rows), recur_panels, &a);
 }
 
 static void add(const group *q, float *y, const float *x)
@@ -415,7 +436,8 @@ static void on_groups(void *arg, int64_t begin, int64_t end, int thread)
                          .cell = own + mr * s->padded,
                          .own = own + 2 * mr * s->padded,
                          .turned = own + 3 * mr * s->padded,
-                         .gates_step = s->r.x_batch / s->r.input * s->r.directions * s->rows};
+                         .gates_step = s->r.x_batch / s->r.input * s->r.directions * s->rows,
+                         .pool = s->r.directions * s->groups == 1 ? c->pool : NULL};
         run_group(&q);
     }
 }
@@ -428,6 +450,7 @@ void cpu_recurrent_steps_run(const cpu_call *c)
     const gr_epilogue none = {.act = GR_ACT_NONE};
     const cpu_gemm_source source = {.user = &call, .epilogue = &none, .job = job, .pack_a = pack_a};
     cpu_gemm_run(&s->gemm, &source, (float *)c->scratch + s->gemm_at, c->pool);
-    vkb_parallel_for(c->pool, r->directions * s->groups,
+    const int64_t groups = r->directions * s->groups;
+    vkb_parallel_for(groups > 1 ? c->pool : NULL, groups,
                      vkb_ceil_div(CPU_GRAIN_MACS, r->steps * s->rows * r->hidden), on_groups, &call);
 }

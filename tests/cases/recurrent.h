@@ -116,4 +116,6 @@ CASE(RNN, "f32[6,4,6] const f32[2,5,6] const f32[2,5,5] const f32[2,10] const i3
      "outputs=2 direction=bidirectional")
 CASE(RNN, "f32[30,1,16] const f32[2,128,16]@-0.2:0.2 const f32[2,128,128]@-0.08:0.08 const f32[2,256]",
      "outputs=2 direction=bidirectional")
+CASE(LSTM, "f32[3,1,9] const f32[1,800,9]@-0.2:0.2 const f32[1,800,200]@-0.08:0.08 const f32[1,1600]", "outputs=3")
+CASE(GRU, "f32[2,2,5] const f32[1,750,5]@-0.2:0.2 const f32[1,750,250]@-0.08:0.08", "outputs=2")
 REJECT(RNN, "f32[2,1,8] f32[1,5,8] f32[1,5,5] f32[1,5]", "")
