@@ -3,7 +3,7 @@
 //! variant texel_f32 TEXELS=1
 //! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
- * 1x1 convolution without padding, any stride, as a GEMM over pixels. C4 in and out.
+ * 1x1 convolution without padding, any stride, as a GEMM over pixels. C4 in, C4 or rows out.
  * Grid: x pixels (PX an invocation, a workgroup's width apart so that loads coalesce), y tiles of SL slices, z batch.
  * Weights: [tile][input slice][SL][4][4].
  */
@@ -12,6 +12,8 @@
 #include "lib/types.glsl"
 #define EPILOGUE_SPEC 3
 #include "lib/epilogue.glsl"
+#define ROWS_SPEC 8
+#include "lib/store.glsl"
 #define TILE_SPEC 5
 #include "lib/conv_tile.glsl"
 
@@ -24,6 +26,7 @@ BUFFER_IN4(2, bias4);
 BUFFER_IN4(3, residual4);
 BUFFER_IN4(4, scale4); /* [sample][input slice] */
 BUFFER_OUT4(5, y4);
+BUFFER_OUT(6, y);
 
 layout(push_constant) uniform Push
 {
@@ -32,6 +35,7 @@ layout(push_constant) uniform Push
     int stride_w, stride_h;
     int first_tile, tiles; /* of this dispatch */
     float alpha, beta;
+    int channels; /* of the output */
 };
 
 void main()
@@ -79,7 +83,9 @@ void main()
             {
                 int q = p + i * lanes;
                 int o = (n * out_slices + slice) * out_spatial + q;
-                if (q < out_spatial) ST4(y4, o, epilogue4(acc[s * PX + i] + bias, residual4, o, alpha, beta));
+                if (q < out_spatial)
+                    STORE_CHANNELS(o, epilogue4(acc[s * PX + i] + bias, residual4, o, alpha, beta), n, slice, q, out_spatial,
+                                   channels)
             }
         }
     }

@@ -4,7 +4,7 @@
 //! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
  * Depthwise convolution with a kernel of fixed width: PX neighbouring outputs of a row share the loads of their input
- * row. No dilation in x; any height, padding, stride and dilation in y. C4 in and out.
+ * row. No dilation in x; any height, padding, stride and dilation in y. C4 in, C4 or rows out.
  * Grid: x runs of PX outputs (row by row), y slices, z batch. Weights: [slice][ky][kx][4].
  */
 #version 450
@@ -13,6 +13,8 @@
 #include "lib/types.glsl"
 #define EPILOGUE_SPEC 3
 #include "lib/epilogue.glsl"
+#define ROWS_SPEC 8
+#include "lib/store.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 5) const int PX = 4;
@@ -24,12 +26,14 @@ BUFFER_IN4(1, weights4);
 BUFFER_IN4(2, bias4);
 BUFFER_IN4(3, residual4);
 BUFFER_OUT4(4, y4);
+BUFFER_OUT(5, y);
 
 layout(push_constant) uniform Push
 {
     int in_w, in_h, out_w, out_h, slices;
     int kernel_w, kernel_h, stride_w, stride_h, dilation_w, dilation_h, pad_left, pad_top;
     float alpha, beta;
+    int channels; /* of the output */
 };
 
 const int SPAN = (PX - 1) * SW + KW;
@@ -66,6 +70,8 @@ void main()
     [[unroll]] for (int i = 0; i < PX; i++)
     {
         int o = ((n * slices + slice) * out_h + oy) * out_w + ox + i;
-        if (ox + i < out_w) ST4(y4, o, epilogue4(acc[i], residual4, o, alpha, beta));
+        if (ox + i < out_w)
+            STORE_CHANNELS(o, epilogue4(acc[i], residual4, o, alpha, beta), n, slice, oy * out_w + ox + i, out_w * out_h,
+                           channels)
     }
 }

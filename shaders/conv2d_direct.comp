@@ -3,7 +3,7 @@
 //! variant texel_f32 TEXELS=1
 //! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
- * Convolution of any kernel, stride, dilation, padding and group count. C4 in and out.
+ * Convolution of any kernel, stride, dilation, padding and group count. C4 in, C4 or rows out.
  * Grid: x pixels (PX an invocation, a workgroup's width apart), y tiles of SL slices, z batch.
  * Weights: [tile][kernel_d][kernel_h][kernel_w][depth][SL][4][4]. A tile reads `depth` input slices from slice0 on: all of them
  * without groups; with groups those that its output channels' groups cover, zero weights where a block belongs to
@@ -14,6 +14,8 @@
 #include "lib/types.glsl"
 #define EPILOGUE_SPEC 3
 #include "lib/epilogue.glsl"
+#define ROWS_SPEC 8
+#include "lib/store.glsl"
 #define TILE_SPEC 5
 #include "lib/conv_tile.glsl"
 
@@ -25,6 +27,7 @@ BUFFER_IN4(1, weights4);
 BUFFER_IN4(2, bias4);
 BUFFER_IN4(3, residual4);
 BUFFER_OUT4(4, y4);
+BUFFER_OUT(5, y);
 
 layout(push_constant) uniform Push
 {
@@ -36,6 +39,7 @@ layout(push_constant) uniform Push
     int depth;
     int first_tile, tiles; /* of this dispatch */
     float alpha, beta;
+    int channels; /* of the output */
 };
 
 void main()
@@ -104,7 +108,9 @@ void main()
             {
                 int q = p + i * lanes;
                 int o = (n * out_slices + slice) * out_spatial + q;
-                if (q < out_spatial) ST4(y4, o, epilogue4(acc[s * PX + i] + bias, residual4, o, alpha, beta));
+                if (q < out_spatial)
+                    STORE_CHANNELS(o, epilogue4(acc[s * PX + i] + bias, residual4, o, alpha, beta), n, slice, q, out_spatial,
+                                   channels)
             }
         }
     }

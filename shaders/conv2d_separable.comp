@@ -5,7 +5,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A depthwise convolution (shaders/conv2d_depthwise_row.comp) and the 1x1 convolution (conv2d_1x1.comp) that alone reads
  * it: what the first makes stays in registers. An invocation makes PX neighbouring pixels of SL output slices, so the
- * depthwise part is computed once a tile of slices: worth it where a tile holds many. C4 in and out.
+ * depthwise part is computed once a tile of slices: worth it where a tile holds many. C4 in, C4 or rows out.
  * Grid: x runs of PX outputs (row by row), y tiles, z batch.
  */
 #version 450
@@ -13,6 +13,8 @@
 #include "lib/types.glsl"
 #define EPILOGUE_SPEC 3
 #include "lib/epilogue.glsl"
+#define ROWS_SPEC 10
+#include "lib/store.glsl"
 #define TILE_SPEC 5
 #include "lib/conv_tile.glsl"
 
@@ -28,12 +30,14 @@ BUFFER_IN4(3, weights4);
 BUFFER_IN4(4, bias4);
 BUFFER_IN4(5, residual4);
 BUFFER_OUT4(6, y4);
+BUFFER_OUT(7, y);
 
 layout(push_constant) uniform Push
 {
     int in_w, in_h, out_w, out_h, slices, out_slices;
     int kernel_h, stride_h, dilation_h, pad_left, pad_top, tiles;
     float middle_alpha, middle_beta, alpha, beta;
+    int channels; /* of the output */
 };
 
 const int SPAN = (PX - 1) * SW + KW;
@@ -85,7 +89,8 @@ void main()
             {
                 int o = ((n * out_slices + slice) * out_h + oy) * out_w + ox + i;
                 if (ox + i < out_w)
-                    ST4(y4, o, epilogue4(acc[s * PX + i] + bias, residual4, o, alpha, beta));
+                    STORE_CHANNELS(o, epilogue4(acc[s * PX + i] + bias, residual4, o, alpha, beta), n, slice,
+                                   oy * out_w + ox + i, out_w * out_h, channels)
             }
         }
     }

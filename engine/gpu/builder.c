@@ -6,6 +6,35 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Another shape of the positions: the slices of channels stay as they are. */
+static bool keeps_slices(const gr_tensor *from, const gr_tensor *to)
+{
+    return from->rank >= 2 && to->rank >= 2 && from->dims[0] == to->dims[0] && from->dims[1] == to->dims[1];
+}
+
+static bool wants_rows(const gr_graph *g, const gr_node *n)
+{
+    const gr_tensor *x = &g->tensors[n->in[0]], *y = &g->tensors[n->out[0]];
+    if (n->op == OP_Transpose) return y->rank >= 2 && ((const op_transpose_attrs *)n->attrs)->perm.v[1] != 1;
+    if (n->op == OP_MatMul || n->op == OP_Gemm) return true;
+    return op_get(n->op)->flags & OP_VIEW && !keeps_slices(x, y);
+}
+
+/* Backwards, since who reads slices under another name reads them. */
+static void find_readers(gpu_builder *b)
+{
+    for (gr_id i = b->g->n_nodes - 1; i >= 0; i--) {
+        const gr_node *n = &b->g->nodes[i];
+        const bool whole = n->n_in > 0 && n->n_out > 0 && n->in[0] != GR_NONE && n->out[0] != GR_NONE;
+        const bool name = whole && op_get(n->op)->flags & OP_VIEW &&
+                          keeps_slices(&b->g->tensors[n->in[0]], &b->g->tensors[n->out[0]]);
+        uint8_t how = whole && wants_rows(b->g, n) ? GPU_READ_ROWS : GPU_READ_ANY;
+        if (name) how = b->readers[n->out[0]];
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k] != GR_NONE) b->readers[n->in[k]] |= how;
+    }
+}
+
 vki_status gpu_builder_init(gpu_builder *b, const gr_graph *g, const gpu_limits *limits, bool half,
                             gpu_program *p, vki_error *err)
 {
@@ -22,13 +51,15 @@ vki_status gpu_builder_init(gpu_builder *b, const gr_graph *g, const gpu_limits 
     b->row_buf = vkb_alloc(b->allocator, bytes);
     b->c4_buf = vkb_alloc(b->allocator, bytes);
     b->ranges = vkb_calloc(b->allocator, count, sizeof *b->ranges);
-    if (!b->row_buf || !b->c4_buf || !b->ranges) {
+    b->readers = vkb_calloc(b->allocator, count, 1);
+    if (!b->row_buf || !b->c4_buf || !b->ranges || !b->readers) {
         gpu_builder_free(b);
         return vkb_nomem(err, count * sizeof *b->ranges);
     }
     memset(b->row_buf, 0xff, bytes);
     memset(b->c4_buf, 0xff, bytes);
     gpu_ranges_find(b);
+    find_readers(b);
     return VKI_OK;
 }
 
@@ -40,10 +71,12 @@ void gpu_builder_free(gpu_builder *b)
     vkb_free(b->allocator, b->slots);
     vkb_free(b->allocator, b->merges);
     vkb_free(b->allocator, b->ranges);
+    vkb_free(b->allocator, b->readers);
     b->row_buf = b->c4_buf = NULL;
     b->slots = NULL;
     b->merges = NULL;
     b->ranges = NULL;
+    b->readers = NULL;
 }
 
 void gpu_program_free(gpu_program *p, const vki_allocator *a)
@@ -308,7 +341,8 @@ void gpu_alias(gpu_builder *b, const gr_node *n)
                  (long long)gr_elements(from));
         return;
     }
-    bool slices = gr_same_shape(from, to) && b->row_buf[n->in[0]] < 0 && b->c4_buf[n->in[0]] >= 0;
+    bool slices = (gr_same_shape(from, to) || keeps_slices(from, to)) && b->row_buf[n->in[0]] < 0 &&
+                  b->c4_buf[n->in[0]] >= 0;
     gpu_layout layout =
         slices ? GPU_C4 : GPU_ROW; /* another type's name for the same elements keeps them so */
     int32_t source = gpu_tensor_buf(b, n->in[0], layout);

@@ -146,7 +146,7 @@ static void emit_part(gpu_builder *b, const gr_node *n, const op_window *w, cons
     gpu_spec(d, tile.slices);
     gpu_spec(d, is_1x1 ? gate != NULL : !op_window_is_flat(w));
     if (is_1x1) gpu_bind_add(d, gate ? gpu_in(b, gate, gate_of(b->g, gate), GPU_C4) : bias, access);
-    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+    gpu_out_channels(b, d, n, w->out_c);
 }
 
 static void emit_tiled(gpu_builder *b, const gr_node *n, bool is_1x1, const gr_node *gate)
@@ -249,10 +249,11 @@ static void emit_depthwise_as(gpu_builder *b, const gr_node *n, bool row)
     if (row) {
         gpu_spec(d, (uint32_t)w.kernel_w);
         gpu_spec(d, (uint32_t)w.stride_w);
+        gpu_out_channels(b, d, n, w.out_c);
     } else {
         gpu_spec(d, !op_window_is_flat(&w));
+        gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
     }
-    gpu_bind_add(d, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
 }
 
 static void emit_depthwise_row(gpu_builder *b, const gr_node *n)

@@ -114,6 +114,17 @@ void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout 
     gpu_bind_add(d, none ? dummy : gpu_in(b, n, n->n_in - 1, layout), GPU_READ | GPU_SAME);
 }
 
+void gpu_out_channels(gpu_builder *b, gpu_dispatch *d, const gr_node *n, int64_t channels)
+{
+    const bool rows = b->readers[n->out[0]] == GPU_READ_ROWS && n->epilogue.residual == GR_RESIDUAL_NONE &&
+                      !gpu_layouts_agree(&b->g->tensors[n->out[0]]);
+    const gpu_bind out = gpu_out(b, n, 0, rows ? GPU_ROW : GPU_C4);
+    gpu_spec(d, rows);
+    gpu_bind_add(d, out, GPU_WRITE);
+    gpu_bind_add(d, out, GPU_WRITE);
+    gpu_push(d, channels);
+}
+
 static bool bind_fits(const gpu_builder *b, const gpu_bind *bind)
 {
     const gpu_program *p = b->program;

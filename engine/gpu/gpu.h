@@ -130,6 +130,8 @@ typedef struct gpu_ranges { /* of one tensor */
     gpu_range device;       /* if it is on the device */
 } gpu_ranges;
 
+enum { GPU_READ_ROWS = 1, GPU_READ_ANY = 2 }; /* readers that only take rows; others */
+
 struct gpu_kernel;
 typedef struct gpu_merge {           /* of a node that is emitted together with others (merges.c) */
     gr_id into;                      /* the node whose dispatches do this one's work; GR_NONE: its own */
@@ -147,6 +149,7 @@ typedef struct gpu_builder {
     gpu_merge *merges;         /* by node; NULL: nothing planned */
     gpu_slot *slots;           /* by tensor: where it is to be made; NULL: nothing planned (slots.c) */
     gpu_ranges *ranges;        /* by tensor; of integers and bool */
+    uint8_t *readers;          /* by tensor: GPU_READ_*, of all nodes that read it */
     const bool
         *apart;   /* by node: parts of this Concat, Split or Slice are copied; NULL: none. The planner's */
     bool *shares; /* by node: parts of it are not copied; NULL: nobody asks. The planner's */
@@ -256,6 +259,9 @@ void gpu_grid_flat(gpu_builder *b, gpu_dispatch *d, int64_t count);
 /* The node's epilogue in the form of shaders/lib/epilogue.glsl: two specialization constants (act, residual),
  * two push words (alpha, beta), and the residual's binding (or `dummy` where there is none). */
 void gpu_epilogue(gpu_builder *b, gpu_dispatch *d, const gr_node *n, gpu_layout layout, gpu_bind dummy);
+/* Output 0 of a kernel that works in slices in the form of shaders/lib/store.glsl, in rows if all readers
+ * want these: one specialization constant, two bindings and a push word, each the last of its kind. */
+void gpu_out_channels(gpu_builder *b, gpu_dispatch *d, const gr_node *n, int64_t channels);
 
 /* ---- layout.c: sizes of a tensor in a layout; float constants packed into a layout ---- */
 bool gpu_is_float(vki_dtype dtype); /* float32 and float16, on the device fp32, or fp16 where the plan stores

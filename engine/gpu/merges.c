@@ -41,5 +41,11 @@ vki_status gpu_plan_merges(gpu_builder *b, unsigned kinds, gpu_kernel_of kernel_
     }
     for (gr_id i = b->g->n_nodes - 1; i >= 0 && kinds & GPU_MERGE_CHAIN; i--) gpu_merge_chain(&m, i);
     gr_uses_free(&m.uses, b->g);
+    for (gr_id i = 0; i < b->g->n_nodes; i++) { /* what is merged reads in ways of its own */
+        const gr_node *n = &b->g->nodes[i];
+        const bool merged = b->merges[i].into != GR_NONE || b->merges[i].kernel;
+        for (int k = 0; k < n->n_in && merged; k++)
+            if (n->in[k] != GR_NONE) b->readers[n->in[k]] |= GPU_READ_ANY;
+    }
     return VKI_OK;
 }

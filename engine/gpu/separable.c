@@ -77,7 +77,7 @@ static void emit(gpu_builder *b, const gr_node *n)
     gpu_spec(out, (uint32_t)d->kernel_w);
     gpu_spec(out, (uint32_t)d->stride_w);
     gpu_spec(out, (uint32_t)first->epilogue.act);
-    gpu_bind_add(out, gpu_out(b, n, 0, GPU_C4), GPU_WRITE);
+    gpu_out_channels(b, out, n, p->out_c);
 }
 
 static const gpu_kernel kernel = {.name = "conv2d_separable", .emit = emit};
