@@ -3,7 +3,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One step of LSTM, GRU or RNN, for hidden states that no workgroup can hold: an invocation a unit (x), sequence (y) and
  * direction (z). GRU whose reset gate comes before the product takes two dispatches a step: the first stores the reset
- * gate times the state, which the second multiplies by R.
+ * gate times the state, which the second multiplies by R. Of layers of one step the products by R may have been made before:
+ * then this is only what comes after them.
  */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -16,13 +17,13 @@ layout(constant_id = 3) const int CELL = 0;
 layout(constant_id = 4) const int ACT_F = 2;
 layout(constant_id = 5) const int ACT_G = 6;
 layout(constant_id = 6) const int ACT_H = 6;
-layout(constant_id = 7) const int RESET = 0; /* 1: GRU's first dispatch */
+layout(constant_id = 7) const int PART = 0; /* 1: GRU's first dispatch; 2: the gates, from products that are there */
 
 BUFFER_IN(0, x);     /* [T x B or B x T][D][rows] */
 BUFFER_IN4(1, r4);   /* [D][h4][rows], four columns each, zero beyond `hidden` */
 BUFFER_IN(2, extra); /* LSTM: peepholes [D][i o f][hidden]; GRU_LINEAR: R's bias of the last gate; GRU: reset state */
 BUFFER_IN(3, h);
-BUFFER_IN(4, c);
+BUFFER_IN(4, c); /* GRU, where they are there: the products by R, [B][rows]; others have them in x then */
 BUFFER_OUT(5, y);
 BUFFER_OUT(6, next_h);
 BUFFER_OUT(7, next_c);
@@ -54,9 +55,12 @@ float reset_of(int at, int k)
     return k < hidden ? LD(extra, at + k) : 0.0;
 }
 
+int made_at; /* of the sequence's products, where they are there */
+
 /* Row `row` of R by the state, or by the reset one */
 float product(int direction, int row, int at, bool reset)
 {
+    if (PART == 2) return CELL == GRU_LINEAR && (flags & START_H) != 0 ? LD(c, made_at + row) : 0.0;
     int rows = GATES * hidden, h4 = (hidden + 3) / 4, r = direction * h4 * rows;
     vec4 sum = vec4(0.0);
     for (int k = 0; k < h4; k++) {
@@ -76,8 +80,9 @@ void main()
     int t = direction == 1 || reverse != 0 ? steps - 1 - step : step;
     int x_at = t * x_step + b * x_batch + direction * rows, state = direction * h_direction + b * h_batch;
     float before = state_of(state, j);
+    made_at = b * rows;
 
-    if (RESET != 0) {
+    if (PART == 1) {
         ST(next_h, state + j, gate_f(LD(x, x_at + hidden + j) + product(direction, hidden + j, state, false)) * before);
         return;
     }

@@ -51,7 +51,7 @@ int64_t gpu_matrix_columns_in_range(gpu_builder *b, const gpu_matrix *matrix)
 
 static void emit_columns(gpu_builder *b, const gr_node *n, const gpu_gemv *g, int64_t first, int64_t count)
 {
-    gpu_bind a = gpu_in(b, n, 0, g->layout), c = g->has_c ? g->c : a;
+    gpu_bind a = g->a ? *g->a : gpu_in(b, n, 0, g->layout), c = g->has_c ? g->c : a;
     bool aligned = g->a_col == 1 && (g->rows == 1 || g->a_row % 4 == 0);
     gpu_bind packed = gpu_pack_matrix(b, &g->matrix, first, count);
     uint8_t access = gpu_read_access(b, n, g->layout, &packed);
@@ -71,7 +71,7 @@ static void emit_columns(gpu_builder *b, const gr_node *n, const gpu_gemv *g, in
     gpu_spec(d, aligned);
     gpu_spec(d, g->has_c);
     gpu_spec(d, LX * LY);
-    gpu_bind_add(d, gpu_out(b, n, 0, g->layout), GPU_WRITE);
+    gpu_bind_add(d, g->y ? *g->y : gpu_out(b, n, 0, g->layout), GPU_WRITE);
 }
 
 void gpu_emit_gemv(gpu_builder *b, const gr_node *n, const gpu_gemv *g)

@@ -30,14 +30,16 @@ typedef struct gpu_gemv {
     bool has_c;
     gpu_bind c;
     int64_t c_row, c_col;
-    float scale, scale_c; /* Y = scale A B + scale_c C */
+    float scale, scale_c;  /* Y = scale A B + scale_c C */
+    const gpu_bind *a, *y; /* NULL: input 0 and output 0 of the node */
 } gpu_gemv;
 void gpu_emit_gemv(gpu_builder *b, const gr_node *n, const gpu_gemv *g);
 
 typedef struct gpu_linear { /* Y[rows][n] = A[rows][k] B + c: all dense, none of it the node's epilogue */
     gpu_matrix matrix;      /* constant or not; all of it fits one binding; k_padded == k */
     int64_t rows;
-    gpu_bind a, c, y; /* c: one value a column */
+    gpu_bind a, c, y;
+    int64_t c_row; /* from one row of c to the next; 0: one value a column */
 } gpu_linear;
 bool gpu_linear_fits(const gpu_builder *b, int64_t rows, int64_t columns, int64_t k);
 void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l); /* matmul.c */

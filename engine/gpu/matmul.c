@@ -299,6 +299,24 @@ void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
 {
     const int64_t columns = l->matrix.n, k = l->matrix.k;
     bool packed = gr_is_const(b->g, l->matrix.tensor);
+    if (packed && l->rows <= GPU_GEMV_ROWS) {
+        const gpu_gemv g = {.matrix = l->matrix,
+                            .rows = l->rows,
+                            .columns = columns,
+                            .a_row = k,
+                            .a_col = 1,
+                            .layout = GPU_ROW,
+                            .has_c = true,
+                            .c = l->c,
+                            .c_row = l->c_row,
+                            .c_col = 1,
+                            .scale = 1,
+                            .scale_c = 1,
+                            .a = &l->a,
+                            .y = &l->y};
+        gpu_emit_gemv(b, n, &g);
+        return;
+    }
     product p = {.batch = 1,
                  .m = l->rows,
                  .n = columns,
@@ -310,7 +328,14 @@ void gpu_emit_linear(gpu_builder *b, const gr_node *n, const gpu_linear *l)
                  .dims = {1, 1, 1},
                  .constant_b = packed};
     make_dense(&p);
-    operands o = {.a = l->a, .c = l->c, .y = l->y, .has_c = true, .c_col = 1, .scale = 1, .scale_c = 1};
+    operands o = {.a = l->a,
+                  .c = l->c,
+                  .y = l->y,
+                  .has_c = true,
+                  .c_row = l->c_row,
+                  .c_col = 1,
+                  .scale = 1,
+                  .scale_c = 1};
     o.b = packed ? gpu_pack_matrix(b, &l->matrix, 0, columns)
                  : (gpu_bind){.index = gpu_tensor_buf(b, l->matrix.tensor, GPU_ROW)};
     o.access = gpu_read_access(b, n, GPU_ROW, &o.b);

@@ -230,11 +230,26 @@ static void join_starts(gpu_builder *b, const layer *l, states *s, gpu_bind h, g
     s->start_c = lengths;
 }
 
-static states bind_states(gpu_builder *b, const gr_node *n, const layer *l)
+/* Adds R h of the one step to the products of x; GRU's are wanted apart, where no cell's state is. */
+static void project_state(gpu_builder *b, const gr_node *n, const layer *l, states *s)
+{
+    const op_recurrent *r = &l->r;
+    const bool apart_from_x = l->cell == GRU_LINEAR;
+    gpu_linear linear = {.matrix = {n->in[R], r->hidden, l->rows, 1, r->hidden, r->hidden},
+                         .rows = r->batch,
+                         .a = s->start_h,
+                         .c_row = apart_from_x ? 0 : l->rows};
+    linear.c = apart_from_x ? pack_form(b, n, l, R, FORM_ZEROS, l->rows) : s->x;
+    linear.y = gpu_scratch(b, (uint64_t)l->x_bytes);
+    gpu_emit_linear(b, n, &linear);
+    *(apart_from_x ? &s->start_c : &s->x) = linear.y;
+}
+
+static states bind_states(gpu_builder *b, const gr_node *n, const layer *l, bool gates_alone)
 {
     const op_recurrent *r = &l->r;
     states s = {.x = project(b, n, l)};
-    s.r = pack_form(b, n, l, R, FORM_R, r->directions * l->h4 * l->rows * 4);
+    s.r = gates_alone ? s.x : pack_form(b, n, l, R, FORM_R, r->directions * l->h4 * l->rows * 4);
     s.extra = s.start_h = s.start_c = s.y = s.x; /* not read, not written */
     if (l->cell == LSTM && op_has_in(n, P)) s.extra = gpu_in(b, n, P, GPU_ROW);
     if (l->cell == GRU_LINEAR && op_has_in(n, B))
@@ -335,7 +350,7 @@ static void emit(gpu_builder *b, const gr_node *n)
     if (!layer_of(b, n, &l)) return;
     const op_recurrent *r = &l.r;
     for (int i = 0; i < 6; i++) l.r.act[i / 3][i % 3] = shader_act(l.r.act[i / 3][i % 3]);
-    states s = bind_states(b, n, &l);
+    states s = bind_states(b, n, &l, false);
     const int64_t together = r->directions == 2 && same_acts(r) ? 2 : 1;
     const int64_t part = vkb_max(1, MOST_ROUNDS / l.step_rounds);
     for (int64_t first = 0; first < r->steps && !b->failed; first += part) {
@@ -353,9 +368,11 @@ static void emit(gpu_builder *b, const gr_node *n)
 
 /* ---- a dispatch a step ---- */
 
+enum { PART_ALL = 0, PART_RESET, PART_GATES }; /* PART in the shader */
+
 /* One step of `directions` directions; the states go from s->start_* to s->end_*. */
 static void emit_step(gpu_builder *b, const layer *l, const states *s, int64_t step, int64_t direction,
-                      int64_t directions, bool reset)
+                      int64_t directions, int part)
 {
     const op_recurrent *r = &l->r;
     gpu_dispatch *d = gpu_dispatch_begin(b, GPU_SHADER(b, recurrent_step));
@@ -363,11 +380,11 @@ static void emit_step(gpu_builder *b, const layer *l, const states *s, int64_t s
     for (size_t i = 0; i < VKB_COUNT(in); i++) gpu_bind_add(d, in[i], GPU_READ);
     for (size_t i = 0; i < VKB_COUNT(out); i++) gpu_bind_add(d, out[i], GPU_WRITE);
     gpu_grid(b, d, r->hidden, r->batch, directions, 64, 1, 1);
-    const int64_t gates = l->cell == GRU ? (reset ? 1 : 2) : r->gates;
-    d->macs = (uint64_t)(r->batch * directions * gates * r->hidden * r->hidden);
+    const int64_t gates = l->cell == GRU ? (part == PART_RESET ? 1 : 2) : r->gates;
+    d->macs = (uint64_t)(r->batch * directions * gates * r->hidden * (part == PART_GATES ? 1 : r->hidden));
     gpu_spec(d, (uint32_t)l->cell);
     for (int i = 0; i < 3; i++) gpu_spec(d, r->act[direction][i].kind);
-    gpu_spec(d, reset);
+    gpu_spec(d, (uint32_t)part);
     const int64_t words[] = {step, r->steps, r->batch, directions, direction, r->reverse, r->hidden};
     for (size_t i = 0; i < VKB_COUNT(words); i++) gpu_push(d, words[i]);
     push_strides(d, l);
@@ -387,7 +404,7 @@ static void emit_step_by_step(gpu_builder *b, const gr_node *n)
     if (!layer_of(b, n, &l)) return;
     const op_recurrent *r = &l.r;
     for (int i = 0; i < 6; i++) l.r.act[i / 3][i % 3] = shader_act(l.r.act[i / 3][i % 3]);
-    states s = bind_states(b, n, &l);
+    states s = bind_states(b, n, &l, false);
     const gpu_bind last_h = s.end_h, last_c = s.end_c, h[2] = {state_scratch(b, &l), state_scratch(b, &l)};
     gpu_bind c[2] = {h[0], h[1]}, reset = l.cell == GRU ? state_scratch(b, &l) : s.x;
     for (int i = 0; i < 2 && l.cell == LSTM; i++) c[i] = state_scratch(b, &l);
@@ -398,12 +415,12 @@ static void emit_step_by_step(gpu_builder *b, const gr_node *n)
             states now = s;
             if (l.cell == GRU) {
                 now.end_h = now.end_c = reset;
-                emit_step(b, &l, &now, step, direction, together, true);
+                emit_step(b, &l, &now, step, direction, together, PART_RESET);
                 now.extra = reset;
             }
             now.end_h = last ? last_h : h[step % 2];
             now.end_c = last ? last_c : c[step % 2];
-            emit_step(b, &l, &now, step, direction, together, false);
+            emit_step(b, &l, &now, step, direction, together, PART_ALL);
         }
         s.flags |= START_H | START_C;
         s.start_h = h[step % 2];
@@ -411,7 +428,41 @@ static void emit_step_by_step(gpu_builder *b, const gr_node *n)
     }
 }
 
+/* Multiply-accumulates with the state in one step from which three dispatches are sooner done than two. A
+ * start value, but for Mesa's software driver: there barriers within a workgroup cost more than a dispatch.
+ */
+static int64_t least_of_cell(const gpu_limits *limits)
+{
+    enum { MESA = 0x10005 };
+    return limits->vendor == MESA ? 0 : 1 << 14;
+}
+
+/* One step: both products, then all gates. */
+static bool fits_cell(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    layer l;
+    if (!layer_fits(b, n, &l, why)) return false;
+    *why = "more than one step or direction, or a reset gate before the product";
+    if (l.r.steps != 1 || l.r.directions != 1 || l.cell == GRU) return false;
+    *why = "a sequence without a step";
+    if (!full_lengths(b, n, 1)) return false;
+    *why = "a state that one workgroup is done with sooner";
+    return l.r.batch * l.rows * l.r.hidden >= least_of_cell(b->limits) &&
+           gpu_linear_fits(b, l.r.batch, l.rows, l.r.hidden);
+}
+
+static void emit_cell(gpu_builder *b, const gr_node *n)
+{
+    layer l;
+    if (!layer_of(b, n, &l)) return;
+    for (int i = 0; i < 3; i++) l.r.act[0][i] = shader_act(l.r.act[0][i]);
+    states s = bind_states(b, n, &l, true);
+    if (s.flags & START_H) project_state(b, n, &l, &s);
+    emit_step(b, &l, &s, 0, 0, 1, PART_GATES);
+}
+
 static const gpu_kernel kernels[] = {
+    {"recurrent_cell", fits_cell, emit_cell, GPU_FLOATS | OP_BIT(VKI_I32)},
     {"recurrent_steps", fits, emit, GPU_FLOATS | OP_BIT(VKI_I32)},
     {"recurrent_step", fits_step_by_step, emit_step_by_step, GPU_FLOATS | OP_BIT(VKI_I32)},
     {0}};

@@ -227,8 +227,10 @@ static vki_status find_wanted(maker *m, bool *found)
 static vki_status make_graph(maker *m)
 {
     const ses_options *o = &m->s->options;
-    bool device = m->s->model->context->limits != NULL;
-    gr_pass_options passes = {&ses_evaluator, o->disable_passes, o->reference, device, device};
+    const gr_pass_options passes = {.evaluator = &ses_evaluator,
+                                    .disable = o->disable_passes,
+                                    .no_fusion = o->reference,
+                                    .no_integers = m->s->model->context->limits != NULL};
     vkb_store *constants = m->s->model->constants;
     VKB_TRY(gr_clone(&m->g, m->stage->source, m->err));
     VKB_TRY(ses_hold(constants, &m->g, &m->held, m->err));

@@ -129,7 +129,7 @@ static vki_status run_round(gr_graph *g, const gr_pass_options *o, bool *changed
     for (int i = 0; gr_passes[i]; i++) {
         const gr_pass *pass = gr_passes[i];
         if (!pass->run || (o->no_fusion && pass->fusion) || (o->no_integers && pass == &pass_qdq) ||
-            (o->no_cells && pass == &pass_recurrent_cells) || !gr_pass_is_on(pass, o->disable))
+            !gr_pass_is_on(pass, o->disable))
             continue;
         VKB_TRY(pass->run(g, o->evaluator, changed, err));
     }

@@ -38,7 +38,6 @@ typedef struct gr_pass_options {
     bool no_fusion;
     bool no_integers; /* products of integers that are written as floats stay floats: the pass qdq is left out
                        */
-    bool no_cells;    /* the pass recurrent_cells is left out */
 } gr_pass_options;
 /* Runs all passes until nothing changes, inferring shapes as they become known, and compacts the graph (ids
  * change). Works with unknown shapes (when a file is imported) as well as with concrete ones (when a session

@@ -28,6 +28,14 @@ CASE(LSTM, "f32[4,2,6] const f32[2,20,6] const f32[2,20,5] const f32[2,40]",
 CASE(LSTM, "f32[5,1,64] const f32[1,256,64]@-0.2:0.2 const f32[1,256,64]@-0.2:0.2 const f32[1,512]", "outputs=3")
 CASE(LSTM, "f32[200,1,32] const f32[2,512,32]@-0.2:0.2 const f32[2,512,128]@-0.1:0.1 const f32[2,1024]",
      "outputs=3 direction=bidirectional")
+/* one step */
+CASE(LSTM, "f32[1,2,9] const f32[1,192,9] const f32[1,192,48]@-0.2:0.2 const f32[1,384] - f32[1,2,48] f32[1,2,48] const f32[1,144]",
+     "outputs=3")
+CASE(LSTM, "f32[3,1,6] const f32[1,160,6] const f32[1,160,40]@-0.2:0.2 - - f32[3,1,40]", "outputs=3 layout=1 clip=0.7")
+CASE(LSTM, "f32[1,3,6] const f32[1,160,6] const f32[1,160,40]@-0.2:0.2 const f32[1,320]", "outputs=3 input_forget=1")
+CASE(GRU, "f32[1,3,10] const f32[1,150,10] const f32[1,150,50]@-0.2:0.2 const f32[1,300] - f32[1,3,50]",
+     "outputs=2 linear_before_reset=1")
+CASE(RNN, "f32[1,7,10] const f32[1,51,10] f32[1,51,51]@-0.2:0.2 const f32[1,102] - f32[1,7,51]", "outputs=2 direction=reverse")
 CASE(LSTM, "f32[9000,1,1] const f32[2,8,1] const f32[2,8,2]@-0.5:0.5", "outputs=3 direction=bidirectional") /* in parts */
 CASE(LSTM, "f32[300,1,3] const f32[1,12,3] const f32[1,12,3]@-0.5:0.5", "outputs=3 direction=reverse")
 CASE(LSTM, "f32[2,1,8] f32[1,20,8] f32[1,20,5] f32[1,40]", "outputs=3")
