@@ -450,25 +450,42 @@ static gr_id groups(gr_graph *g, gr_id x)
 static void group_normalization_forms(void **state)
 {
     (void)state;
-    for (int form = 0; form < 4; form++) {
+    for (int form = 0; form < 8; form++) {
         gr_graph g;
         gr_id y = groups(&g, net_conv(&g, input4(&g)));
         if (form & 1)
             y = net_binary(&g, OP_Mul, net_random(&g, DIMS(1, 6, 1, 1)), y);
         else
             y = net_binary(&g, OP_Mul, y, net_random(&g, DIMS(6, 1, 1)));
-        y = net_binary(&g, OP_Add, net_random(&g, DIMS(6, 1, 1)), y);
-        if (form & 2) y = net_unary(&g, OP_Relu, y);
+        if (!(form & 4)) y = net_binary(&g, OP_Add, net_random(&g, DIMS(6, 1, 1)), y);
+        if (form & 2) y = net_binary(&g, OP_Mul, y, net_unary(&g, OP_Sigmoid, y));
         net_output(&g, y);
         net_pass(&g, form & 2 ? NULL : "group_normalization");
-        const gr_node *n = net_find(&g, OP_BatchNormalization);
+        const gr_node *n = net_find(&g, OP_GroupNormalization);
         assert_non_null(n);
-        assert_int_equal(n->epilogue.act, form & 2 ? GR_ACT_RELU : GR_ACT_NONE);
-        finish(&g, 5, ROUNDING);
+        assert_int_equal(n->epilogue.act, form & 2 ? GR_ACT_SILU : GR_ACT_NONE);
+        assert_int_equal(((const op_norm_attrs *)n->attrs)->num_groups, 3);
+        finish(&g, 2, ROUNDING);
     }
 }
 
-/* The product read elsewhere; one number a column; a scale that is computed; a shift alone; no groups. */
+/* Before opset 21 nothing comes behind the groups; any InstanceNormalization takes scale and shift. */
+static void scales_of_norms(void **state)
+{
+    (void)state;
+    gr_graph g;
+    gr_id x = net_conv(&g, input4(&g));
+    net_output(&g, groups(&g, x));
+    gr_id y =
+        net_node(&g, OP_InstanceNormalization, IN(x, net_positive(&g, DIMS(6)), net_random(&g, DIMS(6))));
+    net_output(&g, net_binary(&g, OP_Mul, y, net_random(&g, DIMS(6, 1, 1))));
+    net_pass(&g, "group_normalization");
+    assert_int_equal(net_count(&g, OP_GroupNormalization), 1);
+    assert_int_equal(net_count(&g, OP_InstanceNormalization), 1);
+    finish(&g, 3, ROUNDING);
+}
+
+/* The normal values read elsewhere; one number a column; a scale that is computed; no normalization. */
 static void other_scales_stay(void **state)
 {
     (void)state;
@@ -476,17 +493,14 @@ static void other_scales_stay(void **state)
     gr_id x = net_conv(&g, input4(&g)), y = groups(&g, x);
     gr_id channel = net_random(&g, DIMS(6, 1, 1)), column = net_random(&g, DIMS(6));
     gr_id computed = net_unary(&g, OP_Exp, net_input(&g, "s", DIMS(6, 1, 1)));
-    gr_id product = net_binary(&g, OP_Mul, y, channel);
-    net_output(&g, product);
-    net_output(&g, net_binary(&g, OP_Add, product, channel));
-    net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, y, column), channel));
-    net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, y, channel), column));
-    net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, y, computed), channel));
-    net_output(&g, net_binary(&g, OP_Add, y, channel));
+    net_output(&g, net_binary(&g, OP_Mul, y, channel));
+    net_output(&g, net_binary(&g, OP_Mul, y, channel));
+    net_output(&g, net_binary(&g, OP_Mul, groups(&g, x), column));
+    net_output(&g, net_binary(&g, OP_Mul, groups(&g, x), computed));
     net_output(&g, net_binary(&g, OP_Add, net_binary(&g, OP_Mul, x, channel), channel));
-    int nodes = g.n_nodes;
     net_pass(&g, "group_normalization");
-    finish(&g, nodes, 0);
+    assert_int_equal(net_count(&g, OP_GroupNormalization), 3);
+    finish(&g, 1 + 3 + 1 + 4 + 2, ROUNDING);
 }
 
 int main(void)
@@ -509,6 +523,7 @@ int main(void)
         cmocka_unit_test(rms_normalization_forms),
         cmocka_unit_test(almost_rms_normalizations),
         cmocka_unit_test(group_normalization_forms),
+        cmocka_unit_test(scales_of_norms),
         cmocka_unit_test(other_scales_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

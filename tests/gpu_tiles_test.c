@@ -39,6 +39,7 @@ static const test_case cases[] = {
     CASE(Sub, "f32[2,7,5,6] f32[1,7,1,1]", ""),
     CASE(Tanh, "f32[2,7,5,6]", ""),
     CASE(InstanceNormalization, "f32[2,7,9,8] const f32[7] const f32[7]", ""),
+    CASE(GroupNormalization, "f32[2,6,50,45] const f32[6] const f32[6]", "num_groups=2"),
     CASE(BatchNormalization, "f32[2,7,9,8] const f32[7] const f32[7] const f32[7] const f32[7]@0.5:2", ""),
 };
 

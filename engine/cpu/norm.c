@@ -82,13 +82,17 @@ static void batch_norm(const cpu_call *c)
     }
 }
 
-static void instance_norm(const cpu_call *c)
+/* Of groups of channels; InstanceNormalization's have one each. */
+static void group_norm(const cpu_call *c)
 {
     channels s = channels_of(cpu_in(c, 0));
     cpu_sink sink = cpu_sink_of(c);
-    for (int64_t k = 0; k < s.batch * s.count; k++) {
-        moments m = measure(c->in[0], cpu_in(c, 0)->dtype, k * s.size, 1, 0, s.size, true);
-        normalize(c, &sink, k * s.size, s.size, m, load_in(c, 1, k % s.count), load_in(c, 2, k % s.count));
+    const int64_t groups = op_norm_groups(c->g, c->n), own = s.count / groups;
+    for (int64_t k = 0; k < s.batch * groups; k++) {
+        moments m = measure(c->in[0], cpu_in(c, 0)->dtype, k * own * s.size, 1, 0, own * s.size, true);
+        for (int64_t i = k * own; i < (k + 1) * own; i++)
+            normalize(c, &sink, i * s.size, s.size, m, load_in(c, 1, i % s.count),
+                      load_in(c, 2, i % s.count));
     }
 }
 
@@ -114,10 +118,10 @@ static void reference(const cpu_call *c)
 {
     if (c->n->op == OP_BatchNormalization)
         batch_norm(c);
-    else if (c->n->op == OP_InstanceNormalization)
-        instance_norm(c);
-    else
+    else if (c->n->op == OP_LayerNormalization)
         layer_norm(c);
+    else
+        group_norm(c);
 }
 
 const cpu_op cpu_op_norm = {.reference = reference, .kernels = cpu_norm_kernels, .in_place = 1};

@@ -9,7 +9,9 @@
 
 typedef struct norm_state {
     const cpu_micro *micro;
-    int64_t count, size, channels; /* planes or rows; elements of one; LayerNormalization: no channels */
+    int64_t count, size, channels; /* planes, or those of a group, or rows; elements of one; planes of a
+                                      sample. LayerNormalization: no channels */
+    int64_t own;                   /* planes of a group */
 } norm_state;
 
 static int64_t layer_axis(const gr_tensor *x, const op_norm_attrs *a)
@@ -35,7 +37,7 @@ bool cpu_norm_rows_fits(const gr_graph *g, const gr_node *n)
     for (int i = 1; i < n->n_out; i++)
         if (n->out[i] != GR_NONE) return false;
     if (n->op == OP_BatchNormalization) return !a->training_mode && x->rank >= 2;
-    if (n->op == OP_InstanceNormalization) return x->rank >= 2;
+    if (n->op != OP_LayerNormalization) return x->rank >= 2;
     int64_t axis = layer_axis(x, a);
     return is_row(x, &t[n->in[1]], axis) && (!op_has_own(n, 2) || is_row(x, &t[n->in[2]], axis));
 }
@@ -49,6 +51,9 @@ vki_status cpu_norm_rows_prepare(cpu_prep *p, vki_error *err)
     *s = (norm_state){
         .micro = cpu_micro_get(), .count = 1, .size = 1, .channels = x->rank > 1 ? x->dims[1] : 1};
     for (int d = 0; d < x->rank; d++) *(d < axis ? &s->count : &s->size) *= x->dims[d];
+    s->own = p->n->op == OP_GroupNormalization ? s->channels / op_norm_groups(p->g, p->n) : 1;
+    s->count /= s->own;
+    s->size *= s->own;
     p->state = s;
     return VKI_OK;
 }
@@ -77,6 +82,20 @@ static void rms_row(const cpu_call *c, const norm_state *s, float *y, const floa
     s->micro->normalize(y, x, s->size, (float)factor, 0, c->in[1], cpu_own_input(c, 2));
 }
 
+/* The planes of a group, one by one, from what `center` left in y. */
+static void scale_planes(const cpu_call *c, const norm_state *s, float *y, int64_t group, moments m)
+{
+    const float *scale = c->in[1], *shift = c->in[2];
+    const double factor = 1 / sqrt(m.variance + (double)((const op_norm_attrs *)c->n->attrs)->epsilon);
+    const int64_t plane = s->size / s->own;
+    for (int64_t i = 0; i < s->own; i++) {
+        const int64_t k = (group * s->own + i) % s->channels;
+        const double by = factor * (double)scale[k];
+        s->micro->scale_shift(y + i * plane, y + i * plane, plane, (float)by,
+                              (float)((double)shift[k] - m.mean * by));
+    }
+}
+
 static void on_row(const cpu_call *c, const norm_state *s, int64_t row)
 {
     const op_norm_attrs *a = c->n->attrs;
@@ -92,11 +111,10 @@ static void on_row(const cpu_call *c, const norm_state *s, int64_t row)
         rms_row(c, s, y, x);
     } else {
         const moments m = center(s, y, x);
-        double factor = 1 / sqrt(m.variance + (double)a->epsilon);
-        if (c->n->op == OP_InstanceNormalization) {
-            factor *= (double)scale[k];
-            s->micro->scale_shift(y, y, s->size, (float)factor, (float)((double)shift[k] - m.mean * factor));
+        if (c->n->op != OP_LayerNormalization) {
+            scale_planes(c, s, y, row, m);
         } else {
+            const double factor = 1 / sqrt(m.variance + (double)a->epsilon);
             s->micro->normalize(y, y, s->size, (float)factor, (float)(-m.mean * factor), scale, shift);
         }
     }

@@ -4,7 +4,12 @@
 #include "graph/ops/schema.h"
 #include "graph/ops/strided.h"
 
-enum { LANES = 64, CHUNK = 2048 /* positions a workgroup measures */, MOST_SAMPLES = 8192 };
+enum {
+    LANES = 64,
+    CHUNK = 2048 /* positions a workgroup measures */,
+    MOST_SAMPLES = 8192,
+    MOST_PARTS = 32768 /* of a group: lavapipe ends loops after 65535 rounds (Mesa 22.3, 2026) */
+};
 
 static const op_norm_attrs *attrs_of(const gr_node *n)
 {
@@ -29,20 +34,22 @@ static slices_of measure(const gpu_builder *b, const gr_node *n)
     return s;
 }
 
-/* With statistics of its own: instance normalization, and batch normalization in training. */
+/* With statistics of its own: instance and group normalization, and batch normalization in training. */
 static bool measures(const gr_node *n)
 {
-    return n->op == OP_InstanceNormalization || attrs_of(n)->training_mode;
+    return n->op != OP_BatchNormalization || attrs_of(n)->training_mode;
 }
 
 static bool fits_channels(const gpu_builder *b, const gr_node *n, const char **why)
 {
-    if (n->op != OP_BatchNormalization && n->op != OP_InstanceNormalization) return false;
+    if (n->op == OP_LayerNormalization) return false;
     *why = "one-dimensional input";
     if (b->g->tensors[n->in[0]].rank < 2) return false;
     slices_of s = measure(b, n);
     *why = "more samples or slices than a dispatch can have";
-    return !measures(n) || (s.batch <= MOST_SAMPLES && s.slices <= b->limits->max_groups[1]);
+    if (measures(n) && (s.batch > MOST_SAMPLES || s.slices > b->limits->max_groups[1])) return false;
+    *why = "too large groups of channels";
+    return s.channels / op_norm_groups(b->g, n) * vkb_ceil_div(s.spatial, CHUNK) <= MOST_PARTS;
 }
 
 /* Mean and sum of squared deviations of every chunk of every slice, in fp32. */
@@ -62,12 +69,13 @@ static gpu_bind emit_parts(gpu_builder *b, const slices_of *s, gpu_bind x, uint8
     return parts;
 }
 
-/* From the parts mean and variance of every slice; in training of that slice of all samples, and the running
- * ones. */
+/* From the parts mean and variance of every channel, or of its group; in training of slices of all samples,
+ * and the running ones. */
 static gpu_bind emit_merge(gpu_builder *b, const gr_node *n, const slices_of *s, gpu_bind parts)
 {
     bool batch = n->op == OP_BatchNormalization;
-    int64_t all = s->batch * s->slices, count = batch ? s->slices : all;
+    const int64_t all = s->batch * s->slices, groups = op_norm_groups(b->g, n);
+    const int64_t count = batch ? s->slices : s->batch * groups;
     gpu_bind stats = gpu_scratch(b, (uint64_t)all * 32);
     gpu_dispatch *d = gpu_dispatch_begin(b, batch ? GPU_SHADER(b, norm_merge_batch) : SH_norm_merge_f32);
     gpu_grid_flat(b, d, count);
@@ -77,7 +85,12 @@ static gpu_bind emit_merge(gpu_builder *b, const gr_node *n, const slices_of *s,
     gpu_push(d, s->spatial);
     gpu_push(d, CHUNK);
     gpu_push(d, vkb_ceil_div(s->spatial, CHUNK));
-    if (!batch) return stats;
+    if (!batch) {
+        gpu_push(d, groups);
+        gpu_push(d, s->channels / groups);
+        gpu_push(d, s->slices);
+        return stats;
+    }
     for (int i = 1; i <= 2; i++) {
         gpu_spec(d, has_out(n, i));
         gpu_bind_add(d, gpu_in(b, n, i + 2, GPU_ROW), GPU_READ);

@@ -113,7 +113,10 @@ typedef struct op_lrn_attrs { /* x / (bias + alpha / size sum of x^2 over `size`
 } op_lrn_attrs;
 
 typedef struct op_attention_attrs {                   /* Q, K, V, mask? */
+    int64_t num_groups; /* GroupNormalization: X scale B; of channels that are brought to mean 0 together */
     int64_t is_causal, q_num_heads, kv_num_heads;     /* heads: of tensors of three dimensions */
+/* Groups of channels with statistics of their own in a sample: those of GroupNormalization; else all. */
+int64_t op_norm_groups(const gr_graph *g, const gr_node *n);
     int64_t softmax_precision, qk_matmul_output_mode; /* have no effect here */
     float scale, softcap; /* scale 0: 1 / sqrt(head's elements); softcap 0: none */
 } op_attention_attrs;

@@ -7,6 +7,9 @@ static const op_attr batch_attrs[] = {
     OP_ROW_INT(op_norm_attrs, spatial, 1, 1, 1), /* before opset 9: one value a channel is what is left */
 };
 static const op_attr instance_attrs[] = {OP_ROW_FLOAT(op_norm_attrs, epsilon, 1e-5f, 0, OP_FLT_MAX)};
+static const op_attr group_attrs[] = {OP_ROW_FLOAT(op_norm_attrs, epsilon, 1e-5f, 0, OP_FLT_MAX),
+                                      OP_ROW_INT(op_norm_attrs, num_groups, 1, 1, OP_INT_MAX),
+                                      OP_ROW_INT(op_norm_attrs, stash_type, 1, 1, 1)};
 static const op_attr layer_attrs[] = {
     OP_ROW_INT(op_norm_attrs, axis, -1, -GR_MAX_RANK, GR_MAX_RANK - 1),
     OP_ROW_FLOAT(op_norm_attrs, epsilon, 1e-5f, 0, OP_FLT_MAX),
@@ -49,6 +52,23 @@ static vki_status infer_instance(op_infer *c)
     VKB_TRY(check_per_channel(c, 1, x->dims[1]));
     VKB_TRY(check_per_channel(c, 2, x->dims[1]));
     return op_out_like(c, 0, x);
+}
+
+static vki_status infer_group(op_infer *c)
+{
+    const op_norm_attrs *a = c->n->attrs;
+    VKB_TRY(infer_instance(c));
+    const int64_t channels = op_in(c, 0)->dims[1];
+    if (channels % a->num_groups == 0) return VKI_OK;
+    return op_fail(c, VKI_E_SHAPE, "%lld channels do not make %lld groups", (long long)channels,
+                   (long long)a->num_groups);
+}
+
+int64_t op_norm_groups(const gr_graph *g, const gr_node *n)
+{
+    const gr_tensor *x = &g->tensors[n->in[0]];
+    if (n->op == OP_GroupNormalization) return ((const op_norm_attrs *)n->attrs)->num_groups;
+    return x->rank > 1 ? x->dims[1] : 1;
 }
 
 static vki_status infer_layer(op_infer *c)
@@ -97,6 +117,21 @@ const op_info op_info_InstanceNormalization = {
     .max_out = 1,
     .flags = OP_CAN_ACT,
     .infer = infer_instance,
+};
+
+const op_info op_info_GroupNormalization = {
+    .name = "GroupNormalization",
+    .doc =
+        "Each group of channels of each sample brought to mean 0 and variance 1, then scaled and shifted by "
+        "channel",
+    OP_ATTR_TABLE(group_attrs),
+    .attrs_size = sizeof(op_norm_attrs),
+    .min_in = 3,
+    .max_in = 3,
+    .min_out = 1,
+    .max_out = 1,
+    .flags = OP_CAN_ACT,
+    .infer = infer_group,
 };
 
 const op_info op_info_LayerNormalization = {

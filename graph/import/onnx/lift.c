@@ -110,7 +110,7 @@ static const struct {
     {"Attention", 23, ONNX_OPSET_MAX, lift_attention},
     {"RMSNormalization", 23, ONNX_OPSET_MAX, lift_rms_norm},
     {"Swish", 24, ONNX_OPSET_MAX, lift_swish},
-    {"GroupNormalization", 18, ONNX_OPSET_MAX, lift_group_norm},
+    {"GroupNormalization", 18, 20, lift_group_norm},
     {"CenterCropPad", 18, ONNX_OPSET_MAX, lift_center_crop_pad},
     {"ReduceLogSumExp", 1, ONNX_OPSET_MAX, lift_log_sum_exp},
 };

@@ -49,16 +49,7 @@ vki_status lift_mean_variance(onnx_node *n)
     return onnx_finish(n, OP_Div, 2, (gr_id[]){centred, below});
 }
 
-/* `count` equal floats. */
-static gr_id filled(onnx_node *n, const char *suffix, int64_t count, float value)
-{
-    float *v = vkb_arena_alloc(&n->c->scratch, (size_t)count * sizeof *v);
-    for (int64_t i = 0; v && i < count; i++) v[i] = value;
-    return v ? onnx_const_floats(n, suffix, 1, v, (int)count) : GR_NONE;
-}
-
-/* Instance normalization of [N][groups][rest]. Scale and bias are one a group before opset 21, then one a
- * channel. */
+/* Before opset 21 scale and bias are one a group: instance normalization of [N][groups][rest]. */
 vki_status lift_group_norm(onnx_node *n)
 {
     int64_t groups = 0;
@@ -66,26 +57,13 @@ vki_status lift_group_norm(onnx_node *n)
     VKB_TRY(onnx_require_inputs(n, 3));
     VKB_TRY(onnx_attr_int(n, "num_groups", &groups));
     VKB_TRY(onnx_attr_float(n, "epsilon", &epsilon));
-    onnx_attr(n, "stash_type"); /* sums are fp32 at least */
     if (groups < 1 || groups > 1 << 20)
         return onnx_fail(n, "the attribute 'num_groups' is missing or invalid");
-    bool by_group = n->c->opset < 21;
-    gr_id x = n->in[0], scale = n->in[1], bias = n->in[2], shape = onnx_unary(n, OP_Shape, "shape", x);
+    gr_id x = n->in[0], shape = onnx_unary(n, OP_Shape, "shape", x);
     gr_id parts = onnx_const_ints(n, "groups", (int64_t[]){0, groups, -1}, 3);
-    gr_id in[3] = {onnx_binary(n, OP_Reshape, "grouped", x, parts), scale, bias};
-    if (!by_group) {
-        in[1] = filled(n, "ones", groups, 1);
-        in[2] = filled(n, "zeros", groups, 0);
-    }
+    gr_id in[3] = {onnx_binary(n, OP_Reshape, "grouped", x, parts), n->in[1], n->in[2]};
     gr_id y = onnx_helper(n, OP_InstanceNormalization, "normal", 3, in,
                           (onnx_set[]){{"epsilon", (double)epsilon}, {NULL, 0}});
-    if (by_group) return onnx_finish(n, OP_Reshape, 2, (gr_id[]){y, shape});
-    gr_id channels = onnx_const_ints(n, "channels", (int64_t[]){0, 0, -1}, 3);
-    gr_id flat = onnx_unary(n, OP_Shape, "flat", onnx_binary(n, OP_Reshape, "rows", x, channels));
-    gr_id axis = onnx_const_ints(n, "axis", (int64_t[]){1}, 1);
-    y = onnx_binary(n, OP_Reshape, "normal_rows", y, flat);
-    y = onnx_binary(n, OP_Mul, "scaled", y, onnx_binary(n, OP_Unsqueeze, "scale", scale, axis));
-    y = onnx_binary(n, OP_Add, "shifted", y, onnx_binary(n, OP_Unsqueeze, "bias", bias, axis));
     return onnx_finish(n, OP_Reshape, 2, (gr_id[]){y, shape});
 }
 
