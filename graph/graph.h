@@ -48,6 +48,8 @@ typedef enum gr_act {
     GR_ACT_HARDSWISH,        /* x max(0, min(1, x/6 + 1/2)) */
     GR_ACT_SILU,             /* x sigmoid(x) */
     GR_ACT_HARDSWISH_AFFINE, /* alpha hardswish(x) + beta */
+    GR_ACT_FAKE_QUANTIZE,    /* x / alpha rounded to an integer within the levels of beta (op_levels), times
+                                alpha */
     GR_ACT_COUNT
 } gr_act;
 typedef enum gr_residual { GR_RESIDUAL_NONE = 0, GR_RESIDUAL_BEFORE, GR_RESIDUAL_AFTER } gr_residual;

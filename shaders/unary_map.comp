@@ -68,6 +68,7 @@ float apply(float x)
     case 36: return mish(x);
     case 37: return x < -alpha ? x + beta : x > alpha ? x - beta : 0.0;
     case 38: return sign(x);
+    case 39: return math_fake_quantize(vec4(x), alpha, beta).x;
     }
     return x;
 }

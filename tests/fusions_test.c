@@ -206,10 +206,15 @@ static void activations_fuse(void **state)
         gr_act act;
         float alpha, beta;
     } rows[] = {
-        {OP_Relu, GR_ACT_RELU, 0, 0},           {OP_LeakyRelu, GR_ACT_LEAKY, 0.01f, 0},
-        {OP_Clip, GR_ACT_CLIP, -0.5f, 0.75f},   {OP_Sigmoid, GR_ACT_SIGMOID, 0, 0},
-        {OP_Tanh, GR_ACT_TANH, 0, 0},           {OP_HardSigmoid, GR_ACT_HARDSIGMOID, 0.2f, 0.5f},
-        {OP_HardSwish, GR_ACT_HARDSWISH, 0, 0}, {OP_Silu, GR_ACT_SILU, 0, 0},
+        {OP_Relu, GR_ACT_RELU, 0, 0},
+        {OP_LeakyRelu, GR_ACT_LEAKY, 0.01f, 0},
+        {OP_Clip, GR_ACT_CLIP, -0.5f, 0.75f},
+        {OP_Sigmoid, GR_ACT_SIGMOID, 0, 0},
+        {OP_Tanh, GR_ACT_TANH, 0, 0},
+        {OP_HardSigmoid, GR_ACT_HARDSIGMOID, 0.2f, 0.5f},
+        {OP_HardSwish, GR_ACT_HARDSWISH, 0, 0},
+        {OP_Silu, GR_ACT_SILU, 0, 0},
+        {OP_FakeQuantize, GR_ACT_FAKE_QUANTIZE, 1, OP_LEVELS * -128 + 255},
     };
     (void)state;
     for (size_t i = 0; i < VKB_COUNT(rows); i++) {

@@ -143,14 +143,107 @@ static void movements(void **state)
         const float step = kind == 2 ? 2 * STEP : STEP;
         net_output(&g, dequantize(&g, quantize(&g, y, step, VKI_U8, 120), step, VKI_U8, 120));
         net_pass(&g, NULL);
-        assert_int_equal(net_count(&g, OP_NONE), kind == 2 ? 5 : 3);
+        assert_int_equal(net_count(&g, OP_NONE), 3);
+        assert_int_equal(net_count(&g, OP_FakeQuantize), kind == 2 ? 2 : 0); /* of two grids */
         net_pass_end(&g, 1e-6);
+    }
+}
+
+/* ---- fake_quantize ---- */
+
+static gr_id pair(gr_graph *g, gr_id x, float step, vki_dtype dtype, int zero)
+{
+    return dequantize(g, quantize(g, x, step, dtype, zero), step, dtype, zero);
+}
+
+static const op_unary_attrs *levels_of(const gr_graph *g)
+{
+    const gr_node *n = net_find(g, OP_FakeQuantize);
+    assert_non_null(n);
+    return n->attrs;
+}
+
+/* Every bit stays, whatever limits before it became. */
+static void pairs(void **state)
+{
+    (void)state;
+    static const struct {
+        vki_dtype dtype;
+        int zero;
+        op_kind act; /* before it: Relu, Clip to -0.33 .. 0.7, Tanh, none */
+        int low, high;
+        bool stays;
+    } rows[] = {
+        {VKI_U8, 128, OP_NONE, -128, 127, false}, {VKI_I8, -3, OP_NONE, -125, 130, false},
+        {VKI_U8, 0, OP_Relu, 0, 255, false},      {VKI_I8, 0, OP_Relu, 0, 127, false},
+        {VKI_U8, 128, OP_Clip, -7, 14, false},    {VKI_I8, -120, OP_Clip, -7, 14, false},
+        {VKI_U8, 100, OP_Tanh, -100, 155, true},
+    };
+    for (size_t i = 0; i < VKB_COUNT(rows); i++) {
+        gr_graph g;
+        net_init(&g);
+        gr_id x = net_input(&g, "x", DIMS(2, 3, 9, 11));
+        if (rows[i].act == OP_Clip)
+            x = net_node(&g, OP_Clip, IN(x, net_scalar(&g, -0.33f), net_scalar(&g, 0.7f)));
+        else if (rows[i].act != OP_NONE)
+            x = net_unary(&g, rows[i].act, x);
+        net_output(&g, pair(&g, x, STEP, rows[i].dtype, rows[i].zero));
+        net_pass(&g, "fake_quantize");
+        assert_int_equal(net_count(&g, OP_NONE), 1 + rows[i].stays);
+        assert_int_equal(levels_of(&g)->low, rows[i].low);
+        assert_int_equal(levels_of(&g)->high, rows[i].high);
+        net_pass_end(&g, 0);
+    }
+}
+
+/* Activations that are fused already go, too, and a second rounding to the same grid behind what moves
+ * elements. */
+static void roundings_that_go(void **state)
+{
+    (void)state;
+    for (int fused = 0; fused < 2; fused++) {
+        gr_graph g;
+        net_init(&g);
+        gr_id x = net_conv(&g, net_input(&g, "x", DIMS(1, 4, 6, 6)));
+        if (fused)
+            net_last(&g)->epilogue.act = GR_ACT_RELU;
+        else
+            x = net_unary(&g, OP_Relu, x);
+        x = pair(&g, net_unary(&g, OP_MaxPool, pair(&g, x, STEP, VKI_I8, 0)), STEP, VKI_I8, 0);
+        net_output(&g, x);
+        gr_node *pool = (gr_node *)(uintptr_t)net_find(&g, OP_MaxPool);
+        net_set_ints(&((op_pool_attrs *)pool->attrs)->kernel_shape, 2, (const int64_t[]){2, 2});
+        net_pass(&g, "fake_quantize");
+        assert_int_equal(net_count(&g, OP_NONE), 3);
+        assert_int_equal(g.nodes[0].epilogue.act, GR_ACT_NONE);
+        assert_int_equal(levels_of(&g)->low, 0);
+        net_pass_end(&g, 0.05);
+    }
+}
+
+/* The integers are read elsewhere, the grids differ, or the second one has fewer levels. */
+static void pairs_that_stay(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        gr_graph g;
+        net_init(&g);
+        gr_id x = net_input(&g, "x", DIMS(3, 7)), q = quantize(&g, x, STEP, VKI_U8, 120);
+        if (kind == 0) net_output(&g, q);
+        gr_id y = dequantize(&g, q, kind == 1 ? 2 * STEP : STEP, VKI_U8, 120);
+        if (kind == 2) y = pair(&g, y, STEP, VKI_U8, 0);
+        net_output(&g, y);
+        net_pass(&g, "fake_quantize");
+        assert_int_equal(net_count(&g, OP_FakeQuantize), kind == 2 ? 2 : 0);
+        net_pass_end(&g, 0);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(convolutions), cmocka_unit_test(products),
-                                       cmocka_unit_test(movements)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(convolutions),      cmocka_unit_test(products),
+        cmocka_unit_test(movements),         cmocka_unit_test(pairs),
+        cmocka_unit_test(roundings_that_go), cmocka_unit_test(pairs_that_stay)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,16 @@
 
 /* Comparisons are written so that NaN passes through. */
 
+/* As QuantizeLinear and DequantizeLinear do it: the quotient is a float, and NaN is the lowest level. */
+static double fake_quantize(float x, float scale, float levels)
+{
+    const double low = floor((double)levels / OP_LEVELS), high = low + (double)levels - OP_LEVELS * low;
+    double q = nearbyint((double)(x / scale)); /* halves to even in the default rounding mode */
+    q = q > low ? q : low;
+    q = (q < high ? q : high) + 0.0; /* no negative zero: integers have none */
+    return (double)((float)q * scale);
+}
+
 double cpu_act_f64(double x, gr_act act, double alpha, double beta)
 {
     switch (act) {
@@ -28,6 +38,8 @@ double cpu_act_f64(double x, gr_act act, double alpha, double beta)
         return x / (1 + exp(-x));
     case GR_ACT_HARDSWISH_AFFINE:
         return alpha * cpu_act_f64(x, GR_ACT_HARDSWISH, 0, 0) + beta;
+    case GR_ACT_FAKE_QUANTIZE:
+        return fake_quantize((float)x, (float)alpha, (float)beta);
     case GR_ACT_NONE:
     case GR_ACT_COUNT:
         break;

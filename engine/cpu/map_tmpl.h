@@ -12,6 +12,14 @@ V8_INLINE v8 hardswish(v8 x)
     return v8_mul(x, clamp(v8_fma(x, v8_set1(1.0f / 6), v8_set1(0.5f)), v8_set1(0), v8_set1(1)));
 }
 
+V8_INLINE v8 fake_quantize(v8 x, v8 scale, v8 levels) /* NaN becomes the lowest level */
+{
+    const v8 low = v8_floor(v8_mul(levels, v8_set1(1.0f / OP_LEVELS)));
+    const v8 high = v8_fma(low, v8_set1(1 - OP_LEVELS), levels);
+    const v8 q = v8_div(x, scale), k = v8_round(v8_min(v8_select_lt(low, q, q, low), high));
+    return v8_mul(v8_add(k, v8_set1(0)), scale); /* no negative zero: integers have none */
+}
+
 V8_INLINE v8 activate(v8 x, gr_act act, v8 alpha, v8 beta)
 {
     const v8 zero = v8_set1(0), one = v8_set1(1);
@@ -34,6 +42,8 @@ V8_INLINE v8 activate(v8 x, gr_act act, v8 alpha, v8 beta)
         return v8_silu(x);
     case GR_ACT_HARDSWISH_AFFINE:
         return v8_fma(alpha, hardswish(x), beta);
+    case GR_ACT_FAKE_QUANTIZE:
+        return fake_quantize(x, alpha, beta);
     case GR_ACT_NONE:
     case GR_ACT_COUNT:
         break;
@@ -79,6 +89,7 @@ static void epilogue(float *y, const float *x, const float *residual, int64_t n,
         CASE(GR_ACT_HARDSWISH);
         CASE(GR_ACT_SILU);
         CASE(GR_ACT_HARDSWISH_AFFINE);
+        CASE(GR_ACT_FAKE_QUANTIZE);
         CASE(GR_ACT_NONE);
     case GR_ACT_COUNT:
         break;

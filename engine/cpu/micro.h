@@ -6,7 +6,7 @@
 #ifndef CPU_MICRO_H
 #define CPU_MICRO_H
 
-#include "graph/graph.h"
+#include "graph/ops/attrs.h"
 
 /* Before a loop of constant length over registers: unrolled even where code is made small. */
 #if defined(__clang__)

@@ -99,6 +99,8 @@ static double apply(double x, const unary_params *p)
         return cpu_act_f64(x, GR_ACT_HARDSWISH, 0, 0);
     case OP_Silu:
         return cpu_act_f64(x, GR_ACT_SILU, 0, 0);
+    case OP_FakeQuantize:
+        return cpu_act_f64(x, GR_ACT_FAKE_QUANTIZE, p->alpha, p->beta);
     case OP_Elu:
         return elu(x, p->alpha);
     case OP_Softplus:
@@ -171,6 +173,7 @@ static unary_params params_of(const cpu_call *c, vki_dtype type)
         p.alpha = (double)a->alpha;
         p.beta = (double)a->beta;
         p.by_tanh = a->approximate != 0;
+        if (p.op == OP_FakeQuantize) p.beta = (double)op_levels(a->low, a->high);
     }
     return p;
 }

@@ -83,6 +83,8 @@ static unary_state state_of(const gr_graph *g, const gr_node *n)
         return by_epilogue(GR_ACT_HARDSWISH, 0, 0);
     case OP_Silu:
         return by_epilogue(GR_ACT_SILU, 0, 0);
+    case OP_FakeQuantize:
+        return by_epilogue(GR_ACT_FAKE_QUANTIZE, a->alpha, op_levels(a->low, a->high));
     case OP_Elu:
         return by_micro(CPU_ELU, a->alpha);
     case OP_Exp:

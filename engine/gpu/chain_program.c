@@ -11,21 +11,52 @@
 
 /* The order is that of the cases in shaders/lib/chain.glsl. Gelu has two entries: by erf and by tanh. */
 static const op_kind ops[] = {
-    OP_Relu,      OP_LeakyRelu,   OP_Clip,
-    OP_Sigmoid,   OP_Tanh,        OP_HardSigmoid,
-    OP_HardSwish, OP_Silu,        OP_Elu,
-    OP_Softplus,  OP_Exp,         OP_Log,
-    OP_Sqrt,      OP_Reciprocal,  OP_Abs,
-    OP_Neg,       OP_Floor,       OP_Ceil,
-    OP_Round,     OP_Erf,         OP_Sin,
-    OP_Cos,       OP_Gelu,        OP_Gelu,
-    OP_Selu,      OP_Celu,        OP_ThresholdedRelu,
-    OP_Softsign,  OP_Mish,        OP_Shrink,
-    OP_Sign,      OP_Add,         OP_Sub,
-    OP_Mul,       OP_Div,         OP_Pow,
-    OP_Max,       OP_Min,         OP_PRelu,
-    OP_Equal,     OP_Greater,     OP_GreaterOrEqual,
-    OP_Less,      OP_LessOrEqual, OP_Where,
+    OP_Relu,
+    OP_LeakyRelu,
+    OP_Clip,
+    OP_Sigmoid,
+    OP_Tanh,
+    OP_HardSigmoid,
+    OP_HardSwish,
+    OP_Silu,
+    OP_Elu,
+    OP_Softplus,
+    OP_Exp,
+    OP_Log,
+    OP_Sqrt,
+    OP_Reciprocal,
+    OP_Abs,
+    OP_Neg,
+    OP_Floor,
+    OP_Ceil,
+    OP_Round,
+    OP_Erf,
+    OP_Sin,
+    OP_Cos,
+    OP_Gelu,
+    OP_Gelu,
+    OP_Selu,
+    OP_Celu,
+    OP_ThresholdedRelu,
+    OP_Softsign,
+    OP_Mish,
+    OP_Shrink,
+    OP_Sign,
+    OP_FakeQuantize,
+    OP_Add,
+    OP_Sub,
+    OP_Mul,
+    OP_Div,
+    OP_Pow,
+    OP_Max,
+    OP_Min,
+    OP_PRelu,
+    OP_Equal,
+    OP_Greater,
+    OP_GreaterOrEqual,
+    OP_Less,
+    OP_LessOrEqual,
+    OP_Where,
 };
 
 static int code_of(op_kind op)
@@ -258,14 +289,14 @@ static void own_params(compiler *k, const gr_node *n, float *alpha, float *beta)
         *beta = *beta > FLT_MAX ? FLT_MAX : *beta;
     } else if (a && is_unary(n->op)) {
         *alpha = a->alpha;
-        *beta = a->beta;
+        *beta = n->op == OP_FakeQuantize ? op_levels(a->low, a->high) : a->beta;
     }
 }
 
 static bool has_params(op_kind op)
 {
-    static const op_kind with[] = {OP_LeakyRelu, OP_Clip, OP_HardSigmoid,     OP_Elu,
-                                   OP_Selu,      OP_Celu, OP_ThresholdedRelu, OP_Shrink};
+    static const op_kind with[] = {OP_LeakyRelu,       OP_Clip,   OP_HardSigmoid, OP_Elu, OP_Selu, OP_Celu,
+                                   OP_ThresholdedRelu, OP_Shrink, OP_FakeQuantize};
     for (size_t i = 0; i < VKB_COUNT(with); i++)
         if (with[i] == op) return true;
     return false;
@@ -282,7 +313,8 @@ static op_kind op_of_act(gr_act act)
                                                 [GR_ACT_HARDSIGMOID] = OP_HardSigmoid,
                                                 [GR_ACT_HARDSWISH] = OP_HardSwish,
                                                 [GR_ACT_SILU] = OP_Silu,
-                                                [GR_ACT_HARDSWISH_AFFINE] = OP_HardSwish};
+                                                [GR_ACT_HARDSWISH_AFFINE] = OP_HardSwish,
+                                                [GR_ACT_FAKE_QUANTIZE] = OP_FakeQuantize};
     return kinds[act];
 }
 

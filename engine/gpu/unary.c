@@ -8,12 +8,12 @@
 
 /* The order is that of the cases in shaders/unary_map.comp. */
 static const op_kind functions[] = {
-    OP_Relu,     OP_LeakyRelu, OP_Clip,     OP_Sigmoid, OP_Tanh,  OP_HardSigmoid, OP_HardSwish,
-    OP_Silu,     OP_Elu,       OP_Softplus, OP_Exp,     OP_Log,   OP_Sqrt,        OP_Reciprocal,
-    OP_Abs,      OP_Neg,       OP_Floor,    OP_Ceil,    OP_Round, OP_Erf,         OP_Sin,
-    OP_Cos,      OP_Tan,       OP_Asin,     OP_Acos,    OP_Atan,  OP_Sinh,        OP_Cosh,
-    OP_Asinh,    OP_Acosh,     OP_Atanh,    OP_Gelu,    OP_Selu,  OP_Celu,        OP_ThresholdedRelu,
-    OP_Softsign, OP_Mish,      OP_Shrink,   OP_Sign,
+    OP_Relu,     OP_LeakyRelu, OP_Clip,     OP_Sigmoid, OP_Tanh,         OP_HardSigmoid, OP_HardSwish,
+    OP_Silu,     OP_Elu,       OP_Softplus, OP_Exp,     OP_Log,          OP_Sqrt,        OP_Reciprocal,
+    OP_Abs,      OP_Neg,       OP_Floor,    OP_Ceil,    OP_Round,        OP_Erf,         OP_Sin,
+    OP_Cos,      OP_Tan,       OP_Asin,     OP_Acos,    OP_Atan,         OP_Sinh,        OP_Cosh,
+    OP_Asinh,    OP_Acosh,     OP_Atanh,    OP_Gelu,    OP_Selu,         OP_Celu,        OP_ThresholdedRelu,
+    OP_Softsign, OP_Mish,      OP_Shrink,   OP_Sign,    OP_FakeQuantize,
 };
 
 static int function_of(op_kind op)
@@ -44,6 +44,8 @@ static void push_params(gpu_builder *b, gpu_dispatch *d, const gr_node *n)
         alpha = ((const op_unary_attrs *)n->attrs)->alpha;
         beta = ((const op_unary_attrs *)n->attrs)->beta;
     }
+    if (n->op == OP_FakeQuantize)
+        beta = op_levels(((const op_unary_attrs *)n->attrs)->low, ((const op_unary_attrs *)n->attrs)->high);
     gpu_push_f32(d, alpha);
     gpu_push_f32(d, beta);
 }

@@ -19,6 +19,7 @@ const char *const vkm_act_names[GR_ACT_COUNT] = {
     [GR_ACT_HARDSWISH] = "hard_swish",
     [GR_ACT_SILU] = "silu",
     [GR_ACT_HARDSWISH_AFFINE] = "hard_swish_affine",
+    [GR_ACT_FAKE_QUANTIZE] = "fake_quantize",
 };
 
 uint64_t vkm_head_checksum(const uint8_t *file)

@@ -90,7 +90,15 @@ typedef struct op_unary_attrs {
                             gamma; Shrink: lambd and bias */
     int64_t approximate; /* Gelu: 0 by erf, 1 by tanh */
     int64_t detect_negative, detect_positive; /* IsInf */
+    int64_t low, high;                        /* FakeQuantize: whole multiples of the scale, which is alpha */
 } op_unary_attrs;
+enum { OP_LEVELS = 256 }; /* that FakeQuantize may have at most, zero among them or next to them */
+/* Both ends of FakeQuantize's levels in one float, exact since low is within +-OP_LEVELS: OP_LEVELS low +
+ * (high - low). Kernels take it apart: low is the floor of it / OP_LEVELS. */
+static inline float op_levels(int64_t low, int64_t high)
+{
+    return (float)(OP_LEVELS * low + (high - low));
+}
 /* Clip's limits: inputs 1 and 2 if constant, +-INFINITY if absent. false if they are not constant. */
 bool op_clip_range(const gr_graph *g, const gr_node *n, float *low, float *high);
 
@@ -105,7 +113,10 @@ typedef struct op_norm_attrs { /* BatchNormalization: X scale B mean var; Instan
                                   not centred: the mean stays, and x is divided by its root mean square */
     float epsilon, momentum;
     int64_t axis, training_mode, spatial, stash_type, centred;
+    int64_t num_groups; /* GroupNormalization: X scale B; of channels that are brought to mean 0 together */
 } op_norm_attrs;
+/* Groups of channels with statistics of their own in a sample: those of GroupNormalization; else all. */
+int64_t op_norm_groups(const gr_graph *g, const gr_node *n);
 
 typedef struct op_lrn_attrs { /* x / (bias + alpha / size sum of x^2 over `size` channels)^beta */
     float alpha, beta, bias;
@@ -113,10 +124,7 @@ typedef struct op_lrn_attrs { /* x / (bias + alpha / size sum of x^2 over `size`
 } op_lrn_attrs;
 
 typedef struct op_attention_attrs {                   /* Q, K, V, mask? */
-    int64_t num_groups; /* GroupNormalization: X scale B; of channels that are brought to mean 0 together */
     int64_t is_causal, q_num_heads, kv_num_heads;     /* heads: of tensors of three dimensions */
-/* Groups of channels with statistics of their own in a sample: those of GroupNormalization; else all. */
-int64_t op_norm_groups(const gr_graph *g, const gr_node *n);
     int64_t softmax_precision, qk_matmul_output_mode; /* have no effect here */
     float scale, softcap; /* scale 0: 1 / sqrt(head's elements); softcap 0: none */
 } op_attention_attrs;

@@ -17,15 +17,14 @@ static const op_attr attrs[] = {
     OP_ROW_INTS(op_conv_pool_attrs, pool_strides, 1, OP_INT_MAX),
     OP_ROW_INTS(op_conv_pool_attrs, pool_pads, 0, OP_INT_MAX),
     OP_ROW_INT(op_conv_pool_attrs, pool_ceil, 0, 0, 1),
-    OP_ROW_ENUM(
-        op_conv_pool_attrs, activation, GR_ACT_NONE,
-        "none,relu,leaky,clip,sigmoid,tanh,hardsigmoid,hardswish,silu,hardswish_affine"), /* in gr_act's order
-                                                                                           */
+    OP_ROW_ENUM(op_conv_pool_attrs, activation, GR_ACT_NONE,
+                "none,relu,leaky,clip,sigmoid,tanh,hardsigmoid,hardswish,silu,hardswish_affine,"
+                "fake_quantize"), /* in gr_act's order */
     OP_ROW_FLOAT(op_conv_pool_attrs, alpha, 0, -INFINITY, INFINITY),
     OP_ROW_FLOAT(op_conv_pool_attrs, beta, 0, -INFINITY, INFINITY),
 };
 
-static_assert(GR_ACT_COUNT == 10, "the names above are all activations");
+static_assert(GR_ACT_COUNT == 11, "the names above are all activations");
 
 static vki_status infer(op_infer *c)
 {

@@ -19,6 +19,10 @@ static const op_attr shrink_attrs[] = {
     {"lambd", OP_ATTR_FLOAT, offsetof(op_unary_attrs, alpha), 0.5f, -OP_FLT_MAX, OP_FLT_MAX, NULL},
     {"bias", OP_ATTR_FLOAT, offsetof(op_unary_attrs, beta), 0, -OP_FLT_MAX, OP_FLT_MAX, NULL}};
 static const op_attr gelu_attrs[] = {OP_ROW_ENUM(op_unary_attrs, approximate, 0, "none,tanh")};
+static const op_attr fake_quantize_attrs[] = {
+    {"scale", OP_ATTR_FLOAT, offsetof(op_unary_attrs, alpha), 1, 1e-37, OP_FLT_MAX, NULL},
+    OP_ROW_INT(op_unary_attrs, low, -128, -OP_LEVELS, OP_LEVELS),
+    OP_ROW_INT(op_unary_attrs, high, 127, -OP_LEVELS, OP_LEVELS)};
 static const op_attr is_inf_attrs[] = {OP_ROW_INT(op_unary_attrs, detect_negative, 1, 0, 1),
                                        OP_ROW_INT(op_unary_attrs, detect_positive, 1, 0, 1)};
 
@@ -63,6 +67,15 @@ static vki_status infer_celu(op_infer *c)
     return infer_unary(c);
 }
 
+static vki_status infer_fake_quantize(op_infer *c)
+{
+    const op_unary_attrs *a = c->n->attrs;
+    if (a->high < a->low || a->high - a->low >= OP_LEVELS)
+        return op_fail(c, VKI_E_ARG, "levels %lld to %lld; from 1 to %d of them are possible",
+                       (long long)a->low, (long long)a->high, OP_LEVELS);
+    return infer_unary(c);
+}
+
 static vki_status infer_clip(op_infer *c)
 {
     for (int i = 1; i <= 2; i++) {
@@ -100,6 +113,8 @@ UNARY(Tanh, "tanh(x)", .attrs = NULL);
 UNARY(HardSigmoid, "max(0, min(1, alpha x + beta))", WITH(hard_sigmoid_attrs));
 UNARY(HardSwish, "x max(0, min(1, x/6 + 1/2))", .attrs = NULL);
 UNARY(Silu, "x sigmoid(x), also called Swish", .attrs = NULL);
+MAP(FakeQuantize, "x / scale rounded to an integer (halves to the even) within low .. high, times scale",
+    infer_fake_quantize, WITH(fake_quantize_attrs));
 UNARY(Elu, "x < 0 ? alpha (exp(x) - 1) : x", WITH(elu_attrs));
 UNARY(Softplus, "log(exp(x) + 1)", .attrs = NULL);
 UNARY(Exp, "exp(x)", .attrs = NULL);

@@ -39,6 +39,11 @@ static gr_epilogue epilogue_of(const gr_graph *g, const gr_node *n)
     case OP_Silu:
         e.act = GR_ACT_SILU;
         break;
+    case OP_FakeQuantize:
+        e.act = GR_ACT_FAKE_QUANTIZE;
+        e.alpha = a->alpha;
+        e.beta = op_levels(a->low, a->high);
+        break;
     default:
         break;
     }

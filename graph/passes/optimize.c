@@ -13,6 +13,7 @@ const gr_pass *const gr_passes[] = {
     &pass_identities,
     &pass_common_subexpressions,
     &pass_dead_code,
+    &pass_fake_quantize,
     &pass_pixel_shuffle,
     &pass_softmax,
     &pass_attention,

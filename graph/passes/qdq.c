@@ -11,16 +11,9 @@
  * out. */
 #include <math.h>
 
-#include "graph/passes/rewrite.h"
+#include "graph/passes/grid.h"
 
 enum { LEAST = 32 };
-
-typedef struct grid {  /* of a QuantizeLinear or DequantizeLinear with one constant scale */
-    gr_id scale, zero; /* zero: GR_NONE: 0 */
-    double step;
-    int64_t offset;
-    vki_dtype dtype; /* of the integers */
-} grid;
 
 static bool one_byte(vki_dtype dtype)
 {
@@ -32,7 +25,7 @@ static gr_id zero_of(const gr_node *n)
     return n->n_in > 2 ? n->in[2] : GR_NONE;
 }
 
-static bool grid_of(const gr_graph *g, const gr_node *n, grid *q)
+bool grid_of(const gr_graph *g, const gr_node *n, grid *q)
 {
     float step;
     int count = 0;
@@ -55,7 +48,7 @@ static gr_node *dequantized(const rewrite *rw, gr_id t, grid *q)
 /* Whether the integers hold only what lies in low..high. */
 static bool implied(const grid *q, double low, double high)
 {
-    const double least = q->dtype == VKI_I8 ? -128 : 0, slack = q->step * 1e-3;
+    const double least = (double)grid_least(q), slack = q->step * 1e-3;
     return (least - (double)q->offset) * q->step >= low - slack &&
            (least + 255 - (double)q->offset) * q->step <= high + slack;
 }

@@ -71,6 +71,7 @@ static int min_rank(const rewrite *rw, gr_id t, int depth)
     case OP_HardSigmoid:
     case OP_Sigmoid:
     case OP_Silu:
+    case OP_FakeQuantize:
     case OP_Clip:
         return min_rank(rw, n->in[0], depth - 1);
     case OP_Add:

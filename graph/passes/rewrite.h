@@ -17,7 +17,7 @@ extern const gr_pass pass_fold_constants, pass_inline_bodies, pass_identities, p
     pass_dead_code, pass_qdq, pass_transposes, pass_pixel_shuffle, pass_matmul_bias, pass_softmax,
     pass_attention, pass_composites, pass_layer_normalization, pass_fold_batchnorm, pass_fold_pad,
     pass_trim_taps, pass_fuse_activation, pass_fuse_residual, pass_fuse_pool, pass_fold_scale,
-    pass_group_normalization, pass_recurrent_cells;
+    pass_group_normalization, pass_recurrent_cells, pass_fake_quantize;
 
 vki_status rw_begin(rewrite *rw, gr_graph *g, bool *changed, vki_error *err);
 void rw_end(rewrite *rw);

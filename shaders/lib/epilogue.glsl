@@ -20,7 +20,8 @@ layout(constant_id = EPILOGUE_SPEC + 1) const int epilogue_residual = 0;
 
 /* enum gr_act */
 const int ACT_RELU = 1, ACT_LEAKY = 2, ACT_CLIP = 3, ACT_SIGMOID = 4, ACT_TANH = 5, ACT_HARDSIGMOID = 6,
-          ACT_HARDSWISH = 7, ACT_SILU = 8, ACT_HARDSWISH_AFFINE = 9;
+          ACT_HARDSWISH = 7, ACT_SILU = 8, ACT_HARDSWISH_AFFINE = 9,
+          ACT_FAKE_QUANTIZE = 10;
 /* enum gr_residual */
 const int RESIDUAL_BEFORE = 1, RESIDUAL_AFTER = 2;
 
@@ -38,6 +39,7 @@ float epilogue_activate(float x, float alpha, float beta)
     if (epilogue_act == ACT_HARDSIGMOID) return clamp(alpha * x + beta, 0.0, 1.0);
     if (epilogue_act == ACT_HARDSWISH) return x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0);
     if (epilogue_act == ACT_SILU) return x * math_sigmoid(x);
+    if (epilogue_act == ACT_FAKE_QUANTIZE) return math_fake_quantize(vec4(x), alpha, beta).x;
     if (epilogue_act == ACT_HARDSWISH_AFFINE) return alpha * (x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)) + beta;
     return x;
 }
@@ -56,6 +58,7 @@ vec4 epilogue_activate4_as(int act, vec4 x, float alpha, float beta)
     if (act == ACT_HARDSIGMOID) return clamp(alpha * x + beta, 0.0, 1.0);
     if (act == ACT_HARDSWISH) return x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0);
     if (act == ACT_SILU) return x * math_sigmoid(x);
+    if (act == ACT_FAKE_QUANTIZE) return math_fake_quantize(x, alpha, beta);
     if (act == ACT_HARDSWISH_AFFINE) return alpha * (x * clamp(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)) + beta;
     return x;
 }

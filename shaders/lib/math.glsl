@@ -41,4 +41,15 @@ vec4 math_tanh(vec4 x)
     return mix(mix(t, -t, lessThan(x, vec4(0.0))), x + x * z * p, lessThan(a, vec4(0.55)));
 }
 
+/* x / scale, rounded to an integer within `levels` (op_levels of graph/ops/attrs.h), times scale: bit by bit what
+ * QuantizeLinear and DequantizeLinear do one after the other. NaN becomes the lowest level. */
+vec4 math_fake_quantize(vec4 x, float scale, float levels)
+{
+    float low = floor(levels / 256.0), high = levels - 255.0 * low;
+    precise vec4 q = x / scale;
+    q = mix(vec4(low), q, greaterThan(q, vec4(low)));
+    precise vec4 y = (roundEven(min(q, vec4(high))) + 0.0) * scale; /* no negative zero: integers have none */
+    return y;
+}
+
 #endif

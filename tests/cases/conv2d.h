@@ -138,3 +138,5 @@ CASE(Conv, "f32[1,32,20,20] const f32[20,32,3,3] const f32[20]", "pads=12,12,12,
 CASE(Conv, "f32[2,64,9,11] const f32[14,32,3,3]", "group=2 pads=7,6,5,8 dilations=7,6 strides=1,2 residual=before")
 CASE(Conv, "f32[1,300,7,5] const f32[7,300,2,3] const f32[7]", "pads=4,3,3,4 dilations=5,3 act=tanh residual=after")
 CASE(Conv, "f32[1,32,2,2] const f32[3,32,2,2] const f32[3]", "pads=20,20,20,20 dilations=3,3")
+CASE(Conv, "f32[1,16,8,8] const f32[16,16,1,1] const f32[16]", "act=fake_quantize ep_alpha=0.3 ep_beta=-32513")
+CASE(Conv, "f32[1,24,9,9] const f32[24,1,3,3]", "group=24 pads=1,1,1,1 act=fake_quantize ep_alpha=0.4 ep_beta=127")

@@ -257,10 +257,9 @@ static bool set_epilogue(maker *m, const char *name, const char *value)
 {
     int v = 0;
     if (!strcmp(name, "act"))
-        m->epilogue.act =
-            (gr_act)(v = name_index(
-                         "none,relu,leaky,clip,sigmoid,tanh,hardsigmoid,hardswish,silu,hardswish_affine",
-                         value));
+        m->epilogue.act = (gr_act)(v = name_index("none,relu,leaky,clip,sigmoid,tanh,hardsigmoid,hardswish,"
+                                                  "silu,hardswish_affine,fake_quantize",
+                                                  value));
     else if (!strcmp(name, "residual"))
         m->epilogue.residual = (gr_residual)(v = name_index("none,before,after", value));
     else if (!strcmp(name, "ep_alpha"))
