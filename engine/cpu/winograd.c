@@ -140,8 +140,9 @@ static bool try_filters(int tile, const float *weights, int64_t filters, int64_t
             t.products[f][i] = t.products[f][i / LANES * LANES];
         m->out(y, tile, same, t.products[f], LANES, 0);
         for (int i = 0; i < tile * tile; i++) {
-            error = fmax(error, fabs((double)y[i] - t.sums[f][i]));
-            largest = fmax(largest, fabs(t.sums[f][i]));
+            const double off = fabs((double)y[i] - t.sums[f][i]), size = fabs(t.sums[f][i]);
+            error = off > error ? off : error; /* fmax: GCC 12 for ARM fails on a reduction by it */
+            largest = size > largest ? size : largest;
         }
     }
     return error <= tolerance * largest;
