@@ -11,7 +11,10 @@
 enum {
     LEAST_FLOATS = 96 * 1024, /* of the tensor between: a smaller one stays in most second-level caches */
     MOST_CHANNELS = 256,      /* of the input: one block of the GEMM */
-    TASKS = 4                 /* a thread, at least, as far as there are panels */
+    TASKS = 4,                /* a thread, at least, as far as there are panels */
+    USUAL_FLOATS = 80 * 1024, /* of input for a band, with 512 KiB of cache */
+    MOST_TWICE = 10 /* percent of the rows between that may be computed twice then: YuNet's layers lose
+                       with 14, and gain with 7 (Zen 3, Nov 2026) */
 };
 
 typedef struct expansion_state {
@@ -30,20 +33,6 @@ static bool reads_pixels(const op_window *w)
            !w->pad_top && !w->pad_left && w->out_h == w->in_h && w->out_w == w->in_w;
 }
 
-bool cpu_expansion_fits(const gr_graph *g, const gr_node *first, const gr_node *second)
-{
-    op_window wide, w;
-    if (first->op != OP_Conv || second->op != OP_Conv || !cpu_all_f32(g, first) ||
-        !op_window_2d_of(g, first, &wide))
-        return false;
-    if (!cpu_conv2d_strips_fits(g, second) || !op_window_of(g, second, &w) || w.in_c != w.out_c) return false;
-    for (int i = 1; i < first->n_in; i++)
-        if (first->in[i] != GR_NONE && !gr_is_const(g, first->in[i])) return false;
-    return reads_pixels(&wide) && cpu_conv_fits(&wide) && first->epilogue.residual == GR_RESIDUAL_NONE &&
-           wide.in_c <= MOST_CHANNELS && wide.out_h * wide.out_w >= CPU_NR &&
-           wide.out_c * wide.out_h * wide.out_w >= LEAST_FLOATS;
-}
-
 /* Lines that make a panel of the GEMM at least. */
 static int64_t least_rows(const op_window *w)
 {
@@ -56,6 +45,39 @@ static int64_t rows_between(const op_window *w, int64_t rows)
     return vkb_min(w->in_h, vkb_max(reach, least_rows(w)));
 }
 
+/* Output rows of a band, for so much of the input at once. */
+static int64_t rows_of_band(const op_window *wide, const op_window *w, int64_t input)
+{
+    const int64_t line = wide->in_c * w->in_w, reach = (w->kernel_h - 1) * w->dilation_h;
+    if (line * w->in_h <= input) return w->out_h;
+    const int64_t room = vkb_max(input / 2 / line, 4 * reach); /* rows between */
+    if (room >= w->in_h) return w->out_h;
+    const int64_t rows = vkb_max(1, vkb_min(w->out_h, (room - reach) / w->stride_h));
+    return vkb_ceil_div(w->out_h, vkb_ceil_div(w->out_h, rows));
+}
+
+/* The same answer whatever the caches of this CPU, which must not decide on kernels. */
+static bool few_rows_twice(const op_window *wide, const op_window *w)
+{
+    const int64_t rows = rows_of_band(wide, w, USUAL_FLOATS), others = vkb_ceil_div(w->out_h, rows) - 1;
+    const int64_t all = others * rows_between(w, rows) + rows_between(w, w->out_h - others * rows);
+    return all <= w->in_h + w->in_h * MOST_TWICE / 100;
+}
+
+bool cpu_expansion_fits(const gr_graph *g, const gr_node *first, const gr_node *second)
+{
+    op_window wide, w;
+    if (first->op != OP_Conv || second->op != OP_Conv || !cpu_all_f32(g, first) ||
+        !op_window_2d_of(g, first, &wide))
+        return false;
+    if (!cpu_conv2d_strips_fits(g, second) || !op_window_of(g, second, &w) || w.in_c != w.out_c) return false;
+    for (int i = 1; i < first->n_in; i++)
+        if (first->in[i] != GR_NONE && !gr_is_const(g, first->in[i])) return false;
+    return reads_pixels(&wide) && cpu_conv_fits(&wide) && first->epilogue.residual == GR_RESIDUAL_NONE &&
+           wide.in_c <= MOST_CHANNELS && wide.out_h * wide.out_w >= CPU_NR &&
+           wide.out_c * wide.out_h * wide.out_w >= LEAST_FLOATS && few_rows_twice(&wide, &w);
+}
+
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const expansion_state *s = state;
@@ -66,16 +88,11 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
 static void plan_tasks(expansion_state *s, int threads)
 {
     const op_window *w = &s->w;
-    const int64_t mr = s->micro->mr, panels = cpu_panels(w->in_c, s->micro->mr),
-                  line = s->wide.in_c * w->in_w;
-    const int64_t reach = (w->kernel_h - 1) * w->dilation_h;
-    int64_t room = w->in_h; /* rows between */
+    const int64_t mr = s->micro->mr, panels = cpu_panels(w->in_c, s->micro->mr);
     const int64_t cache = cpu_caches_get()->second / (int64_t)sizeof(float);
     const int64_t input = cache * 5 / 8, between = cache * 3 / 16; /* of a band; of a task */
-    if (line * w->in_h > input) room = vkb_max(input / 2 / line, 4 * reach);
-    s->rows = room >= w->in_h ? w->out_h : vkb_max(1, vkb_min(w->out_h, (room - reach) / w->stride_h));
+    s->rows = rows_of_band(&s->wide, w, input);
     s->bands = vkb_ceil_div(w->out_h, s->rows);
-    s->rows = vkb_ceil_div(w->out_h, s->bands);
     const int64_t floats = rows_between(w, s->rows) * w->in_w; /* of a channel */
     s->panels = vkb_max(1, vkb_min(panels, between / (floats * mr)));
     s->parts = vkb_max(vkb_ceil_div(panels, s->panels), vkb_min(panels, TASKS * threads / s->bands));
