@@ -305,6 +305,49 @@ static void benchmark_table_and_errors(void **state)
     assert_int_equal(c.code, TOOL_USAGE);
 }
 
+static void expect_all(const char *const *parts)
+{
+    assert_int_equal(c.code, TOOL_OK);
+    for (; *parts; parts++)
+        if (!strstr(c.out, *parts)) fail_msg("\"%s\" is not in\n%s", *parts, c.out);
+}
+
+/* Each form carries all that is known of a node and of the whole, with times measured if asked for. */
+static void every_form_says_all(void **state)
+{
+    (void)state;
+    static const char *const table[] = {
+        "place", "disp",    "MB read",     "written",  "est. us", "       us", " at ",     "kernel",
+        "why: ", "fused: ", "lower bound", "barriers", "ratio",   "estimated", "measured", NULL};
+    static const char *const drawing[] = {"MB read",  "written",  "estimated", "measured",   "at 0", "+ ",
+                                          "tooltip=", "barriers", "at least",  "fillcolor=", NULL};
+    static const char *const of_node[] = {
+        "name", "op",           "place",      "kernel",     "reason",        "fused",
+        "us",   "estimated_us", "read_bytes", "dispatches", "written_bytes", "arena_offset"};
+    static const char *const of_plan[] = {"memory_bytes", "segments",      "submits",      "dispatches",
+                                          "barriers",     "traffic_bytes", "estimated_ms", "measured_ms"};
+    go(cmd_info, "info %s --plan --measure --device cpu", fixed_model);
+    expect_all(table);
+    go(cmd_info, "info %s --plan --measure --device cpu --dot", fixed_model);
+    expect_all(drawing);
+    go(cmd_info, "info %s --plan --measure --device cpu --json", fixed_model);
+    assert_int_equal(c.code, TOOL_OK);
+    cJSON *root = cJSON_Parse(c.out), *node = NULL;
+    for (size_t i = 0; i < VKB_COUNT(of_plan); i++) assert_true(cJSON_HasObjectItem(root, of_plan[i]));
+    assert_true(cJSON_HasObjectItem(cJSON_GetObjectItem(root, "memory_bytes"), "activations_lower_bound"));
+    assert_true(cJSON_HasObjectItem(cJSON_GetObjectItem(root, "traffic_bytes"), "lower_bound"));
+    cJSON_ArrayForEach(node, cJSON_GetObjectItem(root, "nodes"))
+    {
+        for (size_t i = 0; i < VKB_COUNT(of_node); i++) assert_true(cJSON_HasObjectItem(node, of_node[i]));
+        assert_true(cJSON_IsNumber(cJSON_GetObjectItem(node, "us"))); /* null: not measured */
+    }
+    cJSON_Delete(root);
+    go(cmd_info, "info %s --measure", fixed_model);
+    assert_int_equal(c.code, TOOL_USAGE);
+    go(cmd_info, "info %s --plan --measure --device plan", fixed_model);
+    assert_int_equal(c.code, TOOL_FAILED);
+}
+
 /* Every node of the plan, with the tensors that tie it to the others, in all three forms. */
 static void info_reports_the_plan(void **state)
 {
@@ -424,11 +467,17 @@ int main(void)
 {
     gpu_run_device(); /* stays open: LSan counts an unloaded driver's own data as leaked */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(run_picture_and_array),      cmocka_unit_test(run_resizes_to_a_fixed_input),
-        cmocka_unit_test(run_says_what_is_wrong),     cmocka_unit_test(benchmark_json),
-        cmocka_unit_test(reports_with_times),         cmocka_unit_test(json_is_utf8),
-        cmocka_unit_test(benchmark_table_and_errors), cmocka_unit_test(info_reports_the_plan),
-        cmocka_unit_test(devices_end_with_the_cpu),   cmocka_unit_test(passes_are_switched_off_by_name),
+        cmocka_unit_test(run_picture_and_array),
+        cmocka_unit_test(run_resizes_to_a_fixed_input),
+        cmocka_unit_test(run_says_what_is_wrong),
+        cmocka_unit_test(benchmark_json),
+        cmocka_unit_test(reports_with_times),
+        cmocka_unit_test(json_is_utf8),
+        cmocka_unit_test(benchmark_table_and_errors),
+        cmocka_unit_test(info_reports_the_plan),
+        cmocka_unit_test(every_form_says_all),
+        cmocka_unit_test(devices_end_with_the_cpu),
+        cmocka_unit_test(passes_are_switched_off_by_name),
         cmocka_unit_test(ocr_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -2,6 +2,7 @@
  * vkinfer info: what a model takes, gives, consists of and costs. */
 #include "options.h"
 #include "plan_report.h"
+#include "verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,12 +18,13 @@ static const char about[] =
     "accumulates and the memory of a session. --plan says for every node where it runs, by\n"
     "which kernel, and why; with --json or --dot only that is printed, for programs and for\n"
     "Graphviz. --device plan:adreno, plan:mali, plan:nvidia or plan (the least that Vulkan 1.1\n"
-    "promises) plans without such a device.\n";
+    "promises) plans without such a device. --measure runs the network first, on random input,\n"
+    "so that measured times stand beside the estimates.\n";
 
 typedef struct info_job {
     opt_engine engine;
     const char *model;
-    bool plan, json, dot, passes;
+    bool plan, json, dot, measure, passes;
 } info_job;
 
 /* ---- names, types and shapes ---- */
@@ -181,14 +183,26 @@ static vki_status report_plan(const info_job *job, const vki_context *context, c
     return status;
 }
 
+/* The first run compiles and warms up; the report tells of the second. */
+static vki_status measure(const vki_model *model, vki_session *session, vki_error *err)
+{
+    for (int run = 0; run < 2; run++) {
+        VKB_TRY(verify_write_random(session, vki_model_input_count(model), err));
+        VKB_TRY(vki_session_run(session, 0, err));
+    }
+    return VKI_OK;
+}
+
 static vki_status info(info_job *job, vki_error *err)
 {
     vki_context *context = NULL;
     vki_model *model = NULL;
     vki_session *session = NULL;
+    job->engine.session.profile = job->measure;
     vki_status status = opt_engine_context(&job->engine, &context, err);
     if (status == VKI_OK) status = vki_model_load_file(context, job->model, &model, err);
     if (status == VKI_OK) status = vki_session_create(model, &job->engine.session, &session, err);
+    if (status == VKI_OK && job->measure) status = measure(model, session, err);
     if (status == VKI_OK && !job->json && !job->dot) print_model(model, session);
     if (status == VKI_OK && job->plan) status = report_plan(job, context, session, err);
     vki_session_destroy(&session);
@@ -211,6 +225,7 @@ int cmd_info(int argc, char **argv)
         {"--plan", 0, OPT_FLAG, &job.plan, NULL, "place, kernel and reason of every node", 0, 0},
         {"--json", 0, OPT_FLAG, &job.json, NULL, "with --plan: as JSON", 0, 0},
         {"--dot", 0, OPT_FLAG, &job.dot, NULL, "with --plan: as a Graphviz graph", 0, 0},
+        {"--measure", 0, OPT_FLAG, &job.measure, NULL, "with --plan: after two runs on random input", 0, 0},
         {"--passes", 0, OPT_FLAG, &job.passes, NULL, "list the graph passes, which --disable-pass names", 0,
          0},
         OPT_ENGINE_ROWS(job.engine)};
@@ -224,7 +239,8 @@ int cmd_info(int argc, char **argv)
     if (code != OPT_GO_ON) return code;
     if (job.passes) return print_passes();
     if (!line.arg_count) return options_wrong(&line, "which model?");
-    if (!job.plan && (job.json || job.dot)) return options_wrong(&line, "--json and --dot need --plan");
+    if (!job.plan && (job.json || job.dot || job.measure))
+        return options_wrong(&line, "--json, --dot and --measure need --plan");
     if (job.json && job.dot) return options_wrong(&line, "--json and --dot contradict each other");
     job.model = line.args[0];
     vki_error err;

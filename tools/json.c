@@ -50,6 +50,7 @@ cJSON *memory_json(const vki_session_stats *s)
     cJSON_AddNumberToObject(o, "activations", (double)s->activation_bytes);
     cJSON_AddNumberToObject(o, "activations_lower_bound", (double)s->activation_lower_bound);
     cJSON_AddNumberToObject(o, "staging", (double)s->staging_bytes);
+    if (s->reserved_bytes) cJSON_AddNumberToObject(o, "reserved", (double)s->reserved_bytes);
     return o;
 }
 

@@ -22,6 +22,18 @@ void plan_report_free(plan_report *report)
     node_list_free(&report->nodes);
 }
 
+/* Of all nodes; -1: nothing was. */
+static double measured_us(const plan_report *r)
+{
+    double sum = 0;
+    bool any = false;
+    for (int i = 0; i < r->nodes.count; i++) {
+        any = any || r->nodes.items[i].us >= 0;
+        sum += r->nodes.items[i].us > 0 ? r->nodes.items[i].us : 0;
+    }
+    return any ? sum : -1;
+}
+
 /* ---- the table ---- */
 
 /* Measured times are there after profiled runs only. */
@@ -48,8 +60,9 @@ static double ratio(uint64_t value, uint64_t bound)
     return bound ? (double)value / (double)bound : 1;
 }
 
-static void print_totals(const vki_session_stats *s, double measured_us)
+static void print_totals(const plan_report *r)
 {
+    const vki_session_stats *s = &r->stats;
     uint64_t traffic = s->read_bytes + s->written_bytes;
     printf("%d nodes, %d segments, %d submits, %d dispatches, %d barriers, %d pipelines\n", s->nodes,
            s->segments, s->submits, s->dispatches, s->barriers, s->pipelines);
@@ -62,24 +75,18 @@ static void print_totals(const vki_session_stats *s, double measured_us)
            mega(s->read_bytes), mega(s->written_bytes), mega(s->traffic_lower_bound),
            ratio(traffic, s->traffic_lower_bound), mega(s->transfer_bytes));
     printf("placement %s; estimated %.3f ms", s->placement, s->estimated_ms);
-    if (measured_us > 0) printf(", measured %.3f ms in all nodes", measured_us / 1e3);
+    if (measured_us(r) > 0) printf(", measured %.3f ms in all nodes", measured_us(r) / 1e3);
     putchar('\n');
 }
 
 void plan_report_print(const plan_report *r)
 {
-    double measured = 0;
-    bool timed = false;
-    for (int i = 0; i < r->nodes.count; i++) {
-        double us = r->nodes.items[i].us;
-        timed = timed || us >= 0;
-        measured += us > 0 ? us : 0;
-    }
+    const bool timed = measured_us(r) >= 0;
     printf("plan for %s\n%3s %-6s %4s %9s %8s %8s %9s%s %10s  %-16s %-22s %s\n", r->device.name, "seg",
            "place", "disp", "MMAC", "MB read", "written", "est. us", timed ? "        us" : "", "at",
            "operator", "kernel", "node");
     for (int i = 0; i < r->nodes.count; i++) print_node(&r->nodes.items[i], timed);
-    print_totals(&r->stats, measured);
+    print_totals(r);
 }
 
 /* ---- JSON ---- */
@@ -92,6 +99,7 @@ cJSON *plan_report_object(const plan_report *r)
     cJSON_AddItemToObject(root, "device", device_json(&r->device));
     cJSON_AddItemToObject(root, "memory_bytes", memory_json(s));
     add_totals(root, s);
+    if (measured_us(r) >= 0) cJSON_AddNumberToObject(root, "measured_ms", measured_us(r) / 1e3);
     cJSON_AddItemToObject(root, "nodes", nodes_json(&r->nodes));
     return root;
 }
@@ -140,11 +148,10 @@ static void dot_node(const vki_node_report *n, int index)
     dot_text(n->name);
     fputs("\\n", stdout);
     dot_text(n->kernel);
-    printf("\\n%.2f MMAC, %.2f MB, ", (double)n->macs / 1e6, (double)n->bytes / 1e6);
-    if (n->us >= 0)
-        printf("%.0f us", n->us);
-    else
-        printf("%.0f us estimated", n->estimated_us);
+    printf("\\n%.2f MMAC, %.3f MB read, %.3f written\\n%.0f us estimated", (double)n->macs / 1e6,
+           mega(n->read_bytes), mega(n->written_bytes), n->estimated_us);
+    if (n->us >= 0) printf(", %.0f measured", n->us);
+    if (n->arena_offset >= 0) printf(", at %" PRId64, n->arena_offset);
     if (*n->fused) fputs("\\n+ ", stdout);
     for (const char *name = n->fused, *end; *name; name = *end ? end + 2 : end) { /* one a line */
         end = strstr(name, ", ");
@@ -159,10 +166,27 @@ static void dot_node(const vki_node_report *n, int index)
     puts("\"];");
 }
 
+/* The sums, as the title. */
+static void dot_totals(const plan_report *r)
+{
+    const vki_session_stats *s = &r->stats;
+    fputs("  labelloc=t; fontname=\"sans-serif\"; label=\"", stdout);
+    dot_text(r->device.name);
+    printf("\\n%d nodes, %d segments, %d submits, %d dispatches, %d barriers, %d pipelines", s->nodes,
+           s->segments, s->submits, s->dispatches, s->barriers, s->pipelines);
+    printf("\\nweights %.3f MB, activations %.3f (at least %.3f), staging %.3f", mega(s->weight_bytes),
+           mega(s->activation_bytes), mega(s->activation_lower_bound), mega(s->staging_bytes));
+    printf("\\nread %.3f MB, written %.3f (in all at least %.3f), estimated %.3f ms", mega(s->read_bytes),
+           mega(s->written_bytes), mega(s->traffic_lower_bound), s->estimated_ms);
+    if (measured_us(r) > 0) printf(", measured %.3f", measured_us(r) / 1e3);
+    puts("\";");
+}
+
 void plan_report_dot(const plan_report *r)
 {
     puts("digraph plan {\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n"
          "  edge [fontname=\"sans-serif\", fontsize=9];");
+    dot_totals(r);
     for (int i = 0; i < r->nodes.count; i++) {
         dot_node(&r->nodes.items[i], i);
         dot_edges(&r->nodes, i);
