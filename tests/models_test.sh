@@ -50,28 +50,12 @@ ceiling() { # MODEL DISPATCHES OPTION...
 }
 
 check_ceilings() {
+    local model most shapes
     [ "$device" = vulkan ] && "$vkinfer" devices | grep '^vulkan:0' | grep -q llvmpipe || return 0
-    ceiling classification/squeezenet1_fp16 30
-    ceiling detection/nanodet_m_320 90
-    ceiling detection/ultraface_slim_320 50
-    ceiling textdet/ppocrv4_det 110 --shape x=1x3x640x640
-    ceiling segmentation/deeplab_v3_257 60
-    ceiling classification/mnist_cntk_op8 6
-    ceiling audio/gtcrn_simple 330
-    ceiling audio/dtln_1 20
-    ceiling audio/oww_embedding 46 --shape input_1=2x76x32x1
-    ceiling audio/silero_v6_16k_static 20
-    ceiling audio/silero_v6_if 24 --shape input=1x576 --shape state=2x1x128
-    ceiling bytes/magika_v3_3 32 --shape bytes=1x2048
-    ceiling transformer/bert_tiny_synthetic_op13 45 --shape input_ids=1x32 --shape attention_mask=1x32 --shape token_type_ids=1x32
-    ceiling landmark/yunet_n_320 75
-    ceiling gan/style_candy_256 80
-    ceiling gan/tbefn_180x320 65
-    ceiling superres/super_resolution_10 6 --shape input=1x1x224x224
-    ceiling superres/waifu2x_upconv7_art 8 --shape image=1x3x80x96
-    ceiling textrec/tesseract_eng_crnn 15 --shape image=1x1x36x254
-    ceiling int8/mnist_convinteger 20
-    ceiling int8/ultraface_slim_320_qdq_perchannel 40
+    while read -r model most shapes; do
+        # shellcheck disable=SC2086 # several words
+        ceiling "$model" "$most" $shapes
+    done < <(grep -v '^#' "$source/tests/models/ceilings.txt")
 }
 
 # The recognition network is not stored with its results: tools/dev fetches it for the demo.

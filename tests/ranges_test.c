@@ -76,6 +76,8 @@ static void check(bool vulkan, bool staging)
         reshape(s, sizes[i][0], sizes[i][1]);
         device_memory_unwatch(device);
         assert_int_equal(stats_of(s).reserved_bytes, reserved);
+        assert_int_equal(stats_of(s).unreserved_bytes, 0);
+        assert_false(stats_of(s).stages_follow);
         reshape(reference, sizes[i][0], sizes[i][1]);
         session_write_inputs(reference, 2);
         SESSION_OK(vki_session_run(reference, 0, why));
@@ -156,12 +158,40 @@ static void what_is_outside_is_refused(void **state)
     gr_free(&g);
 }
 
+/* What follows NonZero is planned in the run, and lies beyond what was reserved. */
+static void later_stages_lie_beyond(void **state)
+{
+    (void)state;
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(gr_symbol(&g, "N"), 6));
+    gr_id places = net_node(&g, OP_NonZero, IN(net_unary(&g, OP_Relu, x)));
+    net_output(&g, net_binary(&g, OP_Add, places, net_unary(&g, OP_Neg, places)));
+    const vki_range range = {"x", 2, {2, 6}, {32, 6}};
+    vki_session_options o = {.size = sizeof o, .ranges = &range, .range_count = 1};
+    vki_model *m = session_load(&g, false, false, NULL);
+    vki_session *s = NULL;
+    SESSION_OK(vki_session_create(m, &o, &s, why));
+    vki_session_stats before = stats_of(s);
+    assert_true(before.stages_follow && before.reserved_bytes > 0);
+    assert_int_equal(before.unreserved_bytes, 0);
+    session_write_inputs(s, 1);
+    SESSION_OK(vki_session_run(s, 0, why));
+    vki_session_stats after = stats_of(s);
+    assert_int_equal(after.reserved_bytes, before.reserved_bytes);
+    assert_true(after.unreserved_bytes > 0);
+    vki_session_destroy(&s);
+    vki_model_destroy(&m);
+    gr_free(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_the_cpu),
         cmocka_unit_test(on_vulkan),
         cmocka_unit_test(what_is_outside_is_refused),
+        cmocka_unit_test(later_stages_lie_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

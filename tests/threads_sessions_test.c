@@ -3,8 +3,8 @@
  * one after the other, on the CPU and on Vulkan. Sessions come and go; half of them have runs in flight.
  * Meant for the thread sanitizer (tools/dev test).
  *
- * threads_sessions_test [SECONDS [MODEL...]]: for so long on each back end (2), and with these networks
- * instead of small ones; the inputs of all are float32. */
+ * threads_sessions_test [SECONDS [MODEL...]]: for so long on each back end (2, or $VKI_TEST_SECONDS), and
+ * with these networks instead of small ones; the inputs of all are float32. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 #include "common/gpu_run.h"
 #include "common/small_models.h"
 
-enum { THREADS = 8, MODELS = 3, SEEDS = 3, RUNS_A_SESSION = 12, TENSORS = 8 };
+enum { THREADS = 8, MODELS = 3, SEEDS = 3, RUNS_A_SESSION = 12, TENSORS = 16 };
 
 static double seconds = 2;
 static char **paths; /* MODELS of them, or NULL */
@@ -239,7 +239,8 @@ static void on_vulkan(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(on_the_cpu), cmocka_unit_test(on_vulkan)};
-    if (argc > 1) seconds = atof(argv[1]);
+    const char *given = argc > 1 ? argv[1] : getenv("VKI_TEST_SECONDS");
+    if (given) seconds = atof(given);
     if (argc == 2 + MODELS) paths = argv + 2;
     if (seconds <= 0 || (argc > 2 && !paths)) {
         fprintf(stderr, "usage: %s [SECONDS [MODEL1 MODEL2 MODEL3]]\n", argv[0]);

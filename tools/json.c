@@ -50,7 +50,10 @@ cJSON *memory_json(const vki_session_stats *s)
     cJSON_AddNumberToObject(o, "activations", (double)s->activation_bytes);
     cJSON_AddNumberToObject(o, "activations_lower_bound", (double)s->activation_lower_bound);
     cJSON_AddNumberToObject(o, "staging", (double)s->staging_bytes);
-    if (s->reserved_bytes) cJSON_AddNumberToObject(o, "reserved", (double)s->reserved_bytes);
+    if (s->reserved_bytes) {
+        cJSON_AddNumberToObject(o, "reserved", (double)s->reserved_bytes);
+        cJSON_AddNumberToObject(o, "unreserved", (double)s->unreserved_bytes);
+    }
     return o;
 }
 
@@ -69,6 +72,7 @@ void add_totals(cJSON *root, const vki_session_stats *s)
     cJSON_AddNumberToObject(traffic, "transfers", (double)s->transfer_bytes);
     cJSON_AddItemToObject(root, "traffic_bytes", traffic);
     cJSON_AddNumberToObject(root, "estimated_ms", s->estimated_ms);
+    cJSON_AddBoolToObject(root, "stages_follow", s->stages_follow);
 }
 
 static void add_names(cJSON *o, const char *key, const char *const *names, int count)

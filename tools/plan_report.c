@@ -70,6 +70,9 @@ static void print_totals(const plan_report *r)
            ", ratio %.3f), staging %" PRIu64 "\n",
            s->weight_bytes, s->activation_bytes, s->activation_lower_bound,
            ratio(s->activation_bytes, s->activation_lower_bound), s->staging_bytes);
+    if (s->reserved_bytes)
+        printf("ranges: %" PRIu64 " bytes reserved, %" PRIu64 " beyond\n", s->reserved_bytes,
+               s->unreserved_bytes);
     printf("traffic: read %.3f MB, written %.3f (weights, inputs and outputs alone: %.3f, ratio %.2f), "
            "host and device %.3f\n",
            mega(s->read_bytes), mega(s->written_bytes), mega(s->traffic_lower_bound),
@@ -77,6 +80,9 @@ static void print_totals(const plan_report *r)
     printf("placement %s; estimated %.3f ms", s->placement, s->estimated_ms);
     if (measured_us(r) > 0) printf(", measured %.3f ms in all nodes", measured_us(r) / 1e3);
     putchar('\n');
+    if (s->stages_follow)
+        printf("shapes further on depend on values: stages are planned in the run%s\n",
+               s->reserved_bytes ? ", in memory that no range reserves" : "");
 }
 
 void plan_report_print(const plan_report *r)

@@ -298,6 +298,9 @@ vki_status vki_session_stats_get(const vki_session *s, vki_session_stats *out)
                                .staging_bytes = s->flights->bytes};
     memcpy(out->placement, s->choice.text, sizeof out->placement);
     out->reserved_bytes = ses_reserve_bytes(s->reserve);
+    out->stages_follow = !s->root->last;
+    for (int i = 0; i < s->n_stages; i++)
+        if (s->stages[i]->plan) out->unreserved_bytes += ses_plan_own_bytes(s->stages[i]->plan);
     sums sum = {out, VKI_OK};
     ses_stages_each(s, count_stage, &sum);
     return sum.status;

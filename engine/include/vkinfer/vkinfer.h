@@ -421,8 +421,12 @@ typedef struct vki_session_stats {
     double estimated_ms;          /* of a run, by the cost model */
     char placement[128]; /* "measured: GPU 16.6 ms, CPU 4.10 ms: CPU"; "remembered: ...", "estimated: ...";
                             "as asked for" */
-    uint64_t reserved_bytes; /* for the ranges of shapes: activations and staging of the present plan lie in
-                                it; 0: no ranges */
+    uint64_t reserved_bytes;   /* for the ranges of shapes: activations and staging of the present plan lie in
+                                  it; 0: no ranges */
+    uint64_t unreserved_bytes; /* activations and staging of all plans kept that do not lie in it: of later
+                                  stages always, which are planned in a run */
+    bool stages_follow; /* shapes further on depend on values: of what is planned when these are there the
+                           sums tell after a run only, and ranges reserve nothing for it */
 } vki_session_stats;
 
 typedef void (*vki_report_fn)(void *user, const vki_node_report *node);
@@ -432,7 +436,7 @@ typedef void (*vki_report_fn)(void *user, const vki_node_report *node);
  * of its plans); before the first, those that could be planned. So are the sums of vki_session_stats_get.
  * Errors: VKI_E_ARG, VKI_E_NOMEM, VKI_E_STATE. */
 VKI_API vki_status vki_session_report(const vki_session *session, vki_report_fn fn, void *user);
-/* Errors: VKI_E_ARG (size), VKI_E_STATE. */
+/* Errors: VKI_E_ARG (size), VKI_E_STATE, VKI_E_NOMEM. */
 VKI_API vki_status vki_session_stats_get(const vki_session *session, vki_session_stats *out);
 
 #ifdef __cplusplus
