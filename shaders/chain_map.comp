@@ -53,7 +53,7 @@ layout(push_constant) uniform Push
 
 #define CHAIN_SPEC 16
 #include "lib/chain.glsl"
-const int OPERANDS = CHAIN_HAS(45) ? 3 : 2; /* Where */
+const int OPERANDS = CHAIN_HAS(44) ? 3 : 2; /* Where */
 
 int index; /* group of four of the output */
 ivec4 group; /* its coordinates, in fours along the dimension that is stored in fours */

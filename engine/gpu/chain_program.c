@@ -5,58 +5,29 @@
 #include "gpu/chain.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "graph/ops/schema.h"
 
-/* The order is that of the cases in shaders/lib/chain.glsl. Gelu has two entries: by erf and by tanh. */
+/* The order is that of the cases in shaders/lib/chain.glsl. Gelu has two entries: by erf and by tanh.
+ * FakeQuantize is none of them but several steps. */
 static const op_kind ops[] = {
-    OP_Relu,
-    OP_LeakyRelu,
-    OP_Clip,
-    OP_Sigmoid,
-    OP_Tanh,
-    OP_HardSigmoid,
-    OP_HardSwish,
-    OP_Silu,
-    OP_Elu,
-    OP_Softplus,
-    OP_Exp,
-    OP_Log,
-    OP_Sqrt,
-    OP_Reciprocal,
-    OP_Abs,
-    OP_Neg,
-    OP_Floor,
-    OP_Ceil,
-    OP_Round,
-    OP_Erf,
-    OP_Sin,
-    OP_Cos,
-    OP_Gelu,
-    OP_Gelu,
-    OP_Selu,
-    OP_Celu,
-    OP_ThresholdedRelu,
-    OP_Softsign,
-    OP_Mish,
-    OP_Shrink,
-    OP_Sign,
-    OP_FakeQuantize,
-    OP_Add,
-    OP_Sub,
-    OP_Mul,
-    OP_Div,
-    OP_Pow,
-    OP_Max,
-    OP_Min,
-    OP_PRelu,
-    OP_Equal,
-    OP_Greater,
-    OP_GreaterOrEqual,
-    OP_Less,
-    OP_LessOrEqual,
-    OP_Where,
+    OP_Relu,      OP_LeakyRelu,   OP_Clip,
+    OP_Sigmoid,   OP_Tanh,        OP_HardSigmoid,
+    OP_HardSwish, OP_Silu,        OP_Elu,
+    OP_Softplus,  OP_Exp,         OP_Log,
+    OP_Sqrt,      OP_Reciprocal,  OP_Abs,
+    OP_Neg,       OP_Floor,       OP_Ceil,
+    OP_Round,     OP_Erf,         OP_Sin,
+    OP_Cos,       OP_Gelu,        OP_Gelu,
+    OP_Selu,      OP_Celu,        OP_ThresholdedRelu,
+    OP_Softsign,  OP_Mish,        OP_Shrink,
+    OP_Sign,      OP_Add,         OP_Sub,
+    OP_Mul,       OP_Div,         OP_Pow,
+    OP_Max,       OP_Min,         OP_PRelu,
+    OP_Equal,     OP_Greater,     OP_GreaterOrEqual,
+    OP_Less,      OP_LessOrEqual, OP_Where,
 };
 
 static int code_of(op_kind op)
@@ -74,7 +45,7 @@ static bool is_compare(op_kind op)
 static bool is_unary(op_kind op)
 {
     int code = code_of(op);
-    return code >= 0 && code < code_of(OP_Add);
+    return op == OP_FakeQuantize || (code >= 0 && code < code_of(OP_Add));
 }
 
 bool chain_is_name(const gr_graph *g, const gr_node *n)
@@ -105,7 +76,8 @@ bool chain_takes(const gr_graph *g, const gr_node *n)
     float low, high;
     if (n->n_out != 1 || n->out[0] == GR_NONE) return false;
     if (chain_is_name(g, n)) return true;
-    if (code_of(n->op) < 0 || (n->op == OP_Clip && !op_clip_range(g, n, &low, &high))) return false;
+    if (code_of(n->op) < 0 && n->op != OP_FakeQuantize) return false;
+    if (n->op == OP_Clip && !op_clip_range(g, n, &low, &high)) return false;
     if (!gpu_is_float(g->tensors[n->out[0]].dtype) && !is_compare(n->op)) return false;
     int count = is_unary(n->op) ? 1 : n->n_in;
     for (int i = 0; i < count; i++) {
@@ -280,6 +252,17 @@ static void add_step(compiler *k, int code, uint8_t a, uint8_t b, uint8_t third,
     c->steps[c->n_steps++] = (chain_step){(uint8_t)code, {a, b, third}, (uint8_t)to, param};
 }
 
+/* x / scale, within the levels, rounded, times scale; NaN stays. */
+static void add_rounding(compiler *k, uint8_t x, float scale, float levels, int to)
+{
+    const float low = floorf(levels / OP_LEVELS), high = low + (levels - OP_LEVELS * low);
+    const uint8_t by = (uint8_t)(CHAIN_FROM_PARAM + param_of(k, scale)), limits = params_of(k, low, high);
+    add_step(k, code_of(OP_Div), x, by, 0, to, 0);
+    add_step(k, code_of(OP_Clip), (uint8_t)to, 0, 0, to, limits);
+    add_step(k, code_of(OP_Round), (uint8_t)to, 0, 0, to, 0);
+    add_step(k, code_of(OP_Mul), (uint8_t)to, by, 0, to, 0);
+}
+
 static void own_params(compiler *k, const gr_node *n, float *alpha, float *beta)
 {
     const op_unary_attrs *a = n->attrs;
@@ -289,14 +272,14 @@ static void own_params(compiler *k, const gr_node *n, float *alpha, float *beta)
         *beta = *beta > FLT_MAX ? FLT_MAX : *beta;
     } else if (a && is_unary(n->op)) {
         *alpha = a->alpha;
-        *beta = n->op == OP_FakeQuantize ? op_levels(a->low, a->high) : a->beta;
+        *beta = a->beta;
     }
 }
 
 static bool has_params(op_kind op)
 {
-    static const op_kind with[] = {OP_LeakyRelu,       OP_Clip,   OP_HardSigmoid, OP_Elu, OP_Selu, OP_Celu,
-                                   OP_ThresholdedRelu, OP_Shrink, OP_FakeQuantize};
+    static const op_kind with[] = {OP_LeakyRelu, OP_Clip, OP_HardSigmoid,     OP_Elu,
+                                   OP_Selu,      OP_Celu, OP_ThresholdedRelu, OP_Shrink};
     for (size_t i = 0; i < VKB_COUNT(with); i++)
         if (with[i] == op) return true;
     return false;
@@ -313,8 +296,7 @@ static op_kind op_of_act(gr_act act)
                                                 [GR_ACT_HARDSIGMOID] = OP_HardSigmoid,
                                                 [GR_ACT_HARDSWISH] = OP_HardSwish,
                                                 [GR_ACT_SILU] = OP_Silu,
-                                                [GR_ACT_HARDSWISH_AFFINE] = OP_HardSwish,
-                                                [GR_ACT_FAKE_QUANTIZE] = OP_FakeQuantize};
+                                                [GR_ACT_HARDSWISH_AFFINE] = OP_HardSwish};
     return kinds[act];
 }
 
@@ -323,7 +305,9 @@ static void add_epilogue(compiler *k, const gr_node *n, uint8_t residual, int to
     const gr_epilogue *e = &n->epilogue;
     uint8_t v = (uint8_t)to;
     if (e->residual == GR_RESIDUAL_BEFORE) add_step(k, code_of(OP_Add), v, residual, 0, to, 0);
-    if (e->act != GR_ACT_NONE) {
+    if (e->act == GR_ACT_FAKE_QUANTIZE) {
+        add_rounding(k, v, e->alpha, e->beta, to);
+    } else if (e->act != GR_ACT_NONE) {
         op_kind op = op_of_act(e->act);
         uint8_t param = has_params(op) ? params_of(k, e->alpha, e->beta) : 0;
         add_step(k, code_of(op), v, 0, 0, to, param);
@@ -345,7 +329,10 @@ static void add_operator(compiler *k, const gr_node *n, const uint8_t *from, int
     own_params(k, n, &alpha, &beta);
     uint8_t param = has_params(n->op) ? params_of(k, alpha, beta) : 0;
     if (n->op == OP_Gelu && ((const op_unary_attrs *)n->attrs)->approximate) code++;
-    if (n->op == OP_Where) {
+    if (n->op == OP_FakeQuantize) {
+        const op_unary_attrs *a = n->attrs;
+        add_rounding(k, from[0], a->alpha, op_levels(a->low, a->high), to);
+    } else if (n->op == OP_Where) {
         add_step(k, code, from[0], from[1], from[2], to, 0);
     } else if (n->op == OP_Pow && gr_const_f32(k->c->g, n->in[1], &exponent) && exponent == 2) {
         add_step(k, code_of(OP_Mul), from[0], from[0], 0, to, 0);

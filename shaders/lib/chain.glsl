@@ -129,21 +129,20 @@ vec4 chain_apply(int op, vec4 a, vec4 b, vec4 c, float alpha, float beta)
     CHAIN_OP(28, chain_mish(a))
     CHAIN_OP(29, mix(mix(zero, a - beta, greaterThan(a, vec4(alpha))), a + beta, lessThan(a, vec4(-alpha)))) /* Shrink */
     CHAIN_OP(30, sign(a))
-    CHAIN_OP(31, math_fake_quantize(a, alpha, beta))
-    CHAIN_OP(32, a + b)
-    CHAIN_OP(33, a - b)
-    CHAIN_OP(34, a * b)
-    CHAIN_OP(35, a / b)
-    CHAIN_OP(36, chain_pow(a, b))
-    CHAIN_OP(37, max(a, b))
-    CHAIN_OP(38, min(a, b))
-    CHAIN_OP(39, mix(a, a * b, negative)) /* PRelu */
-    CHAIN_OP(40, vec4(equal(a, b)))
-    CHAIN_OP(41, vec4(greaterThan(a, b)))
-    CHAIN_OP(42, vec4(greaterThanEqual(a, b)))
-    CHAIN_OP(43, vec4(lessThan(a, b)))
-    CHAIN_OP(44, vec4(lessThanEqual(a, b)))
-    CHAIN_OP(45, mix(c, b, notEqual(a, zero))) /* Where */
+    CHAIN_OP(31, a + b)
+    CHAIN_OP(32, a - b)
+    CHAIN_OP(33, a * b)
+    CHAIN_OP(34, a / b)
+    CHAIN_OP(35, chain_pow(a, b))
+    CHAIN_OP(36, max(a, b))
+    CHAIN_OP(37, min(a, b))
+    CHAIN_OP(38, mix(a, a * b, negative)) /* PRelu */
+    CHAIN_OP(39, vec4(equal(a, b)))
+    CHAIN_OP(40, vec4(greaterThan(a, b)))
+    CHAIN_OP(41, vec4(greaterThanEqual(a, b)))
+    CHAIN_OP(42, vec4(lessThan(a, b)))
+    CHAIN_OP(43, vec4(lessThanEqual(a, b)))
+    CHAIN_OP(44, mix(c, b, notEqual(a, zero))) /* Where */
     return v;
 }
 
