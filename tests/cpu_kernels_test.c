@@ -218,6 +218,38 @@ static void row_panels(const cpu_micro *m)
     }
 }
 
+static void narrow_panels(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t k = pick(1, 200);
+        const int cols = (int)pick(1, CPU_NR);
+        const int64_t n = k * cpu_panel_width(cols);
+        float *x = input(k, -1, 1), *values = input(n, -1, 1), *scale = input(cols, 0.5f, 2);
+        uint16_t *halves = vkb_alloc(heap, (size_t)n * sizeof *halves), *again;
+        int8_t *bytes = vkb_alloc(heap, (size_t)n);
+        again = vkb_alloc(heap, (size_t)n * sizeof *again);
+        assert_true(halves && bytes && again);
+        c_table->to_f16(halves, values, n);
+        m->to_f16(again, values, n);
+        assert_memory_equal(halves, again, (size_t)n * sizeof *halves);
+        for (int64_t i = 0; i < n; i++) bytes[i] = (int8_t)pick(-128, 127);
+        outputs o = outputs_make(cols);
+        c_table->row_panel_f16(o.c, x, halves, scale, k, cols);
+        m->row_panel_f16(o.v, x, halves, scale, k, cols);
+        outputs_check(&o, 4e-5, "row_panel_f16");
+        o = outputs_make(cols);
+        c_table->row_panel_i8(o.c, x, bytes, scale, k, cols);
+        m->row_panel_i8(o.v, x, bytes, scale, k, cols);
+        outputs_check(&o, 4e-5 * 128, "row_panel_i8");
+        vkb_free(heap, x);
+        vkb_free(heap, values);
+        vkb_free(heap, scale);
+        vkb_free(heap, halves);
+        vkb_free(heap, again);
+        vkb_free(heap, bytes);
+    }
+}
+
 static void maps(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
@@ -347,6 +379,7 @@ TABLE_TEST(strips)
 TABLE_TEST(rows_of_dots)
 TABLE_TEST(recurrent_gates)
 TABLE_TEST(row_panels)
+TABLE_TEST(narrow_panels)
 TABLE_TEST(maps)
 TABLE_TEST(reductions)
 TABLE_TEST(special_values)
@@ -457,7 +490,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_rows_of_dots),   cmocka_unit_test(test_recurrent_gates),
         cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
         cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
-        cmocka_unit_test(the_best_table),
+        cmocka_unit_test(the_best_table),      cmocka_unit_test(test_narrow_panels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,7 +155,7 @@ int cmd_verify(int argc, char **argv)
     if (each_pass && (constant_inputs || (!o.suite && !o.data)))
         return options_wrong(&line, "--each-pass needs --data or --suite, and no --constant-inputs");
     verify_job job = {.rtol = 1e-3, .constant_inputs = constant_inputs, .each_pass = each_pass};
-    if (engine.session.precision > VKI_PRECISION_FP32) job.rtol = 2e-2;
+    if (engine.session.precision > VKI_PRECISION_FP32 || engine.session.weights) job.rtol = 2e-2;
     if (o.rtol && !read_positive(o.rtol, &job.rtol))
         return options_wrong(&line, "--rtol %s: a number above 0 is expected, such as 1e-4", o.rtol);
     vki_error err;

@@ -209,6 +209,19 @@ static bool parse_precision(const opt_row *row, const char *text, char *allowed,
     return false;
 }
 
+static bool parse_weights(const opt_row *row, const char *text, char *allowed, size_t size)
+{
+    static const char *const names[] = {
+        [VKI_WEIGHTS_FP32] = "fp32", [VKI_WEIGHTS_FP16] = "fp16", [VKI_WEIGHTS_INT8] = "int8"};
+    snprintf(allowed, size, "fp32, fp16 or int8");
+    for (size_t i = 0; i < VKB_COUNT(names); i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        *(vki_weights *)row->value = (vki_weights)i;
+        return true;
+    }
+    return false;
+}
+
 static bool parse_value(const opt_row *row, char *text, char *allowed, size_t size)
 {
     switch (row->kind) {
@@ -234,6 +247,8 @@ static bool parse_value(const opt_row *row, char *text, char *allowed, size_t si
         return parse_device(row, text, allowed, size);
     case OPT_PRECISION:
         return parse_precision(row, text, allowed, size);
+    case OPT_WEIGHTS:
+        return parse_weights(row, text, allowed, size);
     case OPT_FLAG:
         break;
     }

@@ -35,7 +35,8 @@ typedef enum opt_kind {
     OPT_RANGES,    /* opt_shapes *: the same; with an [a..b] among the dimensions it adds a range */
     OPT_TIES,      /* opt_ties *: each OUT=IN adds one */
     OPT_DEVICE,    /* vki_context_options *: auto, cpu, vulkan, vulkan:N */
-    OPT_PRECISION  /* vki_precision * */
+    OPT_PRECISION, /* vki_precision * */
+    OPT_WEIGHTS    /* vki_weights * */
 } opt_kind;
 
 typedef struct opt_floats {
@@ -162,6 +163,14 @@ typedef struct opt_engine {
          &(engine).session.precision,                                                                        \
          "auto|fp32|fp16store|fp16|int8",                                                                    \
          "data and arithmetic of the network (auto)",                                                        \
+         0,                                                                                                  \
+         0},                                                                                                 \
+        {"--weights",                                                                                        \
+         0,                                                                                                  \
+         OPT_WEIGHTS,                                                                                        \
+         &(engine).session.weights,                                                                          \
+         "fp32|fp16|int8",                                                                                   \
+         "how the CPU keeps weights of layers bound by reading them (fp32)",                                 \
          0,                                                                                                  \
          0},                                                                                                 \
         {"--shape",                                                                                          \

@@ -36,7 +36,9 @@ typedef struct cpu_prep {
     const gr_node *n;
     const gr_node *before; /* of kernels that do the work of two nodes: the first one. Else NULL */
     int threads;
-    vkb_arena *arena; /* for `state`; lives as long as the plan */
+    vki_weights storage; /* wanted of products that are bound by reading their weights (narrow.h) */
+    const char *stored;  /* where the kernel keeps them so: how, for reports; NULL: as fp32 */
+    vkb_arena *arena;    /* for `state`; lives as long as the plan */
     const void *state;
     uint64_t scratch_bytes;
     uint64_t weight_bytes; /* of packed weights; 0: none. They are made once a session by pack() and kept over

@@ -28,7 +28,7 @@ static void fill(void)
     tables[count++] = cpu_micro_c;
 #if defined(__x86_64__)
     const cpu_features *f = cpu_features_get();
-    if (!f->avx2 || !f->fma) return;
+    if (!f->avx2 || !f->fma || !f->f16c) return; /* who has the first has all */
     tables[count++] = cpu_micro_avx2;
     add(f->avx512, cpu_micro_avx512);
     add(f->avx512 && f->avx512vnni, cpu_micro_avx512vnni);

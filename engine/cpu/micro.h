@@ -163,6 +163,12 @@ typedef struct cpu_micro {
     void (*dots)(float *y, const float *x, const float *rows, int64_t step, int64_t k, int count);
     /* y += x A for one row x[k] and a panel A of `cols` columns, [k][8 or 16]; sums in a fixed order */
     void (*row_panel)(float *y, const float *x, const float *panel, int64_t k, int cols);
+    /* y += scale (x A): the same with narrower elements of A, and a scale a column */
+    void (*row_panel_f16)(float *y, const float *x, const uint16_t *panel, const float *scale, int64_t k,
+                          int cols);
+    void (*row_panel_i8)(float *y, const float *x, const int8_t *panel, const float *scale, int64_t k,
+                         int cols);
+    void (*to_f16)(uint16_t *y, const float *x, int64_t n); /* to nearest, ties to even */
     /* A step of LSTM with sigmoid and tanh: gates[4][n] in ONNX's order i, o, f, c, before their activations.
      * c = sigmoid(f) c + sigmoid(i) tanh(c'); h = sigmoid(o) tanh(c). */
     void (*lstm_gates)(float *h, float *cell, const float *gates, int64_t n);

@@ -13,6 +13,8 @@
 
 #include "cpu/reduce_tmpl.h"
 
+#include "cpu/narrow_tmpl.h"
+
 #include "cpu/recurrent_tmpl.h"
 
 #include "cpu/taps_tmpl.h"
@@ -56,6 +58,9 @@ const cpu_micro CPU_MICRO_TABLE = {
     .taps_max = taps_max,
     .dots = dots,
     .row_panel = row_panel,
+    .row_panel_f16 = row_panel_f16,
+    .row_panel_i8 = row_panel_i8,
+    .to_f16 = to_f16,
     .lstm_gates = lstm_gates,
     .gru_gates = gru_gates,
     .winograd = {WINOGRAD_ENTRY(2), WINOGRAD_ENTRY(4)},

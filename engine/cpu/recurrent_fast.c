@@ -6,6 +6,7 @@
  * product is split, where it is large. */
 #include "cpu/fast.h"
 #include "cpu/gemm.h"
+#include "cpu/narrow.h"
 #include "graph/ops/schema.h"
 
 #include <string.h>
@@ -29,11 +30,28 @@ typedef struct recurrent_state {
     int64_t r_at, bias_at, apart_at; /* parts of the packed weights; W is first */
     int64_t states_at, gemm_at;      /* parts of the scratch; the products of the input are first */
     int64_t groups, group_floats;    /* of sequences in a direction; scratch of one */
+    vki_weights w_storage, r_storage;
 } recurrent_state;
 
 static int64_t lines(int64_t floats)
 {
     return vkb_ceil_div(floats, LINE) * LINE;
+}
+
+/* Floats that a packed matrix takes, to whole lines. */
+static int64_t packed_floats(vki_weights storage, int64_t n, int64_t k)
+{
+    if (storage == VKI_WEIGHTS_FP32) return lines((int64_t)cpu_packed_b_floats(n, k));
+    return (int64_t)(cpu_narrow_bytes(storage, n, k) / sizeof(float));
+}
+
+/* Of columns of k dense elements. */
+static void pack_matrix(float *to, vki_weights storage, const float *from, int64_t k, int64_t n)
+{
+    if (storage == VKI_WEIGHTS_FP32)
+        cpu_pack_b(to, from, 1, k, k, n, 1);
+    else
+        cpu_narrow_pack(to, storage, from, 1, k, k, n, 1);
 }
 
 static bool epilogue_of(const op_recurrent_act *a, gr_epilogue *e)
@@ -98,11 +116,12 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     float *to = dst;
     const float *r = g->tensors[n->in[R]].data;
     memset(dst, 0, (size_t)(s->apart_at + s->r.directions * hidden) * sizeof(float));
-    cpu_pack_b(to, g->tensors[n->in[W]].data, 1, input, input, s->r.directions * s->rows, 1);
+    pack_matrix(to, s->w_storage, g->tensors[n->in[W]].data, input, s->r.directions * s->rows);
     for (int64_t d = 0; d < s->r.directions; d++, r += s->rows * hidden) {
         float *packed = to + s->r_at + d * s->r_floats;
-        cpu_pack_b(packed, r, 1, hidden, hidden, first, 1);
-        cpu_pack_b(packed + s->rest_at, r + first * hidden, 1, hidden, hidden, s->rows - first, 1);
+        pack_matrix(packed, s->r_storage, r, hidden, first);
+        if (first < s->rows)
+            pack_matrix(packed + s->rest_at, s->r_storage, r + first * hidden, hidden, s->rows - first);
     }
     if (op_has_in(n, B)) pack_biases(s, to + s->bias_at, to + s->apart_at, g->tensors[n->in[B]].data);
 }
@@ -115,6 +134,17 @@ static bool is_standard(const recurrent_state *s, const gr_node *n)
         for (int i = 0; i < (s->op == OP_LSTM ? 3 : 2); i++)
             all = all && s->act[d][i].act == (i ? GR_ACT_TANH : GR_ACT_SIGMOID);
     return all;
+}
+
+static const char *storage_text(const recurrent_state *s)
+{
+    const bool half = s->w_storage == VKI_WEIGHTS_FP16 || s->r_storage == VKI_WEIGHTS_FP16;
+    if (s->w_storage == s->r_storage) return s->r_storage == VKI_WEIGHTS_FP32 ? NULL : half ? "fp16" : "int8";
+    if (s->r_storage != VKI_WEIGHTS_FP32)
+        return half ? "fp16 for the state, fp32 for the inputs of many steps"
+                    : "int8 for the state, fp32 for the inputs of many steps";
+    return half ? "fp16 for the inputs, fp32 for the states of several sequences"
+                : "int8 for the inputs, fp32 for the states of several sequences";
 }
 
 vki_status cpu_recurrent_steps_prepare(cpu_prep *p, vki_error *err)
@@ -133,10 +163,14 @@ vki_status cpu_recurrent_steps_prepare(cpu_prep *p, vki_error *err)
     s->padded = lines(r->hidden);
     s->standard = is_standard(s, p->n);
     s->first_rows = s->op == OP_GRU ? 2 * r->hidden : s->rows;
-    s->rest_at = lines((int64_t)cpu_packed_b_floats(s->first_rows, r->hidden));
-    s->r_floats = s->rest_at + lines((int64_t)cpu_packed_b_floats(s->rows - s->first_rows, r->hidden));
     const int64_t columns = r->directions * s->rows, count = r->steps * r->batch;
-    s->r_at = lines((int64_t)cpu_packed_b_floats(columns, r->input));
+    s->w_storage = count <= CPU_NARROW_ROWS ? p->storage : VKI_WEIGHTS_FP32;
+    s->r_storage =
+        r->batch == 1 ? p->storage : VKI_WEIGHTS_FP32; /* several share what is read, see recur() */
+    p->stored = storage_text(s);
+    s->rest_at = packed_floats(s->r_storage, s->first_rows, r->hidden);
+    s->r_floats = s->rest_at + packed_floats(s->r_storage, s->rows - s->first_rows, r->hidden);
+    s->r_at = packed_floats(s->w_storage, columns, r->input);
     s->bias_at = s->r_at + r->directions * s->r_floats;
     s->apart_at = s->bias_at + lines(columns);
     s->states_at = lines(count * columns);
@@ -150,9 +184,10 @@ vki_status cpu_recurrent_steps_prepare(cpu_prep *p, vki_error *err)
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[W]];
     p->spent[1] = &p->g->tensors[p->n->in[R]];
-    p->pack_key = cpu_pack_key(
-        "recurrent", (int64_t[]){r->directions, r->gates, r->hidden, r->input, s->linear, op_has_in(p->n, B)},
-        6);
+    p->pack_key = cpu_pack_key("recurrent",
+                               (int64_t[]){r->directions, r->gates, r->hidden, r->input, s->linear,
+                                           op_has_in(p->n, B), s->w_storage, s->r_storage},
+                               8);
     return VKI_OK;
 }
 
@@ -174,6 +209,37 @@ static void pack_a(const void *user, int64_t index, float *dst, int64_t k0, int6
     const int64_t input = ((const recurrent_state *)c->state)->r.input;
     (void)index;
     cpu_pack_a_panel(dst, (const float *)c->in[X] + row * input + k0, input, 1, kc, rows);
+}
+
+/* Of few rows, with the weights kept narrow: some columns. */
+static void on_columns(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const cpu_call *c = arg;
+    const recurrent_state *s = c->state;
+    const int64_t columns = s->r.directions * s->rows, input = s->r.input;
+    const float *bias = (const float *)c->weights + s->bias_at;
+    (void)thread;
+    for (int64_t panel = begin; panel < end; panel++)
+        for (int64_t row = 0; row < s->r.steps * s->r.batch; row++) {
+            const int64_t col = panel * CPU_NR;
+            float *sums = (float *)c->scratch + row * columns + col;
+            memcpy(sums, bias + col, (size_t)vkb_min(CPU_NR, columns - col) * sizeof *sums);
+            cpu_narrow_row(s->gemm.micro, s->w_storage, sums, (const float *)c->in[X] + row * input,
+                           c->weights, columns, input, panel);
+        }
+}
+
+static void multiply_inputs(const cpu_call *c)
+{
+    const recurrent_state *s = c->state;
+    const gr_epilogue none = {.act = GR_ACT_NONE};
+    const cpu_gemm_source source = {.user = c, .epilogue = &none, .job = job, .pack_a = pack_a};
+    cpu_call call = *c;
+    if (s->w_storage == VKI_WEIGHTS_FP32)
+        cpu_gemm_run(&s->gemm, &source, (float *)c->scratch + s->gemm_at, c->pool);
+    else
+        vkb_parallel_for(c->pool, vkb_ceil_div(s->r.directions * s->rows, CPU_NR),
+                         vkb_ceil_div(CPU_GRAIN_ELEMENTS, s->r.input * CPU_NR), on_columns, &call);
 }
 
 /* ---- the steps ---- */
@@ -207,6 +273,10 @@ static void recur_panels(void *arg, int64_t begin, int64_t end, int thread)
     (void)thread;
     for (int64_t j = begin * CPU_NR; j < vkb_min(end * CPU_NR, a->columns); j += CPU_NR) {
         const int cols = (int)vkb_min(CPU_NR, a->columns - j);
+        if (q->s->r_storage != VKI_WEIGHTS_FP32) {
+            cpu_narrow_row(m, q->s->r_storage, a->sums + j, a->h, a->r, a->columns, hidden, j / CPU_NR);
+            continue;
+        }
         if (q->rows == 1) {
             m->row_panel(a->sums + j, a->h, a->r + j * hidden, hidden, cols);
             continue;
@@ -447,9 +517,7 @@ void cpu_recurrent_steps_run(const cpu_call *c)
     const recurrent_state *s = c->state;
     const op_recurrent *r = &s->r;
     cpu_call call = *c;
-    const gr_epilogue none = {.act = GR_ACT_NONE};
-    const cpu_gemm_source source = {.user = &call, .epilogue = &none, .job = job, .pack_a = pack_a};
-    cpu_gemm_run(&s->gemm, &source, (float *)c->scratch + s->gemm_at, c->pool);
+    multiply_inputs(c);
     const int64_t groups = r->directions * s->groups;
     vkb_parallel_for(groups > 1 ? c->pool : NULL, groups,
                      vkb_ceil_div(CPU_GRAIN_MACS, r->steps * s->rows * r->hidden), on_groups, &call);

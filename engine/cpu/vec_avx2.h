@@ -50,6 +50,18 @@ V8_INLINE void v8_store_n(float *p, v8 a, int n) /* masked stores are slow micro
     }
     if (n & 1) _mm_store_ss(p, q);
 }
+V8_INLINE v8 v8_load_f16(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+V8_INLINE void v8_store_f16(uint16_t *p, v8 a)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+V8_INLINE v8 v8_load_i8(const int8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
 V8_INLINE v8 v8_set1(float x)
 {
     return _mm256_set1_ps(x);

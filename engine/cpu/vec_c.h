@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/base.h"
+
 #if defined(__GNUC__) && !defined(VKI_SANITIZED) /* with checks in each, compilers choke on what results */
 #define V8_INLINE static inline __attribute__((always_inline, unused))
 #else
@@ -71,6 +73,18 @@ V8_INLINE v8 v8_load_n(const float *p, int n) /* 0 < n <= 8; the rest is 0 */
 V8_INLINE void v8_store_n(float *p, v8 a, int n)
 {
     memcpy(p, &a, (size_t)n * sizeof *p);
+}
+V8_INLINE v8 v8_load_f16(const uint16_t *p)
+{
+    V8_EACH(vkb_f16_to_f32(p[i]));
+}
+V8_INLINE void v8_store_f16(uint16_t *p, v8 a)
+{
+    for (int i = 0; i < 8; i++) p[i] = vkb_f32_to_f16(V8_LANE(a, i));
+}
+V8_INLINE v8 v8_load_i8(const int8_t *p)
+{
+    V8_EACH((float)p[i]);
 }
 V8_INLINE v8 v8_set1(float x)
 {

@@ -47,6 +47,22 @@ V8_INLINE void v8_store_n(float *p, v8 a, int n)
     v8_store(f, a);
     memcpy(p, f, (size_t)n * sizeof *p);
 }
+V8_INLINE v8 v8_load_f16(const uint16_t *p)
+{
+    const uint16x8_t h = vld1q_u16(p);
+    V8_OF(vcvt_f32_f16(vreinterpret_f16_u16(vget_low_u16(h))),
+          vcvt_f32_f16(vreinterpret_f16_u16(vget_high_u16(h))));
+}
+V8_INLINE void v8_store_f16(uint16_t *p, v8 a)
+{
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(a.lo)));
+    vst1_u16(p + 4, vreinterpret_u16_f16(vcvt_f16_f32(a.hi)));
+}
+V8_INLINE v8 v8_load_i8(const int8_t *p)
+{
+    const int16x8_t w = vmovl_s8(vld1_s8(p));
+    V8_OF(vcvtq_f32_s32(vmovl_s16(vget_low_s16(w))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(w))));
+}
 V8_INLINE v8 v8_set1(float x)
 {
     V8_OF(vdupq_n_f32(x), vdupq_n_f32(x));

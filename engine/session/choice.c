@@ -32,8 +32,12 @@ static uint64_t key_of(const vki_session *s, const vki_shape *shapes)
     const ses_options *o = &s->options;
     char cpu[128] = "";
     cpu_features_text(cpu, sizeof cpu);
-    const uint64_t numbers[] = {VKI_API_VERSION, vkr_shaders_hash(), (uint64_t)o->threads, c->unified,
-                                gr_fingerprint(&s->model->optimized)};
+    const uint64_t numbers[] = {VKI_API_VERSION,
+                                vkr_shaders_hash(),
+                                (uint64_t)o->threads,
+                                c->unified,
+                                gr_fingerprint(&s->model->optimized),
+                                (uint64_t)o->weights};
     uint64_t key = vkb_hash(numbers, sizeof numbers, 0);
     key =
         vkb_hash(&c->info, sizeof c->info, vkb_hash(cpu, sizeof cpu, key)); /* cleared before it was filled */
@@ -84,7 +88,8 @@ static vki_status open_trial(trial *t, vki_placement placement, vki_error *err)
                                          .shapes = t->shapes,
                                          .shape_count = m->source.n_inputs,
                                          .disable_passes = o->disable_passes,
-                                         .cpu_affinity = o->cpu_affinity};
+                                         .cpu_affinity = o->cpu_affinity,
+                                         .weights = o->weights};
     t->model = (vki_model){
         .context = m->context, .source = m->source, .optimized = m->optimized, .constants = m->constants};
     atomic_init(&t->model.references, 1);

@@ -3,7 +3,30 @@
  * calls. Nothing large is allocated before the plan's size is known and allowed. */
 #include "session/session.h"
 
+#include "cpu/narrow.h"
+
 /* ---- before the memory is there ---- */
+
+static bool is_product(const gr_node *n)
+{
+    return n->op == OP_Gemm || n->op == OP_MatMul;
+}
+
+const char *ses_storage_text(const ses_plan *p, gr_id node, const ses_step *step, bool *narrow)
+{
+    const gr_node *n = &p->graph.nodes[node];
+    const bool recurrent = n->op == OP_LSTM || n->op == OP_GRU || n->op == OP_RNN;
+    *narrow = false;
+    if (p->options->weights == VKI_WEIGHTS_FP32 ||
+        !(is_product(n) || recurrent || n->op == OP_Conv || n->op == OP_ConvTranspose))
+        return NULL;
+    if (p->places[node].gpu) return "as the device's precision says; the option is the CPU's";
+    if (!step || !step->prep) return NULL;
+    *narrow = step->prep->stored;
+    if (*narrow) return step->prep->stored;
+    if (recurrent) return "several sequences at once, or not of the form that fast kernels take";
+    return is_product(n) ? cpu_matmul_narrow_refusal(&p->graph, n) : "a convolution uses them many times";
+}
 
 /* Prepares the first kernel that fits; the thrifty plan takes the one with the least scratch and packed
  * weights. */
@@ -18,10 +41,18 @@ static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
         return step->kernel->prepare(step->prep, err);
     }
     const cpu_kernel *k = p->options->reference ? NULL : cpu_op_of(n->op)->kernels;
-    *step->prep =
-        (cpu_prep){.g = &p->graph, .n = n, .threads = p->options->threads, .arena = &p->graph.arena};
+    const cpu_prep fresh = {.g = &p->graph,
+                            .n = n,
+                            .threads = p->options->threads,
+                            .storage = p->options->weights,
+                            .arena = &p->graph.arena};
+    *step->prep = fresh;
+    if (k && fresh.storage != VKI_WEIGHTS_FP32 && is_product(n) && cpu_matmul_narrow.fits(&p->graph, n)) {
+        step->kernel = &cpu_matmul_narrow;
+        return step->kernel->prepare(step->prep, err);
+    }
     for (; k && k->name; k++) {
-        cpu_prep prep = {.g = &p->graph, .n = n, .threads = p->options->threads, .arena = &p->graph.arena};
+        cpu_prep prep = fresh;
         if (!k->fits(&p->graph, n)) continue;
         if (k->prepare) VKB_TRY(k->prepare(&prep, err));
         bool less = step->kernel && prep.scratch_bytes + prep.weight_bytes <

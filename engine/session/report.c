@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/flight.h"
 
+#include "cpu/narrow.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -130,7 +132,8 @@ static void skipped_on_device(text *t, const gpu_builder *b, const gr_node *n, c
 static void skipped_on_cpu(text *t, const gr_node *n, const ses_step *step)
 {
     const cpu_kernel *k = cpu_op_of(n->op)->kernels;
-    if (step && step->kernel == &cpu_expansion) return; /* of two nodes */
+    if (step && (step->kernel == &cpu_expansion || step->kernel == &cpu_matmul_narrow))
+        return; /* of no list */
     for (; step && step->kernel && k != step->kernel; k++) append(t, "; not ", k->name, "");
 }
 
@@ -150,6 +153,9 @@ static void report_node(const ses_plan *p, gr_id i, const figures *f, const gpu_
         skipped_on_device(&reason, b, n, place->kernel);
     else if (!place->view && !p->options->reference)
         skipped_on_cpu(&reason, n, step);
+    bool narrow;
+    const char *storage = ses_storage_text(p, i, step, &narrow);
+    if (storage) append(&reason, narrow ? "; weights as " : "; weights as fp32: ", storage, "");
     bool free_of_cost = place->view && !place->merged && !place->n_dispatches;
     vki_node_report r = {
         .name = n->name,

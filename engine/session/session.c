@@ -23,6 +23,9 @@ static vki_status read_options(const vki_session_options *given, const vki_model
         return vkb_fail(err, VKI_E_ARG,
                         "vki_session_options: placement %d or precision %d is not a value of its enum",
                         (int)o->placement, (int)o->precision);
+    if ((unsigned)o->weights > VKI_WEIGHTS_INT8)
+        return vkb_fail(err, VKI_E_ARG, "vki_session_options: weights %d is not a value of its enum",
+                        (int)o->weights);
     if (o->shape_count < 0 || (o->shape_count && !o->shapes))
         return vkb_fail(err, VKI_E_ARG, "vki_session_options: shape_count is %d but shapes is NULL",
                         o->shape_count);
@@ -95,7 +98,8 @@ static vki_status take_options(vki_session *s, const vki_session_options *o, vki
                                .keep = o->keep_intermediates,
                                .max_submit_us = max_submit_us(o, s->model),
                                .in_flight = o->runs_in_flight ? o->runs_in_flight : 1,
-                               .memory_limit = o->memory_limit};
+                               .memory_limit = o->memory_limit,
+                               .weights = o->reference ? VKI_WEIGHTS_FP32 : o->weights};
     VKB_TRY(resolve_precision(o, s->model, &s->options, err));
     VKB_TRY(copy_text(a, o->disable_passes, &s->disable_passes, err));
     VKB_TRY(copy_text(a, o->cpu_affinity, &s->cpu_affinity, err));

@@ -70,6 +70,7 @@ typedef struct ses_options { /* of a session, resolved */
     uint64_t memory_limit;
     const char *disable_passes;
     const char *cpu_affinity; /* NULL: none */
+    vki_weights weights;
 } ses_options;
 
 #define SES_NOWHERE UINT64_MAX
@@ -232,6 +233,9 @@ void ses_release_spent(const ses_plan *p,
                        int step); /* once its weights are packed, in the order of the steps */
 vki_status ses_host_make(ses_plan *p, vki_error *err);
 void ses_host_forget(ses_plan *p); /* what ses_host_plan did */
+/* How the node's weights are kept, if the session asks for another way than fp32: narrow: that way; else why
+ * not. NULL: nothing to say. step: the node's, NULL on the device. */
+const char *ses_storage_text(const ses_plan *p, gr_id node, const ses_step *step, bool *narrow);
 
 /* ---- host_memory.c ---- */
 vki_status ses_host_lay_out(ses_plan *p, vki_error *err); /* needs the steps' kernels */

@@ -10,6 +10,8 @@ enum { LENGTH = 1024, DEPTH = 256, IMAGE = 64, MOST_TABLES = 8, TURNS = 30 };
 static float x[16 * DEPTH], y[16 * LENGTH], z[16 * DEPTH], ones[LENGTH];
 static int32_t sums[LENGTH], ramp[LENGTH];
 static uint8_t bytes[4][LENGTH];
+static uint16_t halves[16 * DEPTH];
+static int8_t narrow[16 * DEPTH];
 static const gr_epilogue silu = {.act = GR_ACT_SILU};
 static volatile float sink; /* of what reductions give */
 
@@ -103,6 +105,9 @@ TAPS_ENTRY(taps_sum)
 TAPS_ENTRY(taps_max)
 ENTRY(dots, m->dots(y, x, z, DEPTH, DEPTH, 8))
 ENTRY(row_panel, m->row_panel(y, x, z, DEPTH, CPU_NR))
+ENTRY(row_panel_f16, m->row_panel_f16(y, x, halves, z, DEPTH, CPU_NR))
+ENTRY(row_panel_i8, m->row_panel_i8(y, x, narrow, z, DEPTH, CPU_NR))
+ENTRY(to_f16, m->to_f16(halves, x, LENGTH))
 ENTRY(lstm_gates, m->lstm_gates(y, z, x, LENGTH / 4))
 ENTRY(gru_gates, m->gru_gates(y, x, z, LENGTH / 4))
 #define WINOGRAD_ENTRIES(tile)                                                                               \
@@ -161,6 +166,9 @@ static const struct {
     RUN(sum_sq),
     RUN(max),
     RUN(exp_sum),
+    RUN(row_panel_f16),
+    RUN(row_panel_i8),
+    RUN(to_f16),
 };
 
 static void fill(void)

@@ -223,6 +223,18 @@ typedef enum vki_precision {
     VKI_PRECISION_INT8
 } vki_precision;
 
+/* How the CPU keeps weights of layers that are bound by reading them: MatMul and Gemm of at most 4 rows by a
+ * constant matrix (fully connected layers), and LSTM, GRU and RNN of one sequence. All other weights, and
+ * those on a Vulkan device, stay as `precision` says; the report has it for each node. Arithmetic is fp32
+ * always. The reference's weights are fp32. */
+typedef enum vki_weights {
+    VKI_WEIGHTS_FP32 = 0,
+    VKI_WEIGHTS_FP16, /* half the bytes; values off by at most 2^-11 of themselves, or 2^-24 of the largest of
+                         their output */
+    VKI_WEIGHTS_INT8  /* a quarter; a scale an output, so that values are off by at most 1/254 of its largest
+                       */
+} vki_weights;
+
 typedef struct vki_shape {
     const char *input; /* name of a model input */
     int rank;
@@ -282,6 +294,7 @@ typedef struct vki_session_options {
                                  a list as "0-3,6"; threads 0: as many as these. NULL or "none": wherever the
                                  system puts them. Copied. VKI_E_ARG; VKI_E_UNSUPPORTED where the system has
                                  no such call */
+    vki_weights weights;
 } vki_session_options;
 
 /* If all input shapes are known (in the model or the options), the plan is made now; otherwise
