@@ -313,7 +313,7 @@ static void special_values(const cpu_micro *m)
         outputs o = outputs_make(COUNT);
         c_table->epilogue(o.c, values, NULL, COUNT, &e);
         m->epilogue(o.v, values, NULL, COUNT, &e);
-        assert_true(isnan(o.c[4]));
+        assert_true(isnan(o.c[4]) == (act != GR_ACT_FAKE_QUANTIZE)); /* which makes integers of all */
         outputs_check(&o, 3e-7, "epilogue of special values");
     }
     for (int op = 0; op < CPU_UNARY_COUNT; op++) {
