@@ -137,7 +137,7 @@ static void test_parts_as_data(void **state)
         if (d->shader != SH_conv2d_direct_f32) continue;
         assert_true(p.weights[d->bind[1].index].bytes <= limits.max_range);
         const uint32_t *own =
-            &d->push[d->n_push - 4]; /* first_tile, tiles; the activation's two stand last */
+            &d->push[d->n_push - 5]; /* first_tile, tiles; before the activation's two and the channels */
         assert_int_equal(own[0], next);
         next += own[1];
         parts++;
