@@ -3,6 +3,7 @@
 #ifndef CPU_CONV2D_GEMM_H
 #define CPU_CONV2D_GEMM_H
 
+#include "cpu/bands.h"
 #include "cpu/gemm.h"
 
 /* C[out channels of a group][pixels] = W[..][taps x channels] im2col(X). k runs over taps, then channels, so
@@ -36,6 +37,20 @@ typedef struct cpu_conv_args {
     cpu_dot_form form; /* if the plan's tile is gemm_i8 */
 } cpu_conv_args;
 void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool);
+
+/* The same for few channels, where panels would cost more than they gain: the input is copied once with its
+ * padding, split by the stride, and the GEMM reads each tap's elements where they lie. */
+typedef struct cpu_padded {
+    cpu_bands bands; /* one a plane */
+    cpu_gemm gemm;
+    int32_t *offset;       /* of each k: taps, then channels */
+    uint64_t input_floats; /* of the padded input, first in scratch */
+} cpu_padded;
+
+bool cpu_padded_fits(const op_window *w);
+vki_status cpu_padded_plan(cpu_padded *s, const op_window *w, int threads, vkb_arena *arena, vki_error *err);
+/* scratch: input_floats. a->conv is not used, a->y may be NULL if rows are handed on. */
+void cpu_padded_run(const cpu_padded *s, const cpu_conv_args *a, float *scratch, vkb_pool *pool);
 
 /* conv2d_padded whose output never exists as a whole: `fn` gets `count` planes from `first` on (of all
  * batches' channels) while they lie in the thread's cache. Prepared by the first, run by the second. */

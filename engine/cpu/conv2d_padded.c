@@ -2,18 +2,10 @@
  * Convolutions of few input channels, as a network's first, or of few output channels, as an image network's
  * last. Making im2col panels would cost more than it gains there; so the input is copied once with its
  * padding, split by the stride (bands.h), and the GEMM reads each tap's elements where they lie. */
-#include "cpu/bands.h"
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 
 enum { FEW_IN = 8, FEW_OUT = 16 }; /* channels of a group */
-
-typedef struct padded_state {
-    cpu_bands bands; /* one a plane */
-    cpu_gemm gemm;
-    int32_t *offset;       /* of each k: taps, then channels */
-    uint64_t input_floats; /* of the padded input, first in scratch */
-} padded_state;
 
 /* A line of outputs is cut into panels of 16 and a rest of 8 or 16: is little enough lost? */
 static bool lines_fill_panels(const op_window *w)
@@ -29,39 +21,98 @@ static bool offsets_fit(const op_window *w)
     return w->in_c / w->group < (INT64_C(1) << 30) / row / rows;
 }
 
+bool cpu_padded_fits(const op_window *w)
+{
+    return cpu_bands_fit(w) && lines_fill_panels(w) && offsets_fit(w);
+}
+
 bool cpu_conv2d_padded_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_2d_of(g, n, &w) || !cpu_bands_fit(&w))
-        return false;
+    if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_2d_of(g, n, &w)) return false;
     const bool few = w.in_c / w.group <= FEW_IN || w.out_c / w.group <= FEW_OUT;
     const bool reads_all = w.stride_w <= w.kernel_w && w.stride_h <= w.kernel_h;
-    return few && reads_all && w.kernel_h * w.kernel_w > 1 && lines_fill_panels(&w) && offsets_fit(&w);
+    return few && reads_all && w.kernel_h * w.kernel_w > 1 && cpu_padded_fits(&w);
 }
+
+vki_status cpu_padded_plan(cpu_padded *s, const op_window *w, int threads, vkb_arena *arena, vki_error *err)
+{
+    VKB_TRY(cpu_bands_plan(&s->bands, w, 0, arena, err));
+    cpu_bands_whole(&s->bands);
+    const int64_t channels = w->in_c / w->group, k = channels * w->kernel_h * w->kernel_w;
+    const int64_t plane = (int64_t)cpu_bands_floats(&s->bands);
+    s->offset = vkb_arena_alloc(arena, (size_t)k * sizeof *s->offset);
+    if (!s->offset) return vkb_nomem(err, (uint64_t)k * sizeof *s->offset);
+    for (int64_t i = 0; i < k; i++)
+        s->offset[i] = s->bands.offset[i / channels] + (int32_t)(i % channels * plane);
+    cpu_gemm_plan_padded(&s->gemm, w->out_c / w->group, w->out_w, w->out_h, k, w->batch * w->group, threads,
+                         w->stride_h * s->bands.row, s->offset);
+    s->input_floats = (uint64_t)(w->batch * w->in_c * plane);
+    return VKI_OK;
+}
+
+typedef struct padded_run {
+    const cpu_padded *s;
+    const cpu_conv_args *a;
+    float *input; /* padded */
+} padded_run;
+
+static void pad_planes(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const padded_run *r = arg;
+    const cpu_bands *b = &r->s->bands;
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        float *padded = r->input + (uint64_t)i * cpu_bands_floats(b);
+        cpu_bands_begin(b, padded);
+        cpu_bands_load(b, padded, r->a->x + i * b->w.in_h * b->w.in_w, 0);
+    }
+}
+
+static void padded_job(const void *user, int64_t index, cpu_gemm_job *job)
+{
+    const padded_run *r = user;
+    const cpu_gemm *gemm = &r->s->gemm;
+    const op_window *w = &r->s->bands.w;
+    const int64_t group = index % w->group, m = gemm->m, size = m * gemm->n;
+    const int64_t plane = (int64_t)cpu_bands_floats(&r->s->bands);
+    job->a = r->a->weights + group * m * gemm->k;
+    job->b_padded = r->input + index * (w->in_c / w->group) * plane;
+    if (!gemm->c_floats) job->c = r->a->y + index * size;
+    if (r->a->bias) job->bias_row = r->a->bias + group * m;
+    if (r->a->residual) job->residual = r->a->residual + index * size;
+}
+
+static void run(padded_run *r, const cpu_gemm_source *source, vkb_pool *pool)
+{
+    const op_window *w = &r->s->bands.w;
+    vkb_parallel_for(pool, w->batch * w->in_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_h * w->in_w),
+                     pad_planes, r);
+    cpu_gemm_run(&r->s->gemm, source, r->input + r->s->input_floats, pool);
+}
+
+void cpu_padded_run(const cpu_padded *s, const cpu_conv_args *a, float *scratch, vkb_pool *pool)
+{
+    padded_run r = {s, a, scratch};
+    const cpu_gemm_source source = {.user = &r, .epilogue = a->epilogue, .job = padded_job};
+    run(&r, &source, pool);
+}
+
+/* ---- the kernel of Conv ---- */
 
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
-    cpu_conv_pack(dst, g->tensors[n->in[1]].data, &((const padded_state *)state)->bands.w);
+    cpu_conv_pack(dst, g->tensors[n->in[1]].data, &((const cpu_padded *)state)->bands.w);
 }
 
 vki_status cpu_conv2d_padded_prepare(cpu_prep *p, vki_error *err)
 {
-    padded_state *s = vkb_arena_alloc(p->arena, sizeof *s);
+    cpu_padded *s = vkb_arena_alloc(p->arena, sizeof *s);
     op_window w;
     if (!s) return vkb_nomem(err, sizeof *s);
     if (!op_window_2d_of(p->g, p->n, &w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    VKB_TRY(cpu_bands_plan(&s->bands, &w, 0, p->arena, err));
-    cpu_bands_whole(&s->bands);
-    const int64_t channels = w.in_c / w.group, k = channels * w.kernel_h * w.kernel_w;
-    const int64_t plane = (int64_t)cpu_bands_floats(&s->bands);
-    s->offset = vkb_arena_alloc(p->arena, (size_t)k * sizeof *s->offset);
-    if (!s->offset) return vkb_nomem(err, (uint64_t)k * sizeof *s->offset);
-    for (int64_t i = 0; i < k; i++)
-        s->offset[i] = s->bands.offset[i / channels] + (int32_t)(i % channels * plane);
-    cpu_gemm_plan_padded(&s->gemm, w.out_c / w.group, w.out_w, w.out_h, k, w.batch * w.group, p->threads,
-                         w.stride_h * s->bands.row, s->offset);
+    VKB_TRY(cpu_padded_plan(s, &w, p->threads, p->arena, err));
     p->state = s;
-    s->input_floats = (uint64_t)(w.batch * w.in_c * plane);
     p->scratch_bytes = s->input_floats * sizeof(float);
     p->weight_bytes = cpu_conv_weight_floats(&w) * sizeof(float);
     p->pack = pack;
@@ -70,47 +121,20 @@ vki_status cpu_conv2d_padded_prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-static void pad_planes(void *arg, int64_t begin, int64_t end, int thread)
+static cpu_conv_args args_of(const cpu_call *c)
 {
-    const cpu_call *c = arg;
-    const cpu_bands *b = &((const padded_state *)c->state)->bands;
-    (void)thread;
-    for (int64_t i = begin; i < end; i++) {
-        float *padded = (float *)c->scratch + (uint64_t)i * cpu_bands_floats(b);
-        cpu_bands_begin(b, padded);
-        cpu_bands_load(b, padded, (const float *)c->in[0] + i * b->w.in_h * b->w.in_w, 0);
-    }
-}
-
-static void padded_job(const void *user, int64_t index, cpu_gemm_job *job)
-{
-    const cpu_call *c = user;
-    const padded_state *s = c->state;
-    const op_window *w = &s->bands.w;
-    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    const int64_t group = index % w->group, m = s->gemm.m, size = m * s->gemm.n;
-    const int64_t plane = (int64_t)cpu_bands_floats(&s->bands);
-    job->a = (const float *)c->weights + group * m * s->gemm.k;
-    job->b_padded = (const float *)c->scratch + index * (w->in_c / w->group) * plane;
-    if (!s->gemm.c_floats) job->c = (float *)c->out[0] + index * size;
-    if (bias) job->bias_row = bias + group * m;
-    if (residual) job->residual = residual + index * size;
-}
-
-static void run(const cpu_call *c, const cpu_gemm_source *source)
-{
-    const padded_state *s = c->state;
-    const op_window *w = &s->bands.w;
-    cpu_call call = *c;
-    vkb_parallel_for(c->pool, w->batch * w->in_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_h * w->in_w),
-                     pad_planes, &call);
-    cpu_gemm_run(&s->gemm, source, (float *)c->scratch + s->input_floats, c->pool);
+    return (cpu_conv_args){.x = c->in[0],
+                           .weights = c->weights,
+                           .bias = cpu_own_input(c, 2),
+                           .residual = cpu_residual(c),
+                           .y = c->out[0],
+                           .epilogue = &c->n->epilogue};
 }
 
 void cpu_conv2d_padded_run(const cpu_call *c)
 {
-    const cpu_gemm_source source = {.user = c, .epilogue = &c->n->epilogue, .job = padded_job};
-    run(c, &source);
+    const cpu_conv_args args = args_of(c);
+    cpu_padded_run(c->state, &args, c->scratch, c->pool);
 }
 
 /* ---- channels that are handed on ---- */
@@ -118,7 +142,7 @@ void cpu_conv2d_padded_run(const cpu_call *c)
 vki_status cpu_conv2d_padded_prepare_channels(cpu_prep *p, vki_error *err)
 {
     VKB_TRY(cpu_conv2d_padded_prepare(p, err));
-    cpu_gemm *gemm = &((padded_state *)(uintptr_t)p->state)->gemm;
+    cpu_gemm *gemm = &((cpu_padded *)(uintptr_t)p->state)->gemm;
     /* the channels that a thread works on fill more than half of the second-level cache */
     cpu_gemm_hand_on(gemm, cpu_caches_get()->second * 5 / 8 / (int64_t)sizeof(float), p->threads);
     p->scratch_bytes += cpu_gemm_scratch(gemm, p->threads);
@@ -126,27 +150,22 @@ vki_status cpu_conv2d_padded_prepare_channels(cpu_prep *p, vki_error *err)
 }
 
 typedef struct channels {
-    const cpu_call *call;
+    padded_run run; /* first: what padded_job gets */
     cpu_channels_fn fn;
     const void *user;
 } channels;
 
-static void channels_job(const void *user, int64_t index, cpu_gemm_job *j)
-{
-    padded_job(((const channels *)user)->call, index, j);
-}
-
 static void take_channels(const void *user, int64_t index, float *c, int64_t row, int64_t rows, int thread)
 {
     const channels *t = user;
-    const padded_state *s = t->call->state;
-    t->fn(t->user, c, index * s->gemm.m + row, rows, thread);
+    t->fn(t->user, c, index * t->run.s->gemm.m + row, rows, thread);
 }
 
 void cpu_conv2d_padded_run_channels(const cpu_call *c, cpu_channels_fn fn, const void *user)
 {
-    const channels t = {c, fn, user};
+    const cpu_conv_args args = args_of(c);
+    channels t = {{c->state, &args, c->scratch}, fn, user};
     const cpu_gemm_source source = {
-        .user = &t, .epilogue = &c->n->epilogue, .job = channels_job, .take_rows = take_channels};
-    run(c, &source);
+        .user = &t, .epilogue = &c->n->epilogue, .job = padded_job, .take_rows = take_channels};
+    run(&t.run, &source, c->pool);
 }

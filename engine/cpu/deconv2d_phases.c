@@ -20,7 +20,9 @@ typedef struct axis_phase {  /* along one dimension */
 typedef struct phase {
     axis_phase z, y, x;
     cpu_conv conv;
-    cpu_bands bands;  /* instead of conv, if it is one filter a channel */
+    cpu_padded padded; /* instead of conv, if few filters would repay no panels */
+    bool is_padded;
+    cpu_bands bands;  /* instead of both, if it is one filter a channel */
     uint64_t weights; /* first float among the packed weights */
     uint64_t out;     /* first float in scratch */
 } phase;
@@ -135,6 +137,13 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     pack_all(dst, state, g->tensors[n->in[1]].data);
 }
 
+/* Panels of so few filters take longer to make than they save. */
+static bool reads_in_place(const op_window *w)
+{
+    enum { FEW = 32 };
+    return op_window_is_flat(w) && w->out_c / w->group <= FEW && cpu_padded_fits(w);
+}
+
 /* Geometry of phase i; then how it is computed, and the scratch bytes that takes. */
 static vki_status plan_phase(cpu_prep *p, const deconv_state *s, int i, uint64_t *weights, uint64_t *bytes,
                              vki_error *err)
@@ -154,10 +163,16 @@ static vki_status plan_phase(cpu_prep *p, const deconv_state *s, int i, uint64_t
     if (s->depthwise) {
         VKB_TRY(cpu_bands_plan(&f->bands, &window, 0, p->arena, err));
         *bytes = cpu_bands_floats(&f->bands) * sizeof(float) * (uint64_t)p->threads;
-    } else {
-        cpu_conv_plan(&f->conv, &window, p->threads);
-        *bytes = cpu_gemm_scratch(&f->conv.gemm, p->threads);
+        return VKI_OK;
     }
+    f->is_padded = reads_in_place(&window);
+    if (f->is_padded) {
+        VKB_TRY(cpu_padded_plan(&f->padded, &window, p->threads, p->arena, err));
+        *bytes = f->padded.input_floats * sizeof(float);
+        return VKI_OK;
+    }
+    cpu_conv_plan(&f->conv, &window, p->threads);
+    *bytes = cpu_gemm_scratch(&f->conv.gemm, p->threads);
     return VKI_OK;
 }
 
@@ -298,7 +313,10 @@ static void run_phase(const cpu_call *c, const deconv_state *s, const phase *p)
                                 .weights = (const float *)c->weights + p->weights,
                                 .bias = cpu_own_input(c, 2),
                                 .y = (float *)c->scratch + p->out};
-    cpu_conv_run(&args, rest, c->pool);
+    if (p->is_padded)
+        cpu_padded_run(&p->padded, &args, rest, c->pool);
+    else
+        cpu_conv_run(&args, rest, c->pool);
 }
 
 void cpu_deconv2d_phases_run(const cpu_call *c)
