@@ -63,26 +63,6 @@ static vki_status match_limits(rewrite *rw, gr_node *n, vki_error *err)
 
 /* ---- what is on the grid already ---- */
 
-static bool moves(op_kind op)
-{
-    switch (op) {
-    case OP_Reshape:
-    case OP_Flatten:
-    case OP_Squeeze:
-    case OP_Unsqueeze:
-    case OP_Transpose:
-    case OP_Slice:
-    case OP_Split:
-    case OP_Expand:
-    case OP_DepthToSpace:
-    case OP_SpaceToDepth:
-    case OP_MaxPool:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool on_grid(const rewrite *rw, gr_id t, const op_unary_attrs *a, int depth)
 {
     const gr_node *n = depth && t < rw->n_known && rw->uses.producer[t] != GR_NONE
@@ -100,7 +80,7 @@ static bool on_grid(const rewrite *rw, gr_id t, const op_unary_attrs *a, int dep
                low + (double)e->beta - OP_LEVELS * low <= (double)a->high;
     }
     if (!rw_plain(n)) return false;
-    if (n->op != OP_Concat) return moves(n->op) && on_grid(rw, n->in[0], a, depth - 1);
+    if (n->op != OP_Concat) return grid_moves(n->op) && on_grid(rw, n->in[0], a, depth - 1);
     bool all = true;
     for (int i = 0; i < n->n_in && all; i++) all = on_grid(rw, n->in[i], a, depth - 1);
     return all;

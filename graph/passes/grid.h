@@ -20,4 +20,25 @@ static inline int64_t grid_least(const grid *q)
     return q->dtype == VKI_I8 ? -128 : 0;
 }
 
+/* Whether the elements that come out are some of those that go in, in any order. */
+static inline bool grid_moves(op_kind op)
+{
+    switch (op) {
+    case OP_Reshape:
+    case OP_Flatten:
+    case OP_Squeeze:
+    case OP_Unsqueeze:
+    case OP_Transpose:
+    case OP_Slice:
+    case OP_Split:
+    case OP_Expand:
+    case OP_DepthToSpace:
+    case OP_SpaceToDepth:
+    case OP_MaxPool: /* without indices: the order of the integers is that of the floats */
+        return true;
+    default:
+        return false;
+    }
+}
+
 #endif

@@ -216,24 +216,6 @@ static vki_status match_product(rewrite *rw, gr_node *n, const grid *y, gr_node 
 
 /* ---- what only moves elements ---- */
 
-static bool moves(const gr_node *n)
-{
-    switch (n->op) {
-    case OP_Reshape:
-    case OP_Flatten:
-    case OP_Squeeze:
-    case OP_Unsqueeze:
-    case OP_Transpose:
-    case OP_Slice:
-    case OP_DepthToSpace:
-    case OP_SpaceToDepth:
-    case OP_MaxPool: /* without indices: the order of the integers is that of the floats */
-        return n->n_out == 1;
-    default:
-        return false;
-    }
-}
-
 /* Its output becomes integers: those that n makes, which are the same. */
 static vki_status match_move(rewrite *rw, gr_node *n, const grid *y, gr_node *move, vki_error *err)
 {
@@ -256,7 +238,8 @@ static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
     if (!maker) return VKI_OK;
     if (maker->op == OP_Conv || maker->op == OP_MatMul)
         return match_product(rw, n, &y, maker, inner, count, err);
-    return count == 0 && moves(maker) ? match_move(rw, n, &y, maker, err) : VKI_OK;
+    return count == 0 && maker->n_out == 1 && grid_moves(maker->op) ? match_move(rw, n, &y, maker, err)
+                                                                    : VKI_OK;
 }
 
 static vki_status run(gr_graph *g, const gr_evaluator *ev, bool *changed, vki_error *err)
