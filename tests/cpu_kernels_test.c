@@ -97,6 +97,20 @@ static void copies(const cpu_micro *m)
     }
 }
 
+static void splits(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t n = pick(0, 40);
+        float *x = input(vkb_max(1, 2 * n), -1, 1);
+        outputs o = outputs_make(vkb_max(1, 2 * n));
+        c_table->split_pairs(o.c, o.c + n, x, n);
+        m->split_pairs(o.v, o.v + n, x, n);
+        for (int64_t i = 0; i < 2 * n; i++) assert_true(o.c[i % 2 * n + i / 2] == x[i]);
+        outputs_check(&o, 0, "split_pairs");
+        vkb_free(heap, x);
+    }
+}
+
 static void taps(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
@@ -361,6 +375,12 @@ static void on_every_table(table_test test)
 #endif
 }
 
+static void test_lines_are_tiles(void **state)
+{
+    (void)state;
+    lines_are_tiles();
+}
+
 #define TABLE_TEST(name)                                                                                     \
     static void test_##name(void **state)                                                                    \
     {                                                                                                        \
@@ -368,6 +388,8 @@ static void on_every_table(table_test test)
         on_every_table(name);                                                                                \
     }
 TABLE_TEST(gemm_tiles)
+TABLE_TEST(line_tiles)
+TABLE_TEST(splits)
 TABLE_TEST(integer_tiles)
 TABLE_TEST(byte_tiles)
 TABLE_TEST(winograd_tiles)
@@ -491,6 +513,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_maps),           cmocka_unit_test(test_reductions),
         cmocka_unit_test(test_special_values), cmocka_unit_test(accuracy),
         cmocka_unit_test(the_best_table),      cmocka_unit_test(test_narrow_panels),
+        cmocka_unit_test(test_line_tiles),     cmocka_unit_test(test_lines_are_tiles),
+        cmocka_unit_test(test_splits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,11 +34,7 @@ vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_aren
     /* a band stays in the first-level cache beside its output rows */
     const int64_t floats = cpu_caches_get()->first * 5 / 8 / (int64_t)sizeof(float);
     int64_t room = floats / b->row - window_height(w);
-    b->rows = vkb_max(1, vkb_min(w->out_h, room / w->stride_h + 1));
-    b->count = vkb_ceil_div(w->out_h, b->rows);
-    b->rows = vkb_ceil_div(w->out_h, b->count); /* even bands */
-    b->count = vkb_ceil_div(w->out_h, b->rows);
-    b->in_rows = (b->rows - 1) * w->stride_h + window_height(w);
+    cpu_bands_rows(b, room / w->stride_h + 1);
     b->offset = vkb_arena_alloc(arena, taps * sizeof *b->offset);
     if (!b->offset) return vkb_nomem(err, taps * sizeof *b->offset);
     for (int64_t y = 0; y < w->kernel_h; y++)
@@ -54,10 +50,11 @@ vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_aren
     return VKI_OK;
 }
 
-void cpu_bands_whole(cpu_bands *b)
+void cpu_bands_rows(cpu_bands *b, int64_t rows)
 {
-    b->rows = b->w.out_h;
-    b->count = 1;
+    b->count = vkb_ceil_div(b->w.out_h, vkb_max(1, rows));
+    b->rows = vkb_ceil_div(b->w.out_h, b->count); /* even bands */
+    b->count = vkb_ceil_div(b->w.out_h, b->rows);
     b->in_rows = (b->rows - 1) * b->w.stride_h + window_height(&b->w);
 }
 
@@ -107,9 +104,37 @@ static void load_phase(const cpu_bands *b, float *dst, const float *src, int64_t
             for (int64_t i = 0; i < n; i++) dst[r * b->row + i] = src[r * w->in_w + i * stride];
         return;
     }
-    for (int64_t i = 0; i < n; i += 8) {
-        const int64_t at = vkb_min(i, n - 8); /* the last overlaps the one before */
-        b->micro->gather(dst + at, b->row, src + at * stride, w->in_w, rows, &b->lanes);
+    enum { LINES = 16 }; /* at a time, so that caches hold what the columns touch */
+    for (int64_t r = 0; r < rows; r += LINES)
+        for (int64_t i = 0; i < n; i += 8) {
+            const int64_t at = vkb_min(i, n - 8); /* the last overlaps the one before */
+            b->micro->gather(dst + r * b->row + at, b->row, src + r * w->in_w + at * stride, w->in_w,
+                             vkb_min(LINES, rows - r), &b->lanes);
+        }
+}
+
+/* Both phases of `rows` input rows of stride 2. */
+static void load_pairs(const cpu_bands *b, float *dst, const float *src, int64_t rows)
+{
+    const op_window *w = &b->w;
+    int64_t shift[2], first[2],
+        end[2]; /* of even and odd elements: to their places in a phase; their range */
+    float *phase[2];
+    for (int odd = 0; odd < 2; odd++) {
+        const int64_t p = (odd + w->pad_left) & 1;
+        shift[odd] = (odd + w->pad_left - p) / 2;
+        first[odd] = vkb_max(0, -shift[odd]);
+        end[odd] = vkb_max(first[odd], vkb_min((w->in_w + 1 - odd) / 2, b->phase - shift[odd]));
+        phase[odd] = dst + p * b->phase + shift[odd];
+    }
+    const int64_t from = vkb_max(first[0], first[1]), to = vkb_max(from, vkb_min(end[0], end[1]));
+    for (int64_t r = 0; r < rows; r++, src += w->in_w) {
+        b->micro->split_pairs(phase[0] + from, phase[1] + from, src + 2 * from, to - from);
+        for (int odd = 0; odd < 2; odd++) {
+            for (int64_t i = first[odd]; i < vkb_min(from, end[odd]); i++) phase[odd][i] = src[2 * i + odd];
+            for (int64_t i = to; i < end[odd]; i++) phase[odd][i] = src[2 * i + odd];
+            phase[odd] += b->row;
+        }
     }
 }
 
@@ -122,9 +147,11 @@ cpu_taps cpu_bands_load(const cpu_bands *b, float *scratch, const float *plane, 
     const int64_t first = limit(-top, 0, in_rows), end = limit(w->in_h - top, first, in_rows);
     set(scratch, first * b->row, b->fill);
     set(scratch + end * b->row, (in_rows - end) * b->row, b->fill);
-    for (int64_t p = 0; p < w->stride_w && first < end; p++)
-        load_phase(b, scratch + first * b->row + p * b->phase, plane + (top + first) * w->in_w, end - first,
-                   p);
+    float *dst = scratch + first * b->row;
+    const float *src = plane + (top + first) * w->in_w;
+    if (w->stride_w == 2 && first < end) load_pairs(b, dst, src, end - first);
+    for (int64_t p = 0; p < w->stride_w && w->stride_w != 2 && first < end; p++)
+        load_phase(b, dst + p * b->phase, src, end - first, p);
     return (cpu_taps){.x = scratch,
                       .y_row = w->out_w,
                       .x_row = w->stride_h * b->row,

@@ -22,8 +22,8 @@ typedef struct cpu_bands {
 
 bool cpu_bands_fit(const op_window *w);
 vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_arena *arena, vki_error *err);
-void cpu_bands_whole(cpu_bands *b);            /* makes all rows of a plane one band */
-uint64_t cpu_bands_floats(const cpu_bands *b); /* scratch of a thread */
+void cpu_bands_rows(cpu_bands *b, int64_t rows); /* makes bands of at most so many output rows */
+uint64_t cpu_bands_floats(const cpu_bands *b);   /* scratch of a thread */
 /* Fills scratch with padding. Once before any number of loads: these write between the padding only. */
 void cpu_bands_begin(const cpu_bands *b, float *scratch);
 /* Copies a band's input rows to scratch and describes its taps, all but y, weight and bias. */

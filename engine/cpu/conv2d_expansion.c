@@ -120,25 +120,28 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-/* Channels of panels first..end at n pixels from x on, to `between`. The last columns overlap those before.
- */
+/* Channels of panels first..end at n pixels from x on, to `between`. Some columns at a time, which the first
+ * level keeps for all panels; the last ones may overlap those before. */
 static void expand(const cpu_call *c, const float *x, float *between, int64_t n, int64_t first, int64_t end)
 {
     const expansion_state *s = c->state;
     const int64_t channels = s->wide.out_c, k = s->wide.in_c,
                   from = cpu_panel_row(channels, s->micro->mr, first);
-    cpu_tile t = {.k = k, .b_stride = s->wide.in_h * s->wide.in_w, .c_stride = n, .cols = CPU_NR};
+    const int64_t half = cpu_caches_get()->first / 2 / (int64_t)sizeof(float);
+    const int64_t line = vkb_max(1, half / k / CPU_NR) * CPU_NR;
+    cpu_tile t = {.k = k, .b_stride = s->wide.in_h * s->wide.in_w, .c_stride = n};
     t.epilogue = &s->before->epilogue;
-    for (int64_t at = 0; at < n; at += CPU_NR) {
+    for (int64_t at = 0; at < n; at += line) {
         const int64_t col = vkb_min(at, n - CPU_NR);
         t.b = x + col;
+        t.cols = (int)vkb_min(line, n - col);
         for (int64_t i = first; i < end; i++) {
             const int64_t row = cpu_panel_row(channels, s->micro->mr, i);
             t.rows = (int)(cpu_panel_row(channels, s->micro->mr, i + 1) - row);
             t.a = (const float *)c->weights + row * k;
             t.c = between + (row - from) * n + col;
             t.bias_row = s->bias ? s->bias + row : NULL;
-            s->micro->gemm(&t);
+            s->micro->gemm_line(&t);
         }
     }
 }

@@ -38,18 +38,23 @@ typedef struct cpu_conv_args {
 } cpu_conv_args;
 void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool);
 
-/* The same for few channels, where panels would cost more than they gain: the input is copied once with its
- * padding, split by the stride, and the GEMM reads each tap's elements where they lie. */
+/* The same for few channels, where panels would cost more than they gain: input rows are copied with their
+ * padding, split by the stride, and products along lines of outputs read each tap's elements where they lie.
+ */
 typedef struct cpu_padded {
-    cpu_bands bands; /* one a plane */
-    cpu_gemm gemm;
-    int32_t *offset;       /* of each k: taps, then channels */
-    uint64_t input_floats; /* of the padded input, first in scratch */
+    cpu_bands bands;     /* of an input channel */
+    int64_t channels, m; /* of a group: of the input, of the output */
+    int64_t k, jobs;     /* jobs: groups of all batches */
+    int64_t plane;       /* floats of an input channel in scratch */
+    int32_t *offset;     /* of each k: taps, then channels */
+    uint64_t own;        /* floats of a thread in scratch */
+    uint64_t floats;     /* of scratch, in all */
+    int64_t parts;       /* of channels handed on: of the panels, each worked on at once */
 } cpu_padded;
 
 bool cpu_padded_fits(const op_window *w);
 vki_status cpu_padded_plan(cpu_padded *s, const op_window *w, int threads, vkb_arena *arena, vki_error *err);
-/* scratch: input_floats. a->conv is not used, a->y may be NULL if rows are handed on. */
+/* a->conv is not used. */
 void cpu_padded_run(const cpu_padded *s, const cpu_conv_args *a, float *scratch, vkb_pool *pool);
 
 /* conv2d_padded whose output never exists as a whole: `fn` gets `count` planes from `first` on (of all

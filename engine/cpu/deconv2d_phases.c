@@ -168,7 +168,7 @@ static vki_status plan_phase(cpu_prep *p, const deconv_state *s, int i, uint64_t
     f->is_padded = reads_in_place(&window);
     if (f->is_padded) {
         VKB_TRY(cpu_padded_plan(&f->padded, &window, p->threads, p->arena, err));
-        *bytes = f->padded.input_floats * sizeof(float);
+        *bytes = f->padded.floats * sizeof(float);
         return VKI_OK;
     }
     cpu_conv_plan(&f->conv, &window, p->threads);

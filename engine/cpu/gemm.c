@@ -17,7 +17,7 @@ static int64_t panel_row(const cpu_gemm *p, int64_t panel)
 
 static int64_t panels_of_b(const cpu_gemm *p)
 {
-    return p->n / p->line * p->line_panels;
+    return vkb_ceil_div(p->n, CPU_NR);
 }
 
 /* Cuts a job into a grid so that the busiest thread has the least to do. */
@@ -79,36 +79,8 @@ void cpu_gemm_plan(cpu_gemm *p, int64_t m, int64_t n, int64_t k, int64_t jobs, i
                     .n = n,
                     .k = k,
                     .jobs = jobs,
-                    .c_stride = n,
-                    .line = n,
-                    .line_panels = vkb_ceil_div(n, CPU_NR)};
+                    .c_stride = n};
     plan_blocks(p, threads, packs_a, packs_b);
-}
-
-void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, int64_t k, int64_t jobs,
-                          int threads, int64_t y_step, const int32_t *offset)
-{
-    *p = (cpu_gemm){.micro = cpu_micro_get(),
-                    .tile = cpu_micro_get()->gemm,
-                    .m = m,
-                    .n = line * lines,
-                    .k = k,
-                    .jobs = jobs,
-                    .c_stride = line * lines,
-                    .line = line,
-                    .line_panels = vkb_ceil_div(line, CPU_NR),
-                    .y_step = y_step,
-                    .offset = offset};
-    plan_blocks(p, threads, false, false);
-}
-
-void cpu_gemm_hand_on(cpu_gemm *p, int64_t floats, int threads)
-{
-    const int64_t mr = p->micro->mr, panels = cpu_panels(p->m, p->micro->mr);
-    const int64_t each = vkb_max(1, vkb_min(panels / threads, floats / (mr * p->c_stride)));
-    p->grid_m = vkb_ceil_div(panels, each);
-    p->grid_n = 1;
-    p->c_floats = vkb_round_up((uint64_t)(vkb_ceil_div(panels, p->grid_m) * mr * p->c_stride), 16);
 }
 
 void cpu_gemm_skip(cpu_gemm *p, int64_t part, const uint64_t *parts)
@@ -121,7 +93,7 @@ void cpu_gemm_skip(cpu_gemm *p, int64_t part, const uint64_t *parts)
 
 static uint64_t own_floats(const cpu_gemm *p)
 {
-    return p->a_floats + p->b_floats + p->c_floats;
+    return p->a_floats + p->b_floats;
 }
 
 uint64_t cpu_gemm_scratch(const cpu_gemm *p, int threads)
@@ -139,22 +111,20 @@ typedef struct block { /* one block of one task */
     cpu_gemm_job job;
     int64_t index; /* of the job */
     int64_t k0, kc;
-    int64_t n0, n1;   /* panels of B, at most nc of them if packed */
-    int64_t m0, m1;   /* panels of A, at most mc */
-    int64_t c_row;    /* row of C that job.c points at */
-    float *a, *b, *c; /* scratch */
+    int64_t n0, n1; /* panels of B, at most nc of them if packed */
+    int64_t m0, m1; /* panels of A, at most mc */
+    float *a, *b;   /* scratch */
 } block;
 
-/* Panel `panel` of B: its line, where in that it starts, and its columns. */
-typedef struct place {
-    int64_t y, x, col; /* col: in C */
+typedef struct place { /* of a panel of B: its columns */
+    int64_t col;
     int cols;
 } place;
 
 static place place_of(const cpu_gemm *p, int64_t panel)
 {
-    const int64_t y = panel / p->line_panels, x = panel % p->line_panels * CPU_NR;
-    return (place){y, x, y * p->line + x, (int)vkb_min(CPU_NR, p->line - x)};
+    const int64_t col = panel * CPU_NR;
+    return (place){col, (int)vkb_min(CPU_NR, p->n - col)};
 }
 
 /* Which parts of panel j come before the block, and whether its own and later ones are there. */
@@ -201,10 +171,7 @@ static void point_at_b(const cpu_gemm *p, const block *b, int64_t j, const place
 {
     const cpu_gemm_job *job = &b->job;
     t->b_stride = cpu_panel_width(at->cols);
-    if (job->b_padded) {
-        t->b = job->b_padded + at->y * p->y_step + at->x;
-        t->b_offset = p->offset + b->k0;
-    } else if (job->b) {
+    if (job->b) {
         t->b = job->b + at->col * p->k + b->k0 * t->b_stride;
     } else if (in_place(b, at)) {
         t->b = job->b_rows + b->k0 * p->n + at->col;
@@ -230,9 +197,10 @@ static void multiply_block(const run *r, const block *b)
         t.cols = at.cols;
         t.bias_col = job->bias_col ? job->bias_col + at.col : NULL;
         for (int64_t i = b->m0; i < b->m1; i++) {
-            int64_t row = panel_row(p, i), c = (row - b->c_row) * p->c_stride + at.col;
+            int64_t row = panel_row(p, i), c = row * p->c_stride + at.col;
             t.rows = (int)(panel_row(p, i + 1) - row);
             t.a = job->a ? job->a + row * p->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
+            t.a_next = job->a && i + 1 < b->m1 ? t.a + t.rows * p->k : NULL;
             t.c = job->c + c;
             t.residual = job->residual ? job->residual + c : NULL;
             t.bias_row = job->bias_row ? job->bias_row + row : NULL;
@@ -251,7 +219,7 @@ static void multiply(const run *r, block *b, int64_t m0, int64_t m1, int64_t n0,
         for (int64_t k = 0; k < p->k; k += b->kc) {
             b->k0 = k;
             b->kc = vkb_min(p->kc, (p->part ? (k / p->part + 1) * p->part : p->k) - k);
-            if (!b->job.b && !b->job.b_padded) pack_columns(r, b);
+            if (!b->job.b) pack_columns(r, b);
             for (int64_t m = m0; m < m1; m += p->mc) {
                 b->m0 = m;
                 b->m1 = vkb_min(m1, m + p->mc);
@@ -262,7 +230,7 @@ static void multiply(const run *r, block *b, int64_t m0, int64_t m1, int64_t n0,
     }
 }
 
-static void run_task(const run *r, block *b, int64_t task, int thread)
+static void run_task(const run *r, block *b, int64_t task)
 {
     const cpu_gemm *p = r->p;
     const int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p);
@@ -270,15 +238,8 @@ static void run_task(const run *r, block *b, int64_t task, int thread)
     const int64_t m0 = panels_m * gm / p->grid_m, m1 = panels_m * (gm + 1) / p->grid_m;
     b->index = task / (p->grid_m * p->grid_n);
     b->job = (cpu_gemm_job){0};
-    b->c_row = 0;
     r->s->job(r->s->user, b->index, &b->job);
-    if (p->c_floats) {
-        b->c_row = panel_row(p, m0);
-        b->job.c = b->c;
-    }
     multiply(r, b, m0, m1, panels_n * gn / p->grid_n, panels_n * (gn + 1) / p->grid_n);
-    if (p->c_floats)
-        r->s->take_rows(r->s->user, b->index, b->c, b->c_row, panel_row(p, m1) - b->c_row, thread);
 }
 
 static void run_tasks(void *arg, int64_t begin, int64_t end, int thread)
@@ -288,8 +249,7 @@ static void run_tasks(void *arg, int64_t begin, int64_t end, int thread)
     block b;
     b.b = own ? r->scratch + (uint64_t)thread * own : NULL;
     b.a = own ? b.b + r->p->b_floats : NULL;
-    b.c = own ? b.a + r->p->a_floats : NULL;
-    for (int64_t task = begin; task < end; task++) run_task(r, &b, task, thread);
+    for (int64_t task = begin; task < end; task++) run_task(r, &b, task);
 }
 
 void cpu_gemm_run(const cpu_gemm *p, const cpu_gemm_source *s, void *scratch, vkb_pool *pool)

@@ -14,11 +14,9 @@
 
 /* One product of the plan's `jobs`. */
 typedef struct cpu_gemm_job {
-    const float *a;        /* packed panels; NULL: pack_a makes them */
-    const float *b;        /* packed panels; NULL: pack_b makes them */
-    const float *b_padded; /* B is read in place: row k of a panel at line y, column x of it stands at
-                              b_padded + y * y_step + x + offset[k] */
-    const float *b_rows;   /* if b is NULL: B row-major and dense, k x n, to be read in place; NULL: pack_b */
+    const float *a;      /* packed panels; NULL: pack_a makes them */
+    const float *b;      /* packed panels; NULL: pack_b makes them */
+    const float *b_rows; /* if b is NULL: B row-major and dense, k x n, to be read in place; NULL: pack_b */
     float *c;
     const float *residual, *bias_row, *bias_col; /* see cpu_tile */
 } cpu_gemm_job;
@@ -28,16 +26,11 @@ typedef struct cpu_gemm {
     void (*tile)(const cpu_tile *t); /* micro->gemm; for integers micro->gemm_i16 or gemm_i8, k then counts
                                         pairs or fours */
     int64_t m, n, k, jobs;
-    int64_t c_stride;      /* elements from row to row of C */
-    int64_t line;          /* columns of C that lie side by side: no panel crosses a multiple of it */
-    int64_t line_panels;   /* panels of a line */
-    int64_t y_step;        /* of b_padded */
-    const int32_t *offset; /* of b_padded, k of them */
+    int64_t c_stride;                  /* elements from row to row of C */
     int64_t panel_rows, panels_larger; /* rows of a panel of A; the first ones have one more */
     int64_t kc, mc, nc;                /* block: rows of B; panels of A; panels of B */
     int64_t grid_m, grid_n;            /* tasks a job */
     uint64_t b_floats, a_floats;       /* scratch a thread */
-    uint64_t c_floats;                 /* likewise, of rows that are handed on; else 0 */
     int64_t part;          /* after cpu_gemm_skip: rows of B that stand or fall together; else 0 */
     const uint64_t *parts; /* by panel of B: which of its parts (bit i) are not all zero */
     bool threaded;
@@ -55,19 +48,11 @@ typedef struct cpu_gemm_source {
                    int width);
     /* Panel of A: rows row..row+rows, to dst[kc][rows]. */
     void (*pack_a)(const void *user, int64_t job, float *dst, int64_t k0, int64_t kc, int64_t row, int rows);
-    /* After cpu_gemm_hand_on: rows row..row+rows of C are done, dense in scratch of this thread. */
-    void (*take_rows)(const void *user, int64_t job, float *c, int64_t row, int64_t rows, int thread);
 } cpu_gemm_source;
 
 /* All sizes > 0. packs_a, packs_b: the callback will be used, and scratch is needed for it. */
 void cpu_gemm_plan(cpu_gemm *p, int64_t m, int64_t n, int64_t k, int64_t jobs, int threads, bool packs_a,
                    bool packs_b);
-/* For a B that is read in place from padded images with lines of `line` outputs. */
-void cpu_gemm_plan_padded(cpu_gemm *p, int64_t m, int64_t line, int64_t lines, int64_t k, int64_t jobs,
-                          int threads, int64_t y_step, const int32_t *offset);
-/* Makes a task some whole rows of C, about `floats` of them, that never reach memory: take_rows gets them
- * while they lie in the cache of the thread. There is no residual then. */
-void cpu_gemm_hand_on(cpu_gemm *p, int64_t floats, int threads);
 /* For a B of which whole panels of `part` rows are zero: they are neither packed nor multiplied. k is a
  * multiple of part, at most 64 times; `parts` has a bit at least for each panel of B and outlives the plan.
  */

@@ -10,22 +10,20 @@ static int at_most(int n, int most)
  * sums in registers. */
 #define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 
-/* Sums of rows row..row+rows and columns col..col+8 vecs; `rows`, `vecs` and `offsets` are constants. One
- * vector a row leaves the multipliers waiting for sums: those of every other k go to registers of their own.
- */
-V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int col, int vecs, bool offsets)
+/* Sums of rows row..row+rows and columns col..col+8 vecs; `rows` and `vecs` are constants. One vector a row
+ * leaves the multipliers waiting for sums: those of every other k go to registers of their own. */
+V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int col, int vecs)
 {
     const bool twice = vecs == 1 && V8_TILE_VECS == 2;
-    const int64_t a_step = t->rows, b_step = offsets ? 0 : t->b_stride, count = t->k;
-    const float *a = t->a + row, *b = t->b + col;
-    const int32_t *offset = t->b_offset;
+    const int64_t a_step = t->rows, b_step = t->b_stride, count = t->k;
+    const float *a = t->a + row, *b = t->b + col, *next = t->a_next ? t->a_next + row : a;
 #define ZERO(r) s[r][0] = s[r][1] = v8_set1(0);
     EACH_ROW(ZERO)
 #undef ZERO
     int64_t k = 0;
     for (; twice && k + 2 <= count; k += 2, a += 2 * a_step, b += 2 * b_step) {
-        const v8 even = v8_load(offsets ? b + offset[k] : b);
-        const v8 odd = v8_load(offsets ? b + offset[k + 1] : b + b_step);
+        const v8 even = v8_load(b);
+        const v8 odd = v8_load(b + b_step);
 #define ADD(r)                                                                                               \
     if (r < rows) {                                                                                          \
         s[r][0] = v8_fma(v8_set1(a[r]), even, s[r][0]);                                                      \
@@ -34,9 +32,9 @@ V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int c
         EACH_ROW(ADD)
 #undef ADD
     }
-    for (; k < count; k++, a += a_step, b += b_step) {
-        const float *p = offsets ? b + offset[k] : b;
-        const v8 left = v8_load(p), right = vecs > 1 ? v8_load(p + 8) : left;
+    for (; k < count; k++, a += a_step, b += b_step, next += a_step) {
+        __builtin_prefetch(next);
+        const v8 left = v8_load(b), right = vecs > 1 ? v8_load(b + 8) : left;
 #define ADD(r)                                                                                               \
     if (r < rows) {                                                                                          \
         const v8 w = v8_set1(a[r]);                                                                          \
@@ -154,10 +152,10 @@ static void store_edge(const cpu_tile *t, const float *sums, int row, int rows, 
     }
 }
 
-V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs, bool offsets)
+V8_INLINE void tile_part(const cpu_tile *t, int row, int rows, int col, int vecs)
 {
     v8 s[6][2];
-    tile_sums(s, t, row, rows, col, vecs, offsets);
+    tile_sums(s, t, row, rows, col, vecs);
     if (t->cols - col >= 8 * vecs) {
         store_whole(t, s, row, rows, col, vecs);
         if (t->epilogue && !in_registers(t->epilogue)) finish_whole(t, row, rows, col, 8 * vecs);
@@ -178,10 +176,7 @@ typedef void (*part_fn)(const cpu_tile *t, int row, int col);
 #define PART(ROWS, VECS)                                                                                     \
     static void part_##ROWS##_##VECS(const cpu_tile *t, int row, int col)                                    \
     {                                                                                                        \
-        if (t->b_offset)                                                                                     \
-            tile_part(t, row, ROWS, col, VECS, true);                                                        \
-        else                                                                                                 \
-            tile_part(t, row, ROWS, col, VECS, false);                                                       \
+        tile_part(t, row, ROWS, col, VECS);                                                                  \
     }
 PART(1, 1)
 PART(2, 1)
@@ -236,7 +231,7 @@ V8_INLINE void narrow(const cpu_tile *t, int cols)
 static void gemm(const cpu_tile *t)
 {
     const int vecs = t->cols > 8 ? 2 : 1;
-    if (t->cols <= 2 && t->rows <= 8 && !t->b_offset) {
+    if (t->cols <= 2 && t->rows <= 8) {
         if (t->cols == 1)
             narrow(t, 1);
         else

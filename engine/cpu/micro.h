@@ -33,12 +33,13 @@ typedef enum cpu_dot {
     CPU_DOT_MIXED     /* exactly one operand is unsigned */
 } cpu_dot;
 
-/* C[rows][cols] = epilogue(start + A B). A is packed [k][rows]; B is [k][8 or 16], rows b_stride apart or
- * each at an offset of its own. */
+/* C[rows][cols] = epilogue(start + A B). A is packed [k][rows]; B is [k][8 or 16], rows b_stride apart. Of
+ * gemm_line B is [k][cols], and rows may stand each at an offset of its own. */
 typedef struct cpu_tile {
     const float *a, *b;
+    const float *a_next; /* for gemm: what A will be for the next tile, fetched meanwhile; NULL: not known */
     int64_t k, b_stride;
-    const int32_t *b_offset; /* of each row of B; NULL: b_stride counts */
+    const int32_t *b_offset; /* of each row of B, for gemm_line; NULL: b_stride counts */
     float *c;
     int64_t c_stride;
     int rows, cols;  /* any, though best the table's mr; 1..CPU_NR; B is readable to the next multiple of 8 */
@@ -137,6 +138,9 @@ typedef struct cpu_micro {
     int mr;      /* rows of a GEMM tile: what panels of A are made for */
     cpu_dot dot; /* what gemm_i8 takes */
     void (*gemm)(const cpu_tile *t);
+    /* The same along any number of columns from 9 on; neither `accumulate` nor bias_col. B is readable to
+     * its last column, or to 16 if there are fewer. The residual does not lie where C does. */
+    void (*gemm_line)(const cpu_tile *t);
     /* The same on integers, four bytes an element: of A and B two int16 that follow each other along the sum,
      * of C and the biases an int32. Sums wrap around; there is no epilogue. Magnitudes are at most 255. */
     void (*gemm_i16)(const cpu_tile *t);
@@ -156,6 +160,7 @@ typedef struct cpu_micro {
                    const cpu_lanes *lanes);
     /* y[i * y_step + j] = x[i * x_step + j], for i < rows, j < cols; no overlap */
     void (*copy_rows)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols);
+    void (*split_pairs)(float *even, float *odd, const float *x, int64_t n); /* even[i] = x[2i], odd: 2i+1 */
     void (*depthwise)(const cpu_depthwise *t);
     void (*taps_sum)(const cpu_taps *t);
     void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */

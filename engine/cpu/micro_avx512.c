@@ -63,6 +63,19 @@ static void gemm(const cpu_tile *t)
     }
 }
 
+static void gemm_line(const cpu_tile *t)
+{
+    cpu_tile part = *t;
+    part.cols = t->cols < CPU_NR ? t->cols : CPU_NR;
+    for (int i = 0; i < t->cols; i += CPU_NR) {
+        const int col = i < t->cols - part.cols ? i : t->cols - part.cols; /* the last may overlap */
+        part.b = t->b + col;
+        part.c = t->c + col;
+        if (t->residual) part.residual = t->residual + col;
+        gemm(&part);
+    }
+}
+
 V16_INLINE __m512i sum_pairs(__m512i a, __m512i b, __m512i sum)
 {
     return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
@@ -84,5 +97,6 @@ void cpu_micro_avx512(cpu_micro *m)
     m->isa = "avx512";
     m->mr = TILE_ROWS;
     m->gemm = gemm;
+    m->gemm_line = gemm_line;
     m->gemm_i16 = gemm_i16;
 }

@@ -23,6 +23,8 @@
 
 #include "cpu/gemm_tmpl.h"
 
+#include "cpu/gemm_line_tmpl.h"
+
 /* A multiply-add of pairs is two instructions and needs a register in between: half a panel's rows at a time
  * keep all sums in 16 registers, and the multiplier stays the bound. */
 #define INT_NAME           gemm_i16
@@ -40,10 +42,26 @@ static void gather(float *y, int64_t y_step, const float *x, int64_t x_step, int
     v8_gather_rows(y, y_step, x, x_step, count, lanes->offset, lanes->mask);
 }
 
+static void split_pairs(float *even, float *odd, const float *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        v8 halves[2];
+        v8_split(halves, v8_load(x + 2 * i), v8_load(x + 2 * i + 8));
+        v8_store(even + i, v8_join(halves[0]));
+        v8_store(odd + i, v8_join(halves[1]));
+    }
+    for (; i < n; i++) {
+        even[i] = x[2 * i];
+        odd[i] = x[2 * i + 1];
+    }
+}
+
 const cpu_micro CPU_MICRO_TABLE = {
     .isa = CPU_MICRO_ISA,
     .mr = 6,
     .gemm = gemm,
+    .gemm_line = gemm_line,
     .gemm_i16 = gemm_i16,
     .gemm_i8 = cpu_gemm_i8_c,
     .quad_bytes = quad_bytes,
@@ -53,6 +71,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .dequantize = dequantize,
     .gather = gather,
     .copy_rows = copy_rows,
+    .split_pairs = split_pairs,
     .depthwise = depthwise,
     .taps_sum = taps_sum,
     .taps_max = taps_max,

@@ -28,6 +28,16 @@ static cpu_tile tile_of(const cpu_micro *m)
                       .form.b_unsigned = m->dot == CPU_DOT_MIXED};
 }
 
+/* 16 channels to as many as a panel has, along a row of 112 pixels. */
+static void run_line(const cpu_micro *m)
+{
+    cpu_tile t = tile_of(m);
+    t.k = 16;
+    t.cols = 112;
+    t.c_stride = t.b_stride = 112;
+    m->gemm_line(&t);
+}
+
 static cpu_taps taps_of(void)
 {
     static const int32_t offset[9] = {0, 1, 2, 70, 71, 72, 140, 141, 142};
@@ -92,6 +102,7 @@ static const float *const lines[6] = {x, x + 100, x + 200, x + 300, x + 400, x +
 static cpu_lanes lanes;
 
 TILE_ENTRY(gemm)
+ENTRY(gemm_line, run_line(m))
 TILE_ENTRY(gemm_i16)
 TILE_ENTRY(gemm_i8)
 ENTRY(quad_bytes, m->quad_bytes(sums, quad, LENGTH, 0x80))
@@ -100,6 +111,7 @@ ENTRY(requantize, m->requantize(bytes[3], ramp, LENGTH, &scale, 0, form))
 ENTRY(quantize, m->quantize(bytes[3], x, LENGTH, scale, form))
 ENTRY(dequantize, m->dequantize(y, bytes[0], LENGTH, scale, form))
 ENTRY(gather, m->gather(y, CPU_NR, x, 30, 64, &lanes))
+ENTRY(split_pairs, m->split_pairs(y, y + LENGTH / 2, x, LENGTH / 2))
 ENTRY(copy_rows, m->copy_rows(y, 60, x, 57, 16, 55))
 TAPS_ENTRY(taps_sum)
 TAPS_ENTRY(taps_max)
@@ -135,6 +147,7 @@ static const struct {
 #name, run_##name                                                                                    \
     }
     RUN(gemm),
+    RUN(gemm_line),
     RUN(gemm_i16),
     RUN(gemm_i8),
     RUN(quad_bytes),
@@ -143,6 +156,7 @@ static const struct {
     RUN(quantize),
     RUN(dequantize),
     RUN(gather),
+    RUN(split_pairs),
     RUN(copy_rows),
     RUN(depthwise),
     RUN(taps_sum),

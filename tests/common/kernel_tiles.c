@@ -23,9 +23,6 @@ void gemm_tiles(const cpu_micro *m)
                       .bias_col = pick(0, 1) ? col : NULL,
                       .epilogue = pick(0, 3) ? &e : NULL};
         if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
-        int32_t offset[70];
-        for (int64_t i = 0; i < k; i++) offset[i] = (int32_t)(pick(0, k - 1) * b_stride);
-        if (pick(0, 1)) t.b_offset = offset;
         outputs o = outputs_make(size);
         t.c = o.c;
         c_table->gemm(&t);
@@ -33,6 +30,76 @@ void gemm_tiles(const cpu_micro *m)
         m->gemm(&t);
         outputs_check(&o, 1e-5, "gemm");
         float *const all[] = {a, b, row, col, residual};
+        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+    }
+}
+
+/* Lines of B that end where the memory does. */
+void line_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int rows = (int)pick(1, 2 * m->mr), cols = (int)pick(9, pick(0, 1) ? 40 : 150);
+        const int64_t k = pick(1, 40), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
+        const int64_t b_cols = vkb_max(cols, CPU_NR), b_stride = b_cols + pick(0, 3);
+        float *a = input(rows * k, -1, 1), *b = input((k - 1) * b_stride + b_cols, -1, 1);
+        float *row = input(rows, -1, 1), *residual = input(size, -1, 1);
+        const gr_epilogue e = random_epilogue();
+        int32_t offset[40];
+        for (int64_t i = 0; i < k; i++) offset[i] = (int32_t)(pick(0, k - 1) * b_stride);
+        cpu_tile t = {.a = a,
+                      .b = b,
+                      .k = k,
+                      .b_stride = b_stride,
+                      .b_offset = pick(0, 1) ? offset : NULL,
+                      .c_stride = stride,
+                      .rows = rows,
+                      .cols = cols,
+                      .bias_row = pick(0, 1) ? row : NULL,
+                      .epilogue = pick(0, 3) ? &e : NULL};
+        if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
+        outputs o = outputs_make(size);
+        t.c = o.c;
+        c_table->gemm_line(&t);
+        t.c = o.v;
+        m->gemm_line(&t);
+        outputs_check(&o, 1e-5, "gemm_line");
+        float *const all[] = {a, b, row, residual};
+        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+    }
+}
+
+/* The line against tiles, which the products of all networks go through: in the C table both. */
+void lines_are_tiles(void)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        const int rows = (int)pick(1, 12), cols = (int)pick(9, 60);
+        const int64_t k = pick(1, 40), b_stride = (int64_t)vkb_round_up((uint64_t)cols, 8);
+        float *a = input(rows * k, -1, 1), *b = input(k * b_stride, -1, 1), *bias = input(rows, -1, 1);
+        float *residual = input((int64_t)rows * cols, -1, 1);
+        const gr_epilogue e = random_epilogue();
+        cpu_tile t = {.a = a,
+                      .b = b,
+                      .k = k,
+                      .b_stride = b_stride,
+                      .c_stride = cols,
+                      .rows = rows,
+                      .cols = cols,
+                      .bias_row = bias,
+                      .residual = e.residual == GR_RESIDUAL_NONE ? NULL : residual,
+                      .epilogue = &e};
+        outputs o = outputs_make((int64_t)rows * cols);
+        t.c = o.v;
+        c_table->gemm_line(&t);
+        for (int col = 0; col < cols; col += CPU_NR) {
+            cpu_tile part = t;
+            part.b = b + col;
+            part.c = o.c + col;
+            part.cols = (int)vkb_min(CPU_NR, cols - col);
+            if (t.residual) part.residual = residual + col;
+            c_table->gemm(&part);
+        }
+        outputs_check(&o, 1e-5, "gemm_line of C");
+        float *const all[] = {a, b, bias, residual};
         for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
     }
 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Products with a B that is read in place: a panel of A stays where it is while its tiles go along a line of
+ * columns. Where sums over few k make a tile, what surrounds them counts: calls, and waiting for memory that
+ * results go to, which is therefore fetched a tile ahead. */
+
+/* Sums of `rows` rows and 8 vecs columns from `col` on, stored within low..high; rows, vecs and offsets are
+ * constants. */
+V8_INLINE void line_tile(const cpu_tile *t, int row, int rows, int64_t col, int vecs, bool offsets, v8 low,
+                         v8 high)
+{
+    const int64_t a_step = t->rows, b_step = offsets ? 0 : t->b_stride, count = t->k, step = t->c_stride;
+    const int32_t *offset = t->b_offset;
+    const float *a = t->a + row, *b = t->b + col, *bias = t->bias_row ? t->bias_row + row : NULL;
+    float *c = t->c + row * step + col;
+    v8 s[V8_TILE_ROWS][2 * V8_TILE_VECS];
+    CPU_UNROLL
+    for (int r = 0; r < rows; r++) {
+        __builtin_prefetch(c + r * step + 16 * vecs, 1);
+        const v8 start = v8_set1(bias ? bias[r] : 0);
+        CPU_UNROLL
+        for (int v = 0; v < vecs; v++) s[r][v] = start;
+    }
+    for (int64_t k = 0; k < count; k++, a += a_step, b += b_step) {
+        const float *p = offsets ? b + offset[k] : b;
+        v8 w[V8_TILE_ROWS], x[2 * V8_TILE_VECS];
+        if (rows > vecs) { /* what there is less of waits in registers */
+            CPU_UNROLL
+            for (int v = 0; v < vecs; v++) x[v] = v8_load(p + 8 * v);
+            CPU_UNROLL
+            for (int r = 0; r < rows; r++) {
+                w[0] = v8_set1(a[r]);
+                CPU_UNROLL
+                for (int v = 0; v < vecs; v++) s[r][v] = v8_fma(w[0], x[v], s[r][v]);
+            }
+        } else {
+            CPU_UNROLL
+            for (int r = 0; r < rows; r++) w[r] = v8_set1(a[r]);
+            CPU_UNROLL
+            for (int v = 0; v < vecs; v++) {
+                x[0] = v8_load(p + 8 * v);
+                CPU_UNROLL
+                for (int r = 0; r < rows; r++) s[r][v] = v8_fma(w[r], x[0], s[r][v]);
+            }
+        }
+    }
+    CPU_UNROLL
+    for (int r = 0; r < rows; r++) {
+        CPU_UNROLL
+        for (int v = 0; v < vecs; v++) v8_store(c + r * step + 8 * v, clamp(s[r][v], low, high));
+    }
+}
+
+V8_INLINE void line_part(const cpu_tile *t, int row, int rows, bool offsets, v8 low, v8 high)
+{
+    enum { WIDTH = 8 * V8_TILE_VECS };
+    int64_t col = 0;
+    if (V8_TILE_VECS == 2 && rows <= 3) /* more columns instead of rows */
+        for (; col + 2 * WIDTH <= t->cols; col += 2 * WIDTH)
+            line_tile(t, row, rows, col, 2 * V8_TILE_VECS, offsets, low, high);
+    for (; col + WIDTH <= t->cols; col += WIDTH)
+        line_tile(t, row, rows, col, V8_TILE_VECS, offsets, low, high);
+    if (col + 8 < t->cols) /* the last tile overlaps the one before */
+        line_tile(t, row, rows, t->cols - WIDTH, V8_TILE_VECS, offsets, low, high);
+    else if (col < t->cols)
+        line_tile(t, row, rows, t->cols - 8, 1, offsets, low, high);
+}
+
+typedef void (*line_fn)(const cpu_tile *t, int row, v8 low, v8 high);
+#define LINE(ROWS)                                                                                           \
+    static void line_##ROWS(const cpu_tile *t, int row, v8 low, v8 high)                                     \
+    {                                                                                                        \
+        if (t->b_offset)                                                                                     \
+            line_part(t, row, ROWS, true, low, high);                                                        \
+        else                                                                                                 \
+            line_part(t, row, ROWS, false, low, high);                                                       \
+    }
+LINE(1)
+LINE(2)
+LINE(3)
+#if V8_TILE_ROWS == 6
+LINE(4)
+LINE(5)
+LINE(6)
+static const line_fn line_parts[] = {line_1, line_2, line_3, line_4, line_5, line_6};
+#else
+static const line_fn line_parts[] = {line_1, line_2, line_3};
+#endif
+#undef LINE
+
+/* All rows of at least CPU_NR columns. */
+static void whole_line(const cpu_tile *t)
+{
+    const gr_epilogue *e = t->epilogue;
+    const bool clamps =
+        e && e->residual == GR_RESIDUAL_NONE && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
+    const v8 low = v8_set1(!clamps ? -INFINITY : e->act == GR_ACT_RELU ? 0 : e->alpha);
+    const v8 high = v8_set1(clamps && e->act == GR_ACT_CLIP ? e->beta : INFINITY);
+    for (int row = 0; row < t->rows; row += V8_TILE_ROWS)
+        line_parts[at_most(t->rows - row, V8_TILE_ROWS) - 1](t, row, low, high);
+    if (!e || clamps || (e->act == GR_ACT_NONE && e->residual == GR_RESIDUAL_NONE)) return;
+    for (int r = 0; r < t->rows; r++) {
+        const int64_t at = r * t->c_stride;
+        epilogue(t->c + at, t->c + at, t->residual ? t->residual + at : NULL, t->cols, e);
+    }
+}
+
+/* Of fewer columns, which B's rows hold up to the next multiple of 8: sums go to C by way of a buffer. */
+static void short_line(const cpu_tile *t)
+{
+    const v8 low = v8_set1(-INFINITY), high = v8_set1(INFINITY);
+    float sums[V8_TILE_ROWS * CPU_NR];
+    cpu_tile part = *t; /* with the same distance from one k of A to the next */
+    part.c = sums;
+    part.c_stride = part.cols = CPU_NR;
+    for (int row = 0; row < t->rows; row += V8_TILE_ROWS) {
+        const int rows = at_most(t->rows - row, V8_TILE_ROWS);
+        part.a = t->a + row;
+        if (t->bias_row) part.bias_row = t->bias_row + row;
+        line_parts[rows - 1](&part, 0, low, high);
+        for (int r = 0; r < rows; r++) {
+            const int64_t at = (row + r) * t->c_stride;
+            if (t->epilogue)
+                epilogue(t->c + at, sums + r * CPU_NR, t->residual ? t->residual + at : NULL, t->cols,
+                         t->epilogue);
+            else
+                memcpy(t->c + at, sums + r * CPU_NR, (size_t)t->cols * sizeof *sums);
+        }
+    }
+}
+
+static void gemm_line(const cpu_tile *t)
+{
+    if (t->cols >= CPU_NR)
+        whole_line(t);
+    else
+        short_line(t);
+}
