@@ -161,7 +161,7 @@ static void publish(vkb_pool *p, int homes)
 {
     p->loops++;
     for (int i = 0; i < homes; i++) atomic_store(&p->homes[i].chunks, (uint64_t)p->loops << 32 | CHUNKS);
-    atomic_store(&p->loop, (uint64_t)p->loops << 32 | (uint32_t)homes);
+    atomic_exchange(&p->loop, (uint64_t)p->loops << 32 | (uint32_t)homes); /* see wait_for_end */
     if (!atomic_load(&p->sleeping)) return;
     pthread_mutex_lock(&p->mutex);
     pthread_cond_broadcast(&p->work);
@@ -180,7 +180,9 @@ static void wait_for_end(vkb_pool *p)
         } while (vkb_now_ms() < end);
     }
     pthread_mutex_lock(&p->mutex);
-    atomic_store(&p->caller_sleeps, 1);
+    /* Exchanged, not stored, before the last look, as the worker does it the other way round: QEMU 7 on x86
+     * lets a load go before the release store in front of it, which ARM does not. */
+    atomic_exchange(&p->caller_sleeps, 1);
     while (atomic_load(&p->pending)) pthread_cond_wait(&p->done, &p->mutex);
     atomic_store(&p->caller_sleeps, 0);
     pthread_mutex_unlock(&p->mutex);
