@@ -7,7 +7,11 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#ifdef VKI_SANITIZED /* see vec_c.h */
+#define V8_INLINE static inline __attribute__((unused))
+#else
 #define V8_INLINE static inline __attribute__((always_inline, unused))
+#endif
 
 /* 12 of 16 registers hold sums */
 #define V8_TILE_ROWS 6
