@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/gpu_run.h"
 #include "common/net.h"
 #include "common/session_check.h"
 
@@ -229,5 +230,9 @@ int main(void)
         cmocka_unit_test(quantized_network),
         cmocka_unit_test(cells),
     };
+    if (!gpu_run_device()) {
+        print_message("device_fusions_test: skipped: no Vulkan device\n");
+        return 0;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
