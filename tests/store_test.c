@@ -18,6 +18,7 @@
 #include "common/session_check.h"
 #include "graph/format/vkm.h"
 #include "graph/import/onnx/onnx_import.h"
+#include "tools/peak_memory.h"
 
 static char folder[] = "/tmp/vkinfer-store-test-XXXXXX";
 
@@ -215,16 +216,6 @@ static void later_plans_find_their_weights(void **state)
     vki_context_destroy(&c);
 }
 
-static uint64_t peak_bytes(void)
-{
-    char line[128];
-    unsigned long long kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && !kib && fgets(line, sizeof line, f)) (void)sscanf(line, "VmHWM: %llu", &kib);
-    if (f) fclose(f);
-    return kib << 10;
-}
-
 /* In a process of its own; 0: it could not. */
 static uint64_t peak_of_a_run(const char *path)
 {
@@ -248,7 +239,7 @@ static uint64_t peak_of_a_run(const char *path)
         float *x = calloc(CHANNELS * 16, sizeof *x);
         good = good && x && vki_session_write(s, 0, x, CHANNELS * 16 * sizeof *x, NULL) == VKI_OK &&
                vki_session_run(s, 0, NULL) == VKI_OK;
-        peak = good ? peak_bytes() : 0;
+        peak = good ? peak_memory() : 0;
         _exit(write(ends[1], &peak, sizeof peak) == (ssize_t)sizeof peak ? 0 : 1);
     }
     close(ends[1]);

@@ -2,6 +2,7 @@
  * vkinfer benchmark: how fast a model starts and runs, and what it takes. */
 #include "bench_report.h"
 #include "options.h"
+#include "peak_memory.h"
 #include "tensor_file.h"
 #include "verify.h"
 
@@ -204,17 +205,6 @@ static vki_status count_threads(const bench_job *job, int *threads, vki_error *e
     *threads = vkb_pool_threads(pool);
     vkb_pool_destroy(&pool);
     return VKI_OK;
-}
-
-/* What getrusage gives counts what the process was before it became this command. 0: not known. */
-static uint64_t peak_memory(void)
-{
-    char line[128];
-    unsigned long long kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && !kib && fgets(line, sizeof line, f)) (void)sscanf(line, "VmHWM: %llu", &kib);
-    if (f) fclose(f);
-    return kib * 1024;
 }
 
 static vki_status bench_session(const bench_job *job, vki_model *model, vki_session *session,

@@ -8,7 +8,7 @@
 /* As QuantizeLinear and DequantizeLinear do it: the quotient is a float, and NaN is the lowest level. */
 static double fake_quantize(float x, float scale, float levels)
 {
-    const double low = floor((double)levels / OP_LEVELS), high = low + (double)levels - OP_LEVELS * low;
+    const double low = (double)op_levels_low(levels), high = (double)op_levels_high(levels);
     double q = nearbyint((double)(x / scale)); /* halves to even in the default rounding mode */
     q = q > low ? q : low;
     q = (q < high ? q : high) + 0.0; /* no negative zero: integers have none */

@@ -5,7 +5,6 @@
 #include "gpu/chain.h"
 
 #include <float.h>
-#include <math.h>
 #include <string.h>
 
 #include "graph/ops/schema.h"
@@ -255,8 +254,8 @@ static void add_step(compiler *k, int code, uint8_t a, uint8_t b, uint8_t third,
 /* x / scale, within the levels, rounded, times scale; NaN stays. */
 static void add_rounding(compiler *k, uint8_t x, float scale, float levels, int to)
 {
-    const float low = floorf(levels / OP_LEVELS), high = low + (levels - OP_LEVELS * low);
-    const uint8_t by = (uint8_t)(CHAIN_FROM_PARAM + param_of(k, scale)), limits = params_of(k, low, high);
+    const uint8_t by = (uint8_t)(CHAIN_FROM_PARAM + param_of(k, scale));
+    const uint8_t limits = params_of(k, op_levels_low(levels), op_levels_high(levels));
     add_step(k, code_of(OP_Div), x, by, 0, to, 0);
     add_step(k, code_of(OP_Clip), (uint8_t)to, 0, 0, to, limits);
     add_step(k, code_of(OP_Round), (uint8_t)to, 0, 0, to, 0);

@@ -4,6 +4,8 @@
 #ifndef GRAPH_OPS_ATTRS_H
 #define GRAPH_OPS_ATTRS_H
 
+#include <math.h>
+
 #include "graph/ops/op.h"
 
 typedef enum op_auto_pad {
@@ -94,10 +96,20 @@ typedef struct op_unary_attrs {
 } op_unary_attrs;
 enum { OP_LEVELS = 256 }; /* that FakeQuantize may have at most, zero among them or next to them */
 /* Both ends of FakeQuantize's levels in one float, exact since low is within +-OP_LEVELS: OP_LEVELS low +
- * (high - low). Kernels take it apart: low is the floor of it / OP_LEVELS. */
+ * (high - low). Shaders and vector kernels take it apart in the same way as op_levels_low and op_levels_high.
+ */
 static inline float op_levels(int64_t low, int64_t high)
 {
     return (float)(OP_LEVELS * low + (high - low));
+}
+static inline float op_levels_low(float levels)
+{
+    return floorf(levels / OP_LEVELS);
+}
+static inline float op_levels_high(float levels)
+{
+    const float low = op_levels_low(levels);
+    return low + (levels - OP_LEVELS * low);
 }
 /* Clip's limits: inputs 1 and 2 if constant, +-INFINITY if absent. false if they are not constant. */
 bool op_clip_range(const gr_graph *g, const gr_node *n, float *low, float *high);

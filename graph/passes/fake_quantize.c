@@ -74,11 +74,9 @@ static bool on_grid(const rewrite *rw, gr_id t, const op_unary_attrs *a, int dep
         return b->alpha == a->alpha && b->low >= a->low && b->high <= a->high;
     }
     const gr_epilogue *e = &n->epilogue;
-    if (e->act == GR_ACT_FAKE_QUANTIZE && e->residual != GR_RESIDUAL_AFTER) {
-        const double low = floor((double)e->beta / OP_LEVELS);
-        return e->alpha == a->alpha && low >= (double)a->low &&
-               low + (double)e->beta - OP_LEVELS * low <= (double)a->high;
-    }
+    if (e->act == GR_ACT_FAKE_QUANTIZE && e->residual != GR_RESIDUAL_AFTER)
+        return e->alpha == a->alpha && op_levels_low(e->beta) >= (float)a->low &&
+               op_levels_high(e->beta) <= (float)a->high;
     if (!rw_plain(n)) return false;
     if (n->op != OP_Concat) return grid_moves(n->op) && on_grid(rw, n->in[0], a, depth - 1);
     bool all = true;

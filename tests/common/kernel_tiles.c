@@ -2,6 +2,19 @@
  * The tiles of products, of floats and integers, and those of Winograd's convolution. */
 #include "common/kernel_checks.h"
 
+typedef void (*tile_fn)(const cpu_tile *t);
+
+/* The tile by both, each to `size` results of its own. */
+static outputs run_both(cpu_tile *t, tile_fn want, tile_fn got, int64_t size)
+{
+    outputs o = outputs_make(size);
+    t->c = o.c;
+    want(t);
+    t->c = o.v;
+    got(t);
+    return o;
+}
+
 void gemm_tiles(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
@@ -23,11 +36,7 @@ void gemm_tiles(const cpu_micro *m)
                       .bias_col = pick(0, 1) ? col : NULL,
                       .epilogue = pick(0, 3) ? &e : NULL};
         if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
-        outputs o = outputs_make(size);
-        t.c = o.c;
-        c_table->gemm(&t);
-        t.c = o.v;
-        m->gemm(&t);
+        outputs o = run_both(&t, c_table->gemm, m->gemm, size);
         outputs_check(&o, 1e-5, "gemm");
         float *const all[] = {a, b, row, col, residual};
         for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
@@ -57,11 +66,7 @@ void line_tiles(const cpu_micro *m)
                       .bias_row = pick(0, 1) ? row : NULL,
                       .epilogue = pick(0, 3) ? &e : NULL};
         if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
-        outputs o = outputs_make(size);
-        t.c = o.c;
-        c_table->gemm_line(&t);
-        t.c = o.v;
-        m->gemm_line(&t);
+        outputs o = run_both(&t, c_table->gemm_line, m->gemm_line, size);
         outputs_check(&o, 1e-5, "gemm_line");
         float *const all[] = {a, b, row, residual};
         for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
@@ -105,7 +110,6 @@ void lines_are_tiles(void)
 }
 
 typedef int32_t *(*input_fn)(int64_t n);
-typedef void (*tile_fn)(const cpu_tile *t);
 
 static void check_integers(tile_fn want, tile_fn got, input_fn elements, int mr, cpu_dot_form form)
 {
@@ -113,7 +117,6 @@ static void check_integers(tile_fn want, tile_fn got, input_fn elements, int mr,
     const int64_t k = pick(1, 70), stride = cols + pick(0, 5), b_stride = width + pick(0, 3);
     int32_t *a = elements(rows * k), *b = elements((k - 1) * b_stride + width);
     int32_t *row = input_pairs(rows), *col = input_pairs(cols);
-    outputs o = outputs_make((rows - 1) * stride + cols);
     cpu_tile t = {.a = (const float *)a,
                   .b = (const float *)b,
                   .k = k,
@@ -125,10 +128,7 @@ static void check_integers(tile_fn want, tile_fn got, input_fn elements, int mr,
                   .bias_row = pick(0, 1) ? (const float *)row : NULL,
                   .bias_col = pick(0, 1) ? (const float *)col : NULL,
                   .form = form};
-    t.c = o.c;
-    want(&t);
-    t.c = o.v;
-    got(&t);
+    outputs o = run_both(&t, want, got, (rows - 1) * stride + cols);
     outputs_check_bits(&o);
     int32_t *const all[] = {a, b, row, col};
     for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
