@@ -29,6 +29,7 @@ numbers() { # MODEL OPTION...
 row() { # NAME MOST MODEL OPTION...
     local name=$1 most=$2
     shift 2
+    [ "$device" = vulkan ] || most=- # lavapipe's
     echo "$name $most $(numbers "$@")"
 }
 
