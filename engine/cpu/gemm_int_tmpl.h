@@ -120,7 +120,6 @@ static void INT_NAME(const cpu_tile *t)
 #endif
     };
     const int vecs = t->cols > 8 ? 2 : 1;
-    CPU_UNROLL
     for (int v = 0; v < vecs; v += V8_TILE_VECS)
         for (int r = 0; r < t->rows; r += INT_ROWS) {
             const int left = t->rows - r;

@@ -8,12 +8,13 @@
 
 #include "graph/ops/attrs.h"
 
-/* Before a loop of constant length over registers: unrolled even where code is made small. With a
+/* Before a loop of constant length over registers: unrolled even where code is made small, and before arrays
+ * are taken apart (clang's plain `unroll` comes too late for that: sums would stay in memory). With a
  * sanitizer's checks in each round compilers choke on it. */
 #if defined(VKI_SANITIZED)
 #define CPU_UNROLL
 #elif defined(__clang__)
-#define CPU_UNROLL _Pragma("unroll")
+#define CPU_UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
 #define CPU_UNROLL _Pragma("GCC unroll 16")
 #else
