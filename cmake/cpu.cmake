@@ -2,7 +2,7 @@
 # Kernels for one instruction set stand in files named engine/cpu/*_<isa>.c, built with that set's flags, left out on other
 # processors, and called only where the CPU has it (engine/cpu/micro.c, features.c).
 # The C tables where nothing better is there. -O3 on them costs 110 KB, most of it versions of loops that never run.
-set_source_files_properties(engine/cpu/micro_c.c engine/cpu/strided.c engine/cpu/winograd.c PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release,RelWithDebInfo>:-O2;-fvect-cost-model=dynamic;-fpeel-loops;-funswitch-loops>")
+set_source_files_properties(engine/cpu/micro_c.c engine/cpu/strided.c engine/cpu/winograd.c PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release,RelWithDebInfo>:-O2>;$<$<AND:$<C_COMPILER_ID:GNU>,$<CONFIG:Release,RelWithDebInfo>>:-fvect-cost-model=dynamic;-fpeel-loops;-funswitch-loops>")
 
 # A tile in registers for each number of rows: -Os makes them half as large, and what must be unrolled says so (CPU_UNROLL).
 set(small "$<IF:$<CONFIG:Release,RelWithDebInfo>,-Os,-O3>")

@@ -28,12 +28,12 @@ V8_INLINE void dw_load(v8 x[2], const float *p, const v8_window w[2], int stride
 
 V8_INLINE v8 dw_output(v8 sum, v8 low, v8 high, bool swish, int stride)
 {
-    const v8 y = v8_min(high, v8_max(low, stride == 2 ? v8_join(sum) : sum));
+    const v8 y = v8_clamp(stride == 2 ? v8_join(sum) : sum, low, high);
     return swish ? hardswish(y) : y;
 }
 
 /* Adds a line, the j-th of a step, to the sums of all outputs that it reaches. */
-V8_INLINE void dw_line(v8 sums[DW_VECS][DW_SIZE], const float *p, const dw_strips *s, const v8 *weight,
+V8_INLINE void dw_line(v8 sums[DW_VECS][DW_SIZE], const float *p, const dw_strips *s, const v8_weight *weight,
                        int64_t next, int64_t dilation, int j, int size, int stride, int vecs, bool whole)
 {
     CPU_UNROLL
@@ -49,7 +49,8 @@ V8_INLINE void dw_line(v8 sums[DW_VECS][DW_SIZE], const float *p, const dw_strip
                 const int row = size - 1 - j - stride * sum; /* of the weights */
                 CPU_UNROLL
                 for (int v = 0; v < vecs; v++)
-                    if (row >= 0) sums[v][sum] = v8_fma(weight[row * size + k + i], x[v][i], sums[v][sum]);
+                    if (row >= 0)
+                        sums[v][sum] = v8_fma_weight(weight, row * size + k + i, x[v][i], sums[v][sum]);
             }
         }
     }
@@ -57,7 +58,7 @@ V8_INLINE void dw_line(v8 sums[DW_VECS][DW_SIZE], const float *p, const dw_strip
 
 /* Fields are copied first: stores through y could change them, as far as compilers know. */
 V8_INLINE void dw_plane(const cpu_depthwise *t, const dw_strips *s, const float *x, float *y,
-                        const v8 *weight, v8 bias, int size, int stride, int vecs, bool whole)
+                        const v8_weight *weight, v8 bias, int size, int stride, int vecs, bool whole)
 {
     const int64_t lines = (s->rows - 1) * stride + size, dilation = t->dilation, next = s->next,
                   x_step = s->x_step, y_step = s->y_step, first = s->first;
@@ -98,9 +99,8 @@ V8_INLINE void dw_planes(const cpu_depthwise *t, const dw_strips *s, int size, i
                          bool whole)
 {
     for (int64_t c = 0; c < t->planes; c++) {
-        v8 weight[DW_SIZE * DW_SIZE];
-        CPU_UNROLL
-        for (int i = 0; i < size * size; i++) weight[i] = v8_set1(t->weight[c * size * size + i]);
+        v8_weight weight[DW_SIZE * DW_SIZE];
+        v8_weights_load(weight, t->weight + c * size * size, size * size);
         const v8 bias = v8_set1(t->bias ? t->bias[c] : 0);
         const float *x = t->x + c * t->x_plane + s->x;
         float *y = t->y + c * t->y_plane + s->y;

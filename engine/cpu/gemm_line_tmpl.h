@@ -46,7 +46,7 @@ V8_INLINE void line_tile(const cpu_tile *t, int row, int rows, int64_t col, int 
     CPU_UNROLL
     for (int r = 0; r < rows; r++) {
         CPU_UNROLL
-        for (int v = 0; v < vecs; v++) v8_store(c + r * step + 8 * v, clamp(s[r][v], low, high));
+        for (int v = 0; v < vecs; v++) v8_store(c + r * step + 8 * v, v8_clamp(s[r][v], low, high));
     }
 }
 

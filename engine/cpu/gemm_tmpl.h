@@ -24,10 +24,11 @@ V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int c
     for (; twice && k + 2 <= count; k += 2, a += 2 * a_step, b += 2 * b_step) {
         const v8 even = v8_load(b);
         const v8 odd = v8_load(b + b_step);
+        const v8_factors w = v8_factors_load(a, rows), w_odd = v8_factors_load(a + a_step, rows);
 #define ADD(r)                                                                                               \
     if (r < rows) {                                                                                          \
-        s[r][0] = v8_fma(v8_set1(a[r]), even, s[r][0]);                                                      \
-        s[r][1] = v8_fma(v8_set1(a[a_step + r]), odd, s[r][1]);                                              \
+        s[r][0] = v8_fma_by(w, r, even, s[r][0]);                                                            \
+        s[r][1] = v8_fma_by(w_odd, r, odd, s[r][1]);                                                         \
     }
         EACH_ROW(ADD)
 #undef ADD
@@ -35,11 +36,11 @@ V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int c
     for (; k < count; k++, a += a_step, b += b_step, next += a_step) {
         __builtin_prefetch(next);
         const v8 left = v8_load(b), right = vecs > 1 ? v8_load(b + 8) : left;
+        const v8_factors w = v8_factors_load(a, rows);
 #define ADD(r)                                                                                               \
     if (r < rows) {                                                                                          \
-        const v8 w = v8_set1(a[r]);                                                                          \
-        s[r][0] = v8_fma(w, left, s[r][0]);                                                                  \
-        if (vecs > 1) s[r][1] = v8_fma(w, right, s[r][1]);                                                   \
+        s[r][0] = v8_fma_by(w, r, left, s[r][0]);                                                            \
+        if (vecs > 1) s[r][1] = v8_fma_by(w, r, right, s[r][1]);                                             \
     }
         EACH_ROW(ADD)
 #undef ADD
@@ -93,8 +94,8 @@ V8_INLINE void store_whole(const cpu_tile *t, v8 s[6][2], int row, int rows, int
     if (residual && e->residual == GR_RESIDUAL_BEFORE) add_matrix(s, residual, step, rows, vecs);
 #define CLAMP(r)                                                                                             \
     if (r < rows) {                                                                                          \
-        s[r][0] = clamp(s[r][0], low, high);                                                                 \
-        if (vecs > 1) s[r][1] = clamp(s[r][1], low, high);                                                   \
+        s[r][0] = v8_clamp(s[r][0], low, high);                                                              \
+        if (vecs > 1) s[r][1] = v8_clamp(s[r][1], low, high);                                                \
     }
     if (e && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP)) {
         const v8 low = v8_set1(e->act == GR_ACT_RELU ? 0 : e->alpha);

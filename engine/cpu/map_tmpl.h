@@ -2,14 +2,9 @@
  * Elementwise micro-kernels over v8; the rest of a row that fills no vector takes the same arithmetic on a
  * partial one, so that an element's value does not depend on where it stands. */
 
-V8_INLINE v8 clamp(v8 x, v8 low, v8 high) /* NaN stays */
-{
-    return v8_min(high, v8_max(low, x));
-}
-
 V8_INLINE v8 hardswish(v8 x)
 {
-    return v8_mul(x, clamp(v8_fma(x, v8_set1(1.0f / 6), v8_set1(0.5f)), v8_set1(0), v8_set1(1)));
+    return v8_mul(x, v8_clamp(v8_fma(x, v8_set1(1.0f / 6), v8_set1(0.5f)), v8_set1(0), v8_set1(1)));
 }
 
 V8_INLINE v8 fake_quantize(v8 x, v8 scale, v8 levels) /* NaN becomes the lowest level */
@@ -29,13 +24,13 @@ V8_INLINE v8 activate(v8 x, gr_act act, v8 alpha, v8 beta)
     case GR_ACT_LEAKY:
         return v8_select_lt(x, zero, v8_mul(alpha, x), x);
     case GR_ACT_CLIP:
-        return clamp(x, alpha, beta);
+        return v8_clamp(x, alpha, beta);
     case GR_ACT_SIGMOID:
         return v8_sigmoid(x);
     case GR_ACT_TANH:
         return v8_tanh(x);
     case GR_ACT_HARDSIGMOID:
-        return clamp(v8_fma(alpha, x, beta), zero, one);
+        return v8_clamp(v8_fma(alpha, x, beta), zero, one);
     case GR_ACT_HARDSWISH:
         return hardswish(x);
     case GR_ACT_SILU:

@@ -21,7 +21,7 @@ V8_INLINE v8 v8_exp_parts(v8 x, v8 *n)
 /* Relative error below 1.5e-7; overflows to infinity, underflows to 0, NaN stays NaN. */
 V8_INLINE v8 v8_exp(v8 x)
 {
-    v8 n, y = v8_exp_parts(v8_min(v8_set1(89.0f), v8_max(v8_set1(-105.0f), x)), &n);
+    v8 n, y = v8_exp_parts(v8_clamp(x, v8_set1(-105.0f), v8_set1(89.0f)), &n);
     v8 half = v8_round_small(v8_mul(n, v8_set1(0.5f))); /* 2^n in two steps: n leaves the range of floats */
     return v8_mul(v8_mul(v8_add(y, v8_set1(1)), v8_pow2(half)), v8_pow2(v8_sub(n, half)));
 }
@@ -29,7 +29,7 @@ V8_INLINE v8 v8_exp(v8 x)
 /* exp(x) - 1 for x <= 0, without the loss of subtracting: 2^n (exp(r) - 1) + (2^n - 1). */
 V8_INLINE v8 v8_expm1_negative(v8 x)
 {
-    v8 n, y = v8_exp_parts(v8_min(v8_set1(0), v8_max(v8_set1(-30.0f), x)), &n);
+    v8 n, y = v8_exp_parts(v8_clamp(x, v8_set1(-30.0f), v8_set1(0)), &n);
     v8 scale = v8_pow2(n);
     return v8_fma(y, scale, v8_sub(scale, v8_set1(1)));
 }
@@ -39,7 +39,7 @@ V8_INLINE v8 v8_expm1_negative(v8 x)
 V8_INLINE v8 v8_one_plus_exp_neg(v8 x)
 {
     const v8 large = v8_set1(0x1.8p23f + 127);
-    x = v8_min(v8_set1(87), v8_max(v8_set1(-87), x));
+    x = v8_clamp(x, v8_set1(-87), v8_set1(87));
     const v8 sum = v8_fma(x, v8_set1(-1.44269504f), large), n = v8_sub(sum, large),
              scale = v8_pow2_of_sum(sum);
     v8 t = v8_fma(n, v8_set1(0.693359375f), x);

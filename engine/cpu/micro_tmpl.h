@@ -7,6 +7,8 @@
 
 #include "cpu/micro.h"
 
+#include "cpu/vec_tmpl.h"
+
 #include "cpu/math_tmpl.h"
 
 #include "cpu/map_tmpl.h"

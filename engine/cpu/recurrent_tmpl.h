@@ -5,7 +5,7 @@
 /* exp(-x) for x within what matters to a gate: relative error below 2e-7; NaN stays. */
 V8_INLINE v8 gate_exp(v8 x)
 {
-    v8 n, y = v8_exp_parts(clamp(v8_neg(x), v8_set1(-80), v8_set1(80)), &n);
+    v8 n, y = v8_exp_parts(v8_clamp(v8_neg(x), v8_set1(-80), v8_set1(80)), &n);
     const v8 scale = v8_pow2(n);
     return v8_fma(y, scale, scale);
 }

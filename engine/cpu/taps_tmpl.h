@@ -25,7 +25,7 @@ V8_INLINE void taps_block(const cpu_taps *t, int64_t row, int64_t col, int rows,
     for (int r = 0; r < rows; r++) CPU_UNROLL
     for (int v = 0; v < vecs; v++) {
         float *y = t->y + (row + r) * t->y_row + col + 8 * v;
-        v8 out = max ? s[r * vecs + v] : v8_min(high, v8_max(low, s[r * vecs + v]));
+        v8 out = max ? s[r * vecs + v] : v8_clamp(s[r * vecs + v], low, high);
         if (v + 1 < vecs || last == 8)
             v8_store(y, out);
         else

@@ -35,17 +35,45 @@ V8_INLINE void v8_store(float *p, v8 a)
     vst1q_f32(p, a.lo);
     vst1q_f32(p + 4, a.hi);
 }
+V8_INLINE float32x4_t v4_load_n(const float *p, int n) /* n <= 4 */
+{
+    const float32x4_t zero = vdupq_n_f32(0);
+    switch (n) {
+    case 0:
+        return zero;
+    case 1:
+        return vld1q_lane_f32(p, zero, 0);
+    case 2:
+        return vcombine_f32(vld1_f32(p), vget_low_f32(zero));
+    case 3:
+        return vld1q_lane_f32(p + 2, vcombine_f32(vld1_f32(p), vget_low_f32(zero)), 2);
+    default:
+        return vld1q_f32(p);
+    }
+}
+V8_INLINE void v4_store_n(float *p, float32x4_t a, int n)
+{
+    if (n == 4) {
+        vst1q_f32(p, a);
+        return;
+    }
+    if (n >= 2) vst1_f32(p, vget_low_f32(a));
+    if (n == 1) vst1q_lane_f32(p, a, 0);
+    if (n == 3) vst1q_lane_f32(p + 2, a, 2);
+}
 V8_INLINE v8 v8_load_n(const float *p, int n)
 {
-    float f[8] = {0};
-    memcpy(f, p, (size_t)n * sizeof *p);
-    return v8_load(f);
+    if (n < 4) return (v8){v4_load_n(p, n), vdupq_n_f32(0)};
+    return (v8){vld1q_f32(p), v4_load_n(p + 4, n - 4)};
 }
 V8_INLINE void v8_store_n(float *p, v8 a, int n)
 {
-    float f[8];
-    v8_store(f, a);
-    memcpy(p, f, (size_t)n * sizeof *p);
+    if (n < 4) {
+        v4_store_n(p, a.lo, n);
+        return;
+    }
+    vst1q_f32(p, a.lo);
+    v4_store_n(p + 4, a.hi, n - 4);
 }
 V8_INLINE v8 v8_load_f16(const uint16_t *p)
 {
@@ -86,6 +114,47 @@ V8_INLINE v8 v8_div(v8 a, v8 b)
 V8_INLINE v8 v8_fma(v8 a, v8 b, v8 c)
 {
     V8_OF(vfmaq_f32(c.lo, a.lo, b.lo), vfmaq_f32(c.hi, a.hi, b.hi));
+}
+/* Multiplication takes a lane of a register: four factors share one, and none is spread before. */
+V8_INLINE v8 v8_fma_lane(float32x4_t f, int lane, v8 x, v8 s) /* lane: a constant */
+{
+    switch (lane) {
+    case 0:
+        V8_OF(vfmaq_laneq_f32(s.lo, x.lo, f, 0), vfmaq_laneq_f32(s.hi, x.hi, f, 0));
+    case 1:
+        V8_OF(vfmaq_laneq_f32(s.lo, x.lo, f, 1), vfmaq_laneq_f32(s.hi, x.hi, f, 1));
+    case 2:
+        V8_OF(vfmaq_laneq_f32(s.lo, x.lo, f, 2), vfmaq_laneq_f32(s.hi, x.hi, f, 2));
+    default:
+        V8_OF(vfmaq_laneq_f32(s.lo, x.lo, f, 3), vfmaq_laneq_f32(s.hi, x.hi, f, 3));
+    }
+}
+#define V8_CLAMP 1
+V8_INLINE v8 v8_clamp(v8 x, v8 low, v8 high)
+{
+    V8_OF(vminq_f32(vmaxq_f32(x.lo, low.lo), high.lo), vminq_f32(vmaxq_f32(x.hi, low.hi), high.hi));
+}
+#define V8_BY_LANE 1
+typedef struct v8_factors {
+    float32x4_t q[2];
+} v8_factors;
+V8_INLINE v8_factors v8_factors_load(const float *p, int n)
+{
+    const v8 f = v8_load_n(p, n);
+    return (v8_factors){{f.lo, f.hi}};
+}
+V8_INLINE v8 v8_fma_by(v8_factors f, int i, v8 x, v8 s)
+{
+    return v8_fma_lane(f.q[i / 4], i % 4, x, s);
+}
+typedef float32x4_t v8_weight;
+V8_INLINE void v8_weights_load(v8_weight *w, const float *p, int n)
+{
+    for (int i = 0; i < n; i += 4) w[i / 4] = v4_load_n(p + i, n - i < 4 ? n - i : 4);
+}
+V8_INLINE v8 v8_fma_weight(const v8_weight *w, int i, v8 x, v8 s)
+{
+    return v8_fma_lane(w[i / 4], i % 4, x, s);
 }
 V8_INLINE v8 v8_max(v8 a, v8 b) /* not vmaxq: that is NaN if either is */
 {
