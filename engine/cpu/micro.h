@@ -93,6 +93,19 @@ typedef struct cpu_depthwise {
     bool hardswish;
 } cpu_depthwise;
 
+/* Rows of a pool by a small square window, of planes that are read where they lie. What a window has outside
+ * of its plane does not count; one with nothing in it gives -infinity, or 0. */
+typedef struct cpu_pool {
+    float *y;       /* rows x out_w, dense; of the next plane y_plane further */
+    const float *x; /* a plane; the next is x_plane further */
+    int64_t planes, x_plane, y_plane;
+    int64_t in_h, in_w, out_w;
+    int64_t row, rows; /* output rows row .. row + rows */
+    int64_t pad_top, pad_left;
+    int size, stride; /* 3 or 5 by 1, 2 or 3 by 2; of the sums 3 by 1 and 2 by 2 */
+    bool max;         /* the largest element, NaNs left out; else the sum */
+} cpu_pool;
+
 typedef enum cpu_binary_op {
     CPU_ADD = 0,
     CPU_SUB,
@@ -166,8 +179,9 @@ typedef struct cpu_micro {
     void (*copy_rows)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols);
     void (*split_pairs)(float *even, float *odd, const float *x, int64_t n); /* even[i] = x[2i], odd: 2i+1 */
     void (*depthwise)(const cpu_depthwise *t);
+    void (*pool)(const cpu_pool *t);
     void (*taps_sum)(const cpu_taps *t);
-    void (*taps_max)(const cpu_taps *t); /* ignores weight, bias, low, high */
+    void (*taps_max)(const cpu_taps *t); /* NaNs left out; ignores weight, bias, low, high */
     /* y[r] = the sum of x[i] rows[r * step + i], i < k, for r < count <= 8; sums in a fixed order */
     void (*dots)(float *y, const float *x, const float *rows, int64_t step, int64_t k, int count);
     /* y += x A for one row x[k] and a panel A of `cols` columns, [k][8 or 16]; sums in a fixed order */

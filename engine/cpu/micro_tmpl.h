@@ -23,6 +23,8 @@
 
 #include "cpu/depthwise_tmpl.h"
 
+#include "cpu/pool_tmpl.h"
+
 #include "cpu/gemm_tmpl.h"
 
 #include "cpu/gemm_line_tmpl.h"
@@ -75,6 +77,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .copy_rows = copy_rows,
     .split_pairs = split_pairs,
     .depthwise = depthwise,
+    .pool = pool,
     .taps_sum = taps_sum,
     .taps_max = taps_max,
     .dots = dots,

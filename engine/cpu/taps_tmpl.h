@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Depthwise rows: for each output, a weighted sum (or the maximum) over taps that each read contiguous
- * elements. Four vectors of outputs share the broadcast of a weight. */
+ * Depthwise rows: for each output, a weighted sum over taps that each read contiguous elements. Four vectors
+ * of outputs share the broadcast of a weight. */
 
 /* `rows` rows of `vecs` vectors at once, at most four vectors in all; the last of each row has `last`
  * columns. */
-V8_INLINE void taps_block(const cpu_taps *t, int64_t row, int64_t col, int rows, int vecs, int last, bool max)
+V8_INLINE void taps_block(const cpu_taps *t, int64_t row, int64_t col, int rows, int vecs, int last)
 {
     const float *x = t->x + row * t->x_row + col;
     const v8 low = v8_set1(t->low), high = v8_set1(t->high);
     v8 s[4];
     CPU_UNROLL
-    for (int i = 0; i < rows * vecs; i++) s[i] = v8_set1(max ? -INFINITY : t->bias);
+    for (int i = 0; i < rows * vecs; i++) s[i] = v8_set1(t->bias);
     for (int k = 0; k < t->count; k++) {
         const float *p = x + t->offset[k];
-        const v8 w = max ? low : v8_set1(t->weight[k]);
+        const v8 w = v8_set1(t->weight[k]);
         CPU_UNROLL
         for (int r = 0; r < rows; r++) CPU_UNROLL
         for (int v = 0; v < vecs; v++) {
             const v8 in = v8_load(p + r * t->x_row + 8 * v);
-            s[r * vecs + v] = max ? v8_max(in, s[r * vecs + v]) : v8_fma(w, in, s[r * vecs + v]);
+            s[r * vecs + v] = v8_fma(w, in, s[r * vecs + v]);
         }
     }
     CPU_UNROLL
     for (int r = 0; r < rows; r++) CPU_UNROLL
     for (int v = 0; v < vecs; v++) {
         float *y = t->y + (row + r) * t->y_row + col + 8 * v;
-        v8 out = max ? s[r * vecs + v] : v8_clamp(s[r * vecs + v], low, high);
+        v8 out = v8_clamp(s[r * vecs + v], low, high);
         if (v + 1 < vecs || last == 8)
             v8_store(y, out);
         else
@@ -34,45 +34,49 @@ V8_INLINE void taps_block(const cpu_taps *t, int64_t row, int64_t col, int rows,
 }
 
 /* All rows of the columns from `col`, `vecs` vectors wide; narrow ones several rows at once. */
-V8_INLINE void taps_columns(const cpu_taps *t, int64_t col, int vecs, int last, bool max)
+V8_INLINE void taps_columns(const cpu_taps *t, int64_t col, int vecs, int last)
 {
     int64_t r = 0;
     if (vecs == 1) {
-        for (; r + 4 <= t->rows; r += 4) taps_block(t, r, col, 4, 1, last, max);
+        for (; r + 4 <= t->rows; r += 4) taps_block(t, r, col, 4, 1, last);
         if (r + 3 == t->rows) {
-            taps_block(t, r, col, 3, 1, last, max);
+            taps_block(t, r, col, 3, 1, last);
             return;
         }
     }
     if (vecs <= 2)
-        for (; r + 2 <= t->rows; r += 2) taps_block(t, r, col, 2, vecs, last, max);
-    for (; r < t->rows; r++) taps_block(t, r, col, 1, vecs, last, max);
-}
-
-V8_INLINE void taps_rows(const cpu_taps *t, bool max)
-{
-    int64_t col = 0;
-    for (; col + 32 <= t->cols; col += 32) taps_columns(t, col, 4, 8, max);
-    const int64_t rest = t->cols - col;
-    const int last = rest % 8 ? (int)(rest % 8) : 8;
-    if (rest > 24)
-        taps_columns(t, col, 4, last, max);
-    else if (rest > 16)
-        taps_columns(t, col, 3, last, max);
-    else if (rest > 8)
-        taps_columns(t, col, 2, last, max);
-    else if (rest)
-        taps_columns(t, col, 1, last, max);
+        for (; r + 2 <= t->rows; r += 2) taps_block(t, r, col, 2, vecs, last);
+    for (; r < t->rows; r++) taps_block(t, r, col, 1, vecs, last);
 }
 
 static void taps_sum(const cpu_taps *t)
 {
-    taps_rows(t, false);
+    int64_t col = 0;
+    for (; col + 32 <= t->cols; col += 32) taps_columns(t, col, 4, 8);
+    const int64_t rest = t->cols - col;
+    const int last = rest % 8 ? (int)(rest % 8) : 8;
+    if (rest > 24)
+        taps_columns(t, col, 4, last);
+    else if (rest > 16)
+        taps_columns(t, col, 3, last);
+    else if (rest > 8)
+        taps_columns(t, col, 2, last);
+    else if (rest)
+        taps_columns(t, col, 1, last);
 }
 
 static void taps_max(const cpu_taps *t)
 {
-    taps_rows(t, true);
+    for (int64_t r = 0; r < t->rows; r++)
+        for (int64_t i = 0; i < t->cols; i += 8) {
+            const float *x = t->x + r * t->x_row + i;
+            v8 max = v8_set1(-INFINITY);
+            for (int k = 0; k < t->count; k++) max = v8_max(v8_load(x + t->offset[k]), max);
+            if (i + 8 <= t->cols)
+                v8_store(t->y + r * t->y_row + i, max);
+            else
+                v8_store_n(t->y + r * t->y_row + i, max, (int)(t->cols - i));
+        }
 }
 
 static void copy_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols)

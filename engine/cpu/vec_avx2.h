@@ -175,6 +175,10 @@ V8_INLINE v8 v8_load_window(const float *p, v8_window w)
 {
     return _mm256_maskload_ps(p, w.mask);
 }
+V8_INLINE v8 v8_load_window_or(const float *p, v8_window w, v8 outside) /* whose lanes are equal */
+{
+    return _mm256_blendv_ps(outside, _mm256_maskload_ps(p, w.mask), _mm256_castsi256_ps(w.mask));
+}
 V8_INLINE void v8_split(v8 x[2], v8 a, v8 b)
 {
     x[0] = _mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)); /* 0 1 4 5 2 3 6 7 */

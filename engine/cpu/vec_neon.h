@@ -254,6 +254,18 @@ V8_INLINE v8 v8_load_window(const float *p, v8_window w)
     const uint8x16x2_t bytes = {{vreinterpretq_u8_f32(x.lo), vreinterpretq_u8_f32(x.hi)}};
     return (v8){vreinterpretq_f32_u8(vqtbl2q_u8(bytes, w.lo)), vreinterpretq_f32_u8(vqtbl2q_u8(bytes, w.hi))};
 }
+V8_INLINE v8 v8_load_window_or(const float *p, v8_window w, v8 outside) /* whose lanes are equal */
+{
+    float f[8];
+    if (w.count < 8) {
+        v8_store(f, outside);
+        memcpy(f, p + w.shift, (size_t)w.count * sizeof *p);
+    }
+    const v8 x = v8_load(w.count < 8 ? f : p + w.shift);
+    const uint8x16x2_t bytes = {{vreinterpretq_u8_f32(x.lo), vreinterpretq_u8_f32(x.hi)}};
+    return (v8){vreinterpretq_f32_u8(vqtbx2q_u8(vreinterpretq_u8_f32(outside.lo), bytes, w.lo)),
+                vreinterpretq_f32_u8(vqtbx2q_u8(vreinterpretq_u8_f32(outside.hi), bytes, w.hi))};
+}
 V8_INLINE void v8_split(v8 x[2], v8 a, v8 b)
 {
     x[0] = (v8){vuzp1q_f32(a.lo, a.hi), vuzp1q_f32(b.lo, b.hi)};
