@@ -98,7 +98,7 @@ V8_INLINE v8 unary_one(v8 x, cpu_unary_op op, v8 alpha)
     case CPU_EXP:
         return v8_exp(x);
     case CPU_ELU:
-        return v8_select_lt(x, v8_set1(0), v8_mul(alpha, v8_expm1_negative(x)), x);
+        return v8_select_lt(x, v8_set1(0), v8_mul(alpha, v8_exp_neg_plus(v8_neg(x), -1)), x);
     case CPU_ERF:
         return v8_erf(x);
     case CPU_SQRT:

@@ -26,17 +26,10 @@ V8_INLINE v8 v8_exp(v8 x)
     return v8_mul(v8_mul(v8_add(y, v8_set1(1)), v8_pow2(half)), v8_pow2(v8_sub(n, half)));
 }
 
-/* exp(x) - 1 for x <= 0, without the loss of subtracting: 2^n (exp(r) - 1) + (2^n - 1). */
-V8_INLINE v8 v8_expm1_negative(v8 x)
-{
-    v8 n, y = v8_exp_parts(v8_clamp(x, v8_set1(-30.0f), v8_set1(0)), &n);
-    v8 scale = v8_pow2(n);
-    return v8_fma(y, scale, v8_sub(scale, v8_set1(1)));
-}
-
-/* 1 + exp(-x) for |x| <= 87, held there. 2^n needs no second step, and its exponent is made by adding a
- * number so large that the sum's last bits count whole ones; with t = -r, exp(r) - 1 = t (t P(t) - 1). */
-V8_INLINE v8 v8_one_plus_exp_neg(v8 x)
+/* exp(-x) + c for |x| <= 87, held there; c = -1 loses nothing by subtracting. 2^n needs no second step, and
+ * its exponent is made by adding a number so large that the sum's last bits count whole ones; with t = -r,
+ * exp(r) - 1 = t (t P(t) - 1), to which 2^n + c is added last. */
+V8_INLINE v8 v8_exp_neg_plus(v8 x, float c)
 {
     const v8 large = v8_set1(0x1.8p23f + 127);
     x = v8_clamp(x, v8_set1(-87), v8_set1(87));
@@ -50,31 +43,24 @@ V8_INLINE v8 v8_one_plus_exp_neg(v8 x)
     p = v8_fma(p, t, v8_set1(-0.166665201f));
     p = v8_fma(p, t, v8_set1(0.499999934f));
     p = v8_mul(t, v8_fma(p, t, v8_set1(-1)));
-    return v8_fma(p, scale, v8_add(scale, v8_set1(1)));
+    return v8_fma(p, scale, v8_add(scale, v8_set1(c)));
 }
 
 V8_INLINE v8 v8_sigmoid(v8 x)
 {
-    return v8_div(v8_set1(1), v8_one_plus_exp_neg(x));
+    return v8_div(v8_set1(1), v8_exp_neg_plus(x, 1));
 }
 
 V8_INLINE v8 v8_silu(v8 x)
 {
-    return v8_div(v8_max(v8_set1(-87), x), v8_one_plus_exp_neg(x));
+    return v8_div(v8_max(v8_set1(-87), x), v8_exp_neg_plus(x, 1));
 }
 
-/* x + x^3 T(x^2) on |x| < 0.625, else 1 - 2 / (exp(2 |x|) + 1) with x's sign. */
+/* -e / (e + 2) with e = exp(-2 x) - 1 */
 V8_INLINE v8 v8_tanh(v8 x)
 {
-    v8 z = v8_mul(x, x), t = v8_set1(-5.7170368e-3f), a = v8_abs(x);
-    t = v8_fma(t, z, v8_set1(2.0650579e-2f));
-    t = v8_fma(t, z, v8_set1(-5.3743497e-2f));
-    t = v8_fma(t, z, v8_set1(0.13331491f));
-    t = v8_fma(t, z, v8_set1(-0.33333284f));
-    v8 small = v8_fma(v8_mul(x, z), t, x);
-    v8 e = v8_add(v8_exp(v8_add(a, a)), v8_set1(1));
-    v8 large = v8_copysign(v8_sub(v8_set1(1), v8_div(v8_set1(2), e)), x);
-    return v8_select_lt(a, v8_set1(0.625f), small, large);
+    const v8 e = v8_exp_neg_plus(v8_add(x, x), -1);
+    return v8_neg(v8_div(e, v8_add(e, v8_set1(2))));
 }
 
 /* x E(x^2) on |x| < 1, else 1 - exp(L(|x|)) with x's sign, where L fits ln erfc on [1, 4]. */
@@ -94,6 +80,6 @@ V8_INLINE v8 v8_erf(v8 x)
     l = v8_fma(l, a, v8_set1(-0.63814473f));
     l = v8_fma(l, a, v8_set1(-1.12708926f));
     l = v8_fma(l, a, v8_set1(-3.4151258e-4f));
-    v8 large = v8_copysign(v8_sub(v8_set1(1), v8_exp(l)), x);
+    v8 large = v8_copysign(v8_exp_neg_plus(v8_neg(l), -1), x);
     return v8_select_lt(a, v8_set1(1), v8_mul(x, e), large);
 }

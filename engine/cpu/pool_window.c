@@ -126,11 +126,16 @@ vki_status cpu_pool_window_prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-/* Down the columns first, then along the rows. */
+/* Of many taps, down the columns first, then along the rows. */
 static void take_largest(const pool_state *s, float *scratch, cpu_taps t)
 {
+    enum { FEW = 9 };
     const cpu_bands *b = &s->bands;
     cpu_taps columns = t;
+    if (t.count <= FEW) {
+        b->micro->taps_max(&t);
+        return;
+    }
     columns.y = scratch + s->columns;
     columns.y_row = columns.cols = b->row;
     columns.offset = s->down;

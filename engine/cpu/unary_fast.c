@@ -4,7 +4,15 @@
 
 #include <math.h>
 
-typedef enum unary_way { WAY_NONE = 0, WAY_EPILOGUE, WAY_MICRO, WAY_LIBM, WAY_GELU, WAY_ELU } unary_way;
+typedef enum unary_way {
+    WAY_NONE = 0,
+    WAY_EPILOGUE,
+    WAY_MICRO,
+    WAY_LIBM,
+    WAY_GELU,
+    WAY_MISH,
+    WAY_ELU
+} unary_way;
 
 typedef struct unary_state {
     const cpu_micro *micro;
@@ -19,12 +27,6 @@ typedef struct unary_state {
 static float softplus(float x)
 {
     return fmaxf(x, 0) + log1pf(expf(-fabsf(x)));
-}
-
-static float mish(float x) /* x tanh(softplus x); from 20 on the fraction is 1 */
-{
-    float e = expf(fminf(x, 20)), n = e * (e + 2);
-    return x * (n / (n + 2));
 }
 
 static float softsign(float x)
@@ -52,10 +54,10 @@ static unary_state by_function(op_kind op)
     static const struct {
         op_kind op;
         float (*fn)(float);
-    } all[] = {{OP_Log, logf},          {OP_Sin, sinf},     {OP_Cos, cosf},         {OP_Tan, tanf},
-               {OP_Asin, asinf},        {OP_Acos, acosf},   {OP_Atan, atanf},       {OP_Sinh, sinhf},
-               {OP_Cosh, coshf},        {OP_Asinh, asinhf}, {OP_Acosh, acoshf},     {OP_Atanh, atanhf},
-               {OP_Softplus, softplus}, {OP_Mish, mish},    {OP_Softsign, softsign}};
+    } all[] = {{OP_Log, logf},          {OP_Sin, sinf},         {OP_Cos, cosf},     {OP_Tan, tanf},
+               {OP_Asin, asinf},        {OP_Acos, acosf},       {OP_Atan, atanf},   {OP_Sinh, sinhf},
+               {OP_Cosh, coshf},        {OP_Asinh, asinhf},     {OP_Acosh, acoshf}, {OP_Atanh, atanhf},
+               {OP_Softplus, softplus}, {OP_Softsign, softsign}};
     for (size_t i = 0; i < VKB_COUNT(all); i++)
         if (all[i].op == op) return (unary_state){.way = WAY_LIBM, .fn = all[i].fn};
     return (unary_state){.way = WAY_NONE};
@@ -107,7 +109,10 @@ static unary_state state_of(const gr_graph *g, const gr_node *n)
         return by_micro(CPU_ROUND, 0);
     case OP_Gelu:
         return (unary_state){.way = WAY_GELU,
-                             .epilogue = {.act = a->approximate ? GR_ACT_TANH : GR_ACT_NONE}};
+                             .epilogue = {.act = a->approximate ? GR_ACT_SIGMOID : GR_ACT_NONE}};
+    case OP_Mish:
+        return (unary_state){.way = WAY_MISH,
+                             .epilogue = {.act = GR_ACT_CLIP, .alpha = -INFINITY, .beta = 20}};
     case OP_Selu:
         return by_elu(1, a->alpha, a->beta);
     case OP_Celu:
@@ -136,15 +141,34 @@ enum { BLOCK = 512 }; /* elements that stay in the first-level cache from one st
 
 static void gelu(const unary_state *s, float *y, const float *x, int64_t n)
 {
+    const cpu_micro *m = s->micro;
     float t[BLOCK];
-    if (s->epilogue.act == GR_ACT_TANH) {
-        for (int64_t i = 0; i < n; i++) t[i] = 0.797884561f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
-        s->micro->epilogue(t, t, NULL, n, &s->epilogue);
+    if (s->epilogue.act ==
+        GR_ACT_SIGMOID) { /* of 2 sqrt(2 / pi) (x + 0.044715 x^3): (1 + tanh of half) / 2 */
+        m->binary(t, x, 1, x, 1, n, CPU_MUL);
+        m->scale_shift(t, t, n, 0.0713548163f, 1.59576912f);
+        m->binary(t, t, 1, x, 1, n, CPU_MUL);
+        m->epilogue(t, t, NULL, n, &s->epilogue);
     } else {
-        for (int64_t i = 0; i < n; i++) t[i] = 0.707106781f * x[i];
-        s->micro->unary(t, t, n, CPU_ERF, 0);
+        m->scale_shift(t, x, n, 0.707106781f, 0);
+        m->unary(t, t, n, CPU_ERF, 0);
+        m->scale_shift(t, t, n, 0.5f, 0.5f);
     }
-    for (int64_t i = 0; i < n; i++) y[i] = 0.5f * x[i] * (1 + t[i]);
+    m->binary(y, t, 1, x, 1, n, CPU_MUL);
+}
+
+/* x tanh(softplus x) = x n / (n + 2) with n = e (e + 2); from x = 20 on the fraction is 1. */
+static void mish(const unary_state *s, float *y, const float *x, int64_t n)
+{
+    const cpu_micro *m = s->micro;
+    float e[BLOCK], t[BLOCK];
+    m->epilogue(e, x, NULL, n, &s->epilogue);
+    m->unary(e, e, n, CPU_EXP, 0);
+    m->scale_shift(t, e, n, 1, 2);
+    m->binary(t, e, 1, t, 1, n, CPU_MUL);
+    m->scale_shift(e, t, n, 1, 2);
+    m->binary(t, t, 1, e, 1, n, CPU_DIV);
+    m->binary(y, t, 1, x, 1, n, CPU_MUL);
 }
 
 static void scaled_elu(const unary_state *s, float *y, const float *x, int64_t n)
@@ -156,8 +180,11 @@ static void scaled_elu(const unary_state *s, float *y, const float *x, int64_t n
 
 static void in_blocks(const unary_state *s, float *y, const float *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += BLOCK)
-        (s->way == WAY_GELU ? gelu : scaled_elu)(s, y + i, x + i, vkb_min(BLOCK, n - i));
+    void (*const way)(const unary_state *, float *, const float *, int64_t) = s->way == WAY_GELU ? gelu
+                                                                              : s->way == WAY_MISH
+                                                                                  ? mish
+                                                                                  : scaled_elu;
+    for (int64_t i = 0; i < n; i += BLOCK) way(s, y + i, x + i, vkb_min(BLOCK, n - i));
 }
 
 static void on_range(const cpu_call *c, int64_t begin, int64_t end)
@@ -170,10 +197,10 @@ static void on_range(const cpu_call *c, int64_t begin, int64_t end)
         s->micro->epilogue(y, x, NULL, n, &s->epilogue);
     else if (s->way == WAY_MICRO)
         s->micro->unary(y, x, n, s->op, s->alpha);
-    else if (s->way == WAY_GELU || s->way == WAY_ELU)
-        in_blocks(s, y, x, n);
-    else
+    else if (s->way == WAY_LIBM)
         for (int64_t i = 0; i < n; i++) y[i] = s->fn(x[i]);
+    else
+        in_blocks(s, y, x, n);
 }
 
 void cpu_unary_map_run(const cpu_call *c)
