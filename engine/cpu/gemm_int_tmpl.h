@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A GEMM tile on integers, the function INT_NAME: the same walk as gemm_tmpl.h over elements of four bytes,
- * INT_ROWS (3 or 6) rows at a time, with INT_SUM(a, b, sum) in the place of the fused multiply-add. Where
- * INT_FLIP is defined, it is XORed to B's elements. Elements of cpu_tile are only moved as four bytes here,
- * never read as floats. */
+ * INT_ROWS (3 or 6) rows at a time. INT_COLUMNS are eight columns of a row of B, loaded by INT_LOAD(b), and
+ * INT_SUM(f, i, x, sum) multiplies them by element i of the INT_FACTORS f, and adds. Elements of cpu_tile are
+ * only moved as four bytes here, never read as floats. */
 #ifndef CPU_GEMM_INT_TMPL_H
 #define CPU_GEMM_INT_TMPL_H
 
@@ -17,6 +17,24 @@ V8_INLINE int32_t four_bytes(const float *p)
     memcpy(&v, p, sizeof v);
     return v;
 }
+
+#ifndef W8_BY_LANE /* what multiplies a vector is one, too: each element is spread when its turn comes */
+typedef w8 w8_columns;
+typedef const float *w8_factors;
+V8_INLINE w8_columns w8_columns_load(const float *p)
+{
+    return w8_load(p);
+}
+V8_INLINE w8_factors w8_factors_load(const float *p, int n)
+{
+    (void)n;
+    return p;
+}
+V8_INLINE w8 w8_madd_by(w8_factors f, int i, w8_columns x, w8 sum)
+{
+    return w8_madd(w8_set1(four_bytes(f + i)), x, sum);
+}
+#endif
 
 /* The last columns of a tile; not inlined once a row. */
 static __attribute__((noinline)) w8 sums_load_some(const float *p, int n)
@@ -66,19 +84,14 @@ V8_INLINE void INT_PART(const cpu_tile *t, int row, int rows, int col, int vecs)
     }
     const float *a = t->a + row, *b = t->b + col;
     for (int64_t k = 0; k < t->k; k++, a += t->rows, b += t->b_stride) {
-        w8 x[2];
+        const INT_FACTORS w = INT_FACTORS_LOAD(a, rows);
+        INT_COLUMNS x[2];
         CPU_UNROLL
-        for (int v = 0; v < vecs; v++) {
-            x[v] = w8_load(b + 8 * v);
-#ifdef INT_FLIP
-            x[v] = w8_xor(x[v], w8_set1(INT_FLIP));
-#endif
-        }
+        for (int v = 0; v < vecs; v++) x[v] = INT_LOAD(b + 8 * v);
         CPU_UNROLL
         for (int r = 0; r < rows; r++) {
-            const w8 w = w8_set1(four_bytes(a + r));
             CPU_UNROLL
-            for (int v = 0; v < vecs; v++) s[r][v] = INT_SUM(w, x[v], s[r][v]);
+            for (int v = 0; v < vecs; v++) s[r][v] = INT_SUM(w, r, x[v], s[r][v]);
         }
     }
     float *c = t->c + row * t->c_stride + col;
@@ -131,5 +144,8 @@ static void INT_NAME(const cpu_tile *t)
 #undef INT_OF
 #undef INT_NAME
 #undef INT_ROWS
+#undef INT_COLUMNS
+#undef INT_LOAD
+#undef INT_FACTORS
+#undef INT_FACTORS_LOAD
 #undef INT_SUM
-#undef INT_FLIP

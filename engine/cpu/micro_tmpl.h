@@ -29,11 +29,19 @@
 
 #include "cpu/gemm_line_tmpl.h"
 
-/* A multiply-add of pairs is two instructions and needs a register in between: half a panel's rows at a time
- * keep all sums in 16 registers, and the multiplier stays the bound. */
-#define INT_NAME           gemm_i16
-#define INT_ROWS           3
-#define INT_SUM(a, b, sum) w8_madd(a, b, sum)
+/* Mostly a multiply-add of pairs is two instructions and needs a register in between: half a panel's rows at
+ * a time keep all sums in 16 registers, and the multiplier stays the bound. */
+#ifdef W8_BY_LANE
+#define INT_ROWS 6
+#else
+#define INT_ROWS 3
+#endif
+#define INT_NAME               gemm_i16
+#define INT_COLUMNS            w8_columns
+#define INT_LOAD(b)            w8_columns_load(b)
+#define INT_FACTORS            w8_factors
+#define INT_FACTORS_LOAD(a, n) w8_factors_load(a, n)
+#define INT_SUM(f, i, x, sum)  w8_madd_by(f, i, x, sum)
 #include "cpu/gemm_int_tmpl.h"
 
 #include "cpu/winograd_tmpl.h"

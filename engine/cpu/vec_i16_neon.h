@@ -6,7 +6,6 @@
 
 #include <arm_neon.h>
 #include <stdint.h>
-#include <string.h>
 
 typedef struct w8 {
     int32x4_t lo, hi;
@@ -19,9 +18,8 @@ V8_INLINE w8 w8_load(const void *p)
 }
 V8_INLINE w8 w8_load_n(const void *p, int n)
 {
-    int32_t i[8] = {0};
-    memcpy(i, p, (size_t)n * sizeof *i);
-    return w8_load(i);
+    const v8 x = v8_load_n(p, n);
+    return (w8){vreinterpretq_s32_f32(x.lo), vreinterpretq_s32_f32(x.hi)};
 }
 V8_INLINE void w8_store(void *p, w8 a)
 {
@@ -31,9 +29,7 @@ V8_INLINE void w8_store(void *p, w8 a)
 }
 V8_INLINE void w8_store_n(void *p, w8 a, int n)
 {
-    int32_t i[8];
-    w8_store(i, a);
-    memcpy(p, i, (size_t)n * sizeof *i);
+    v8_store_n(p, (v8){vreinterpretq_f32_s32(a.lo), vreinterpretq_f32_s32(a.hi)}, n);
 }
 V8_INLINE w8 w8_set1(int32_t x)
 {
@@ -43,15 +39,44 @@ V8_INLINE w8 w8_add(w8 a, w8 b)
 {
     return (w8){vaddq_s32(a.lo, b.lo), vaddq_s32(a.hi, b.hi)};
 }
-V8_INLINE int32x4_t w4_madd(int32x4_t a, int32x4_t b, int32x4_t c)
+
+/* Sums of pairs: of eight columns the first ones of their pairs and the second ones, which are each
+ * multiplied by a lane and added in one instruction. */
+#define W8_BY_LANE 1
+typedef struct w8_columns {
+    int16x8_t first, second;
+} w8_columns;
+V8_INLINE w8_columns w8_columns_load(const float *p)
 {
-    const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
-    const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y)), high = vmull_high_s16(x, y);
-    return vaddq_s32(c, vpaddq_s32(low, high)); /* neighbours are the halves of a pair */
+    const w8 pairs = w8_load(p);
+    const int16x8_t lo = vreinterpretq_s16_s32(pairs.lo), hi = vreinterpretq_s16_s32(pairs.hi);
+    return (w8_columns){vuzp1q_s16(lo, hi), vuzp2q_s16(lo, hi)};
 }
-V8_INLINE w8 w8_madd(w8 a, w8 b, w8 c)
+typedef v8_factors w8_factors; /* four pairs a register */
+V8_INLINE w8_factors w8_factors_load(const float *p, int n)
 {
-    return (w8){w4_madd(a.lo, b.lo, c.lo), w4_madd(a.hi, b.hi, c.hi)};
+    return v8_factors_load(p, n);
 }
+#define W8_MADD_LANE(lane)                                                                                   \
+    sum.lo = vmlal_laneq_s16(sum.lo, vget_low_s16(x.first), pairs, 2 * (lane));                              \
+    sum.hi = vmlal_high_laneq_s16(sum.hi, x.first, pairs, 2 * (lane));                                       \
+    sum.lo = vmlal_laneq_s16(sum.lo, vget_low_s16(x.second), pairs, 2 * (lane) + 1);                         \
+    sum.hi = vmlal_high_laneq_s16(sum.hi, x.second, pairs, 2 * (lane) + 1);                                  \
+    return sum
+V8_INLINE w8 w8_madd_by(w8_factors f, int i, w8_columns x, w8 sum) /* i: a constant */
+{
+    const int16x8_t pairs = vreinterpretq_s16_f32(f.q[i / 4]);
+    switch (i % 4) {
+    case 0:
+        W8_MADD_LANE(0);
+    case 1:
+        W8_MADD_LANE(1);
+    case 2:
+        W8_MADD_LANE(2);
+    default:
+        W8_MADD_LANE(3);
+    }
+}
+#undef W8_MADD_LANE
 
 #endif
