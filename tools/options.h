@@ -213,6 +213,14 @@ typedef struct opt_engine {
          "refuse a plan that needs more memory",                                                             \
          0,                                                                                                  \
          0},                                                                                                 \
+        {"--packed-weights",                                                                                 \
+         0,                                                                                                  \
+         OPT_INT,                                                                                            \
+         &(engine).session.packed_percent,                                                                   \
+         "PERCENT",                                                                                          \
+         "what the CPU's weights may take, of the model's; 0: 150 (0)",                                      \
+         0,                                                                                                  \
+         100000},                                                                                            \
         {"--max-submit-us",                                                                                  \
          0,                                                                                                  \
          OPT_INT,                                                                                            \

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * 3x3 convolutions of stride 1 by Winograd's F(m x m, 3x3): (m + 2)^2 products of matrices instead of 9 taps
- * for m^2 outputs; a quarter of the multiplications for m = 4. The image is cut into strips of whole rows of
- * tiles, so that what lies between the three steps - transform, multiply, transform back - stays in the
- * cache. A NaN or an infinity of the input spreads over its tile. */
+ * 3x3 and 5x5 convolutions of stride 1 by Winograd's F(m x m, r x r): n^2 products of matrices, n = m + r -
+ * 1, instead of r^2 taps for m^2 outputs; a quarter of the multiplications for m = 4 and r = 3. The image is
+ * cut into strips of whole rows of tiles, so that what lies between the three steps - transform, multiply,
+ * transform back - stays in the cache. A NaN or an infinity of the input spreads over its tile.
+ *
+ * Filters are n^2 / r^2 times as large once they are transformed. Where that is too much they stay as they
+ * are (`fresh`), and each run transforms those of some outputs at a time, product row by product row, just
+ * before it multiplies with them. The results are the same bits. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 #include "cpu/winograd.h"
@@ -11,136 +15,100 @@
 
 enum {
     LEAST_CHANNELS = 16,
-    APART = 16 /* floats: products would lie a power of two apart, and push each other out of the cache */
+    APART = 16, /* floats: products would lie a power of two apart, and push each other out of the cache */
+    BLOCK_PANELS = 4 /* of fresh filters: what is transformed at once stays in the second-level cache */
 };
-
-typedef struct form {
-    int tile, size; /* m; m + 2 */
-    int64_t strip;  /* rows of tiles in a strip */
-    double cost;    /* see cost_of */
-} form;
 
 typedef struct winograd {
     op_window w;
-    form form;
+    cpu_winograd_form form;
     const cpu_winograd *transform;
     int64_t channels, rows_out;          /* of a group: of the input; of the output */
+    int64_t block, blocks;               /* fresh: outputs whose filters are transformed at once, at most */
+    int64_t part_floats;                 /* fresh: of the filters of a block and p->kc channels, at most */
+    int64_t u_step;                      /* from product to product of the filters */
     int64_t tiles_x, tiles_y;            /* tiles */
     int64_t x_step, y_step;              /* row lengths of the transformed rows; of the outputs */
     int32_t *in_offset, *out_offset;     /* of each tile of a strip, in those rows */
     cpu_gemm whole, rest;                /* of a strip, and of the last one if it is shorter */
-    uint64_t v_floats, m_floats, floats; /* scratch: products of the input; of the output; a thread's rows */
+    uint64_t v_floats, m_floats, floats; /* scratch: products of the input; of the output; a thread's own */
     int64_t grain;                       /* channels a task */
     int64_t strips;                      /* of an image's group */
+    uint64_t group_floats;               /* of the packed weights */
     bool apart;                          /* each thread works on strips of its own */
 } winograd;
 
-static int64_t products_of(const form *f)
+static int64_t products_of(const winograd *s)
 {
-    return (int64_t)f->size * f->size;
-}
-
-/* ---- where it is used, and in which form ---- */
-
-/* What a product of n columns costs, in columns: panels are 16 or 8 wide, one or two columns are quick. */
-static double columns_cost(int64_t n)
-{
-    const int64_t rest = n % CPU_NR;
-    return (double)(n - rest) + (rest > 8 ? 16 : rest > 2 ? 9 : rest ? 3 : 0);
-}
-
-/* Reading the weights takes as long as multiplying them with these many columns. */
-static double reading_cost(double floats)
-{
-    const double cached = 4 << 20; /* floats that a shared cache may hold */
-    return floats > cached ? 8 : 4;
-}
-
-/* Of one group of one image, in multiply-accumulates at the speed of a large product. Transforms of a tile of
- * a channel count as much as these many; more where what lies between the steps leaves the cache. */
-static double cost_of(const op_window *w, const form *f)
-{
-    const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
-    const int64_t tiles_x = vkb_ceil_div(w->out_w, f->tile), tiles_y = vkb_ceil_div(w->out_h, f->tile);
-    const int64_t rest = tiles_y % f->strip;
-    const double products = (double)products_of(f), weights = products * in * out;
-    const double between = products * (in + out) * (double)(f->strip * tiles_x);
-    const double reading = reading_cost(weights * (double)w->group);
-    double columns = (double)(tiles_y / f->strip) * (columns_cost(f->strip * tiles_x) + reading);
-    if (rest) columns += columns_cost(rest * tiles_x) + reading;
-    const double transforms = (f->tile == 2 ? 300 : 600) * (in + out);
-    const double away = between > 1 << 18 ? 1.5 : 1;
-    return weights * columns + (double)(tiles_x * tiles_y) * transforms * away;
-}
-
-static double direct_cost(const op_window *w)
-{
-    const double weights = 9 * (double)(w->in_c / w->group) * (double)(w->out_c / w->group);
-    return weights * (columns_cost(w->out_w * w->out_h) + reading_cost(weights * (double)w->group));
-}
-
-static form best_of_tile(const op_window *w, int tile)
-{
-    form best = {.tile = tile, .size = tile + 2};
-    const int64_t rows = vkb_ceil_div(w->out_h, tile);
-    for (int64_t strips = 1; strips <= rows; strips++) {
-        form f = {.tile = tile, .size = tile + 2, .strip = vkb_ceil_div(rows, strips)};
-        if (f.strip == best.strip) continue;
-        f.cost = cost_of(w, &f);
-        if (!best.strip || f.cost < best.cost) best = f;
-    }
-    return best;
-}
-
-/* The cheapest form that is accurate enough for these weights; false if none is cheaper than im2col. */
-static bool choose_form(const gr_graph *g, const gr_node *n, const op_window *w, form *out)
-{
-    enum { FORMS = 2 };
-    form forms[FORMS];
-    const double most = direct_cost(w);
-    for (int i = 0; i < FORMS; i++) forms[i] = best_of_tile(w, 2 * i + 2);
-    for (;;) {
-        form *best = &forms[0];
-        for (int i = 1; i < FORMS; i++)
-            if (forms[i].cost < best->cost) best = &forms[i];
-        if (best->cost > most) return false;
-        *out = *best;
-        if (cpu_winograd_accurate(best->tile, &g->tensors[n->in[1]], w->out_c, w->in_c / w->group))
-            return true;
-        best->cost = 2 * most;
-    }
+    return (int64_t)s->transform->size * s->transform->size;
 }
 
 static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
 {
     if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_2d_of(g, n, w) || !cpu_conv_fits(w))
         return false;
-    return w->kernel_h == 3 && w->kernel_w == 3 && w->stride_h == 1 && w->stride_w == 1 &&
-           w->dilation_h == 1 && w->dilation_w == 1 && w->pad_top >= 0 && w->pad_left >= 0 &&
-           w->in_c / w->group >= LEAST_CHANNELS && w->out_c / w->group >= LEAST_CHANNELS;
+    return w->kernel_h == w->kernel_w && (w->kernel_h == 3 || w->kernel_h == 5) && w->stride_h == 1 &&
+           w->stride_w == 1 && w->dilation_h == 1 && w->dilation_w == 1 && w->pad_top >= 0 &&
+           w->pad_left >= 0 && w->in_c / w->group >= LEAST_CHANNELS && w->out_c / w->group >= LEAST_CHANNELS;
 }
 
 bool cpu_conv2d_winograd_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    form f;
-    return is_wanted(g, n, &w) && choose_form(g, n, &w, &f);
+    cpu_winograd_form f;
+    return is_wanted(g, n, &w) && cpu_winograd_choose(g, n, &w, false, &f);
 }
 
 /* ---- the plan ---- */
 
+static int64_t filter_floats(const winograd *s)
+{
+    return (int64_t)s->transform->taps * s->transform->taps;
+}
+
+static void pack_transformed(const winograd *s, float *to, const float *weights)
+{
+    const int64_t m = s->rows_out, k = s->channels;
+    const int mr = s->whole.micro->mr;
+    for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
+        const int64_t first = cpu_panel_row(m, mr, p), rows = cpu_panel_row(m, mr, p + 1) - first;
+        cpu_winograd_pack(s->transform, to + first * k, s->u_step, weights + first * k * filter_floats(s), k,
+                          rows);
+    }
+}
+
+/* Parts by blocks of outputs, then by the GEMM's blocks of channels; panel by panel. */
+static void pack_fresh(const winograd *s, float *to, const float *weights)
+{
+    const int64_t k = s->channels, kc = s->whole.kc;
+    const int mr = s->whole.micro->mr;
+    for (int64_t b = 0; b < s->blocks; b++) {
+        const int64_t begin = cpu_panel_row(s->rows_out, (int)s->block, b);
+        const int64_t count = cpu_panel_row(s->rows_out, (int)s->block, b + 1) - begin;
+        for (int64_t k0 = 0; k0 < k; k0 += kc, to += s->part_floats)
+            for (int64_t p = 0; p < cpu_panels(count, mr); p++) {
+                const int64_t first = cpu_panel_row(count, mr, p),
+                              rows = cpu_panel_row(count, mr, p + 1) - first;
+                const int64_t channels = vkb_min(kc, k - k0);
+                cpu_winograd_gather(s->transform, to, first * channels,
+                                    weights + ((begin + first) * k + k0) * filter_floats(s), k, channels,
+                                    rows);
+            }
+    }
+}
+
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const winograd *s = state;
-    const int64_t m = s->rows_out, k = s->channels;
-    const int mr = s->whole.micro->mr;
-    const float *weights = g->tensors[n->in[1]].data;
-    for (int64_t group = 0; group < s->w.group; group++)
-        for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
-            const int64_t first = cpu_panel_row(m, mr, p), rows = cpu_panel_row(m, mr, p + 1) - first;
-            cpu_winograd_pack(s->form.tile, (float *)dst + group * products_of(&s->form) * m * k + first * k,
-                              m * k, weights + (group * m + first) * k * 9, k, rows);
-        }
+    for (int64_t group = 0; group < s->w.group; group++) {
+        const float *weights =
+            (const float *)g->tensors[n->in[1]].data + group * s->rows_out * s->channels * filter_floats(s);
+        float *to = (float *)dst + (uint64_t)group * s->group_floats;
+        if (s->form.fresh)
+            pack_fresh(s, to, weights);
+        else
+            pack_transformed(s, to, weights);
+    }
 }
 
 static int64_t padded_tiles(int64_t tiles)
@@ -150,8 +118,7 @@ static int64_t padded_tiles(int64_t tiles)
 
 static void plan_gemm(const winograd *s, cpu_gemm *p, int64_t rows, int threads)
 {
-    cpu_gemm_plan(p, s->rows_out, rows * s->tiles_x, s->channels, products_of(&s->form), threads, false,
-                  false);
+    cpu_gemm_plan(p, s->rows_out, rows * s->tiles_x, s->channels, products_of(s), threads, false, false);
     p->c_stride = padded_tiles(p->n);
 }
 
@@ -169,8 +136,8 @@ static int64_t m_step_of(const cpu_gemm *p)
 /* The lanes that fill a last vector of a strip read its last tile again, and write behind the outputs. */
 static vki_status plan_offsets(winograd *s, vkb_arena *arena, vki_error *err)
 {
-    const form *f = &s->form;
-    const int64_t tiles = f->strip * s->tiles_x, padded = padded_tiles(tiles);
+    const cpu_winograd *f = s->transform;
+    const int64_t strip = s->form.strip, tiles = strip * s->tiles_x, padded = padded_tiles(tiles);
     s->in_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *s->in_offset);
     s->out_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *s->out_offset);
     if (!s->in_offset || !s->out_offset) return vkb_nomem(err, (uint64_t)padded * sizeof *s->in_offset);
@@ -178,7 +145,7 @@ static vki_status plan_offsets(winograd *s, vkb_arena *arena, vki_error *err)
         const int64_t tile = vkb_min(i, tiles - 1), y = tile / s->tiles_x, x = tile % s->tiles_x;
         s->in_offset[i] = (int32_t)(y * f->size * s->x_step + x * f->tile);
         s->out_offset[i] =
-            (int32_t)(i < tiles ? y * f->tile * s->y_step + x * f->tile : f->strip * f->tile * s->y_step);
+            (int32_t)(i < tiles ? y * f->tile * s->y_step + x * f->tile : strip * f->tile * s->y_step);
     }
     return VKI_OK;
 }
@@ -192,42 +159,76 @@ static bool spreads(const winograd *s, int threads)
            5 * most * s->form.strip * threads <= 6 * images * s->tiles_y;
 }
 
+/* How the weights lie, and their bytes. */
+static uint64_t plan_weights(winograd *s)
+{
+    const int64_t parts = vkb_ceil_div(s->channels, s->whole.kc);
+    s->block = BLOCK_PANELS * s->whole.micro->mr;
+    s->blocks = vkb_ceil_div(s->rows_out, s->block);
+    const uint64_t lanes = (uint64_t)(vkb_ceil_div(s->rows_out, s->blocks) * s->whole.kc);
+    s->part_floats = (int64_t)vkb_round_up(lanes, 8) * filter_floats(s);
+    s->u_step = s->form.fresh ? (int64_t)vkb_round_up(lanes, 16) + APART : s->rows_out * s->channels;
+    s->group_floats =
+        (uint64_t)(s->form.fresh ? s->blocks * parts * s->part_floats : s->u_step * products_of(s));
+    return s->group_floats * (uint64_t)s->w.group * sizeof(float);
+}
+
+static void plan_scratch(winograd *s, cpu_prep *p)
+{
+    const cpu_winograd *t = s->transform;
+    const int64_t strip = s->form.strip;
+    s->v_floats = (uint64_t)(products_of(s) * v_step_of(&s->whole));
+    s->m_floats = (uint64_t)(products_of(s) * m_step_of(&s->whole));
+    const int64_t in_rows = strip * t->size * s->x_step + s->w.in_w,
+                  out_rows = (strip + 1) * t->tile * s->y_step,
+                  filters = s->form.fresh ? t->size * s->u_step : 0;
+    s->floats = vkb_round_up((uint64_t)vkb_max(vkb_max(in_rows, out_rows), filters), 16);
+    const uint64_t alone = s->apart ? (uint64_t)p->threads : 1;
+    p->scratch_bytes =
+        ((s->v_floats + s->m_floats) * alone + s->floats * (uint64_t)p->threads) * sizeof(float);
+}
+
+/* What the form with fresh filters would take instead, if these are not. */
+static void offer_lean(const winograd *s, cpu_prep *p)
+{
+    winograd lean = *s;
+    if (s->form.fresh || !cpu_winograd_choose(p->g, p->n, &s->w, true, &lean.form)) return;
+    lean.transform = &cpu_micro_get()->winograd[lean.form.kind];
+    p->lean_bytes = plan_weights(&lean);
+    p->lean_cost = (lean.form.cost - s->form.cost) * (double)s->w.batch;
+}
+
 vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
 {
     winograd *s = vkb_arena_alloc(p->arena, sizeof *s);
     if (!s) return vkb_nomem(err, sizeof *s);
     const op_window *w = &s->w;
-    const form *f = &s->form;
-    if (!is_wanted(p->g, p->n, &s->w) || !choose_form(p->g, p->n, w, &s->form))
+    if (!is_wanted(p->g, p->n, &s->w) || !cpu_winograd_choose(p->g, p->n, w, p->lean, &s->form))
         return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    s->transform = cpu_winograd_of(cpu_micro_get(), f->tile);
+    const int64_t strip = s->form.strip;
+    s->transform = &cpu_micro_get()->winograd[s->form.kind];
     s->channels = w->in_c / w->group;
     s->rows_out = w->out_c / w->group;
-    s->tiles_x = vkb_ceil_div(w->out_w, f->tile);
-    s->tiles_y = vkb_ceil_div(w->out_h, f->tile);
-    s->y_step = f->tile * s->tiles_x;
-    s->x_step = s->y_step + 2;
-    s->strips = vkb_ceil_div(s->tiles_y, f->strip);
+    s->tiles_x = vkb_ceil_div(w->out_w, s->transform->tile);
+    s->tiles_y = vkb_ceil_div(w->out_h, s->transform->tile);
+    s->y_step = s->transform->tile * s->tiles_x;
+    s->x_step = s->y_step + s->transform->taps - 1;
+    s->strips = vkb_ceil_div(s->tiles_y, strip);
     s->apart = spreads(s, p->threads);
     VKB_TRY(plan_offsets(s, p->arena, err));
     const int together = s->apart ? 1 : p->threads;
-    plan_gemm(s, &s->whole, f->strip, together);
+    plan_gemm(s, &s->whole, strip, together);
     s->rest = s->whole;
-    if (s->tiles_y % f->strip) plan_gemm(s, &s->rest, s->tiles_y % f->strip, together);
-    s->v_floats = (uint64_t)(products_of(f) * v_step_of(&s->whole));
-    s->m_floats = (uint64_t)(products_of(f) * m_step_of(&s->whole));
-    const int64_t in_rows = f->strip * f->size * s->x_step + w->in_w,
-                  out_rows = (f->strip + 1) * f->tile * s->y_step;
-    s->floats = vkb_round_up((uint64_t)vkb_max(in_rows, out_rows), 16);
-    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (f->strip * s->tiles_x * products_of(f)));
+    if (s->tiles_y % strip) plan_gemm(s, &s->rest, s->tiles_y % strip, together);
+    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (strip * s->tiles_x * products_of(s)));
     p->state = s;
-    const uint64_t alone = s->apart ? (uint64_t)p->threads : 1;
-    p->scratch_bytes =
-        ((s->v_floats + s->m_floats) * alone + s->floats * (uint64_t)p->threads) * sizeof(float);
-    p->weight_bytes = (uint64_t)(products_of(f) * w->out_c * s->channels) * sizeof(float);
+    p->weight_bytes = plan_weights(s);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
-    p->pack_key = cpu_pack_key("winograd", (int64_t[]){w->out_c, w->in_c, w->group, f->tile}, 4);
+    p->pack_key = cpu_pack_key(
+        "winograd", (int64_t[]){w->out_c, w->in_c, w->group, s->form.kind, s->form.fresh, s->block}, 6);
+    plan_scratch(s, p);
+    offer_lean(s, p);
     return VKI_OK;
 }
 
@@ -247,8 +248,8 @@ static void transform_rows(const strip *t, const float *x, float *rows)
 {
     const winograd *s = t->s;
     const op_window *w = &s->w;
-    const form *f = &s->form;
-    const float *zeros = rows + f->strip * f->size * s->x_step;
+    const cpu_winograd *f = s->transform;
+    const float *zeros = rows + s->form.strip * f->size * s->x_step;
     const int64_t columns = vkb_max(0, vkb_min(w->in_w, s->x_step - w->pad_left));
     for (int64_t ty = 0; ty < t->count; ty++) {
         const float *in[6];
@@ -256,7 +257,7 @@ static void transform_rows(const strip *t, const float *x, float *rows)
             const int64_t y = (t->first + ty) * f->tile + i - w->pad_top;
             in[i] = y >= 0 && y < w->in_h ? x + y * w->in_w : zeros;
         }
-        s->transform->rows(rows + ty * f->size * s->x_step + w->pad_left, s->x_step, in, columns);
+        f->rows(rows + ty * f->size * s->x_step + w->pad_left, s->x_step, in, columns);
     }
 }
 
@@ -284,15 +285,71 @@ static void job(const void *user, int64_t index, cpu_gemm_job *j)
 {
     const strip *t = user;
     const cpu_gemm *p = t->gemm;
-    j->a = t->weights + index * p->m * p->k;
+    j->a = t->weights + index * t->s->u_step;
     j->b = t->v + index * v_step_of(p);
     j->c = t->m + index * m_step_of(p);
+}
+
+typedef struct fresh_part {     /* of the filters: a block's outputs, and some channels */
+    const float *filters, *end; /* what is fetched meanwhile ends here */
+    float *u;                   /* a row of products */
+    int64_t first, rows;        /* outputs */
+    int64_t k0, channels;
+    int row; /* of products */
+} fresh_part;
+
+/* Product j of the row; the tiles fetch what the next part is made of. */
+static void multiply_part(const strip *t, const fresh_part *f, int j, const float **next)
+{
+    const cpu_gemm *p = t->gemm;
+    const int64_t product = f->row * t->s->transform->size + j;
+    const int64_t panels = cpu_panels(f->rows, p->micro->mr), larger = f->rows % panels;
+    cpu_tile tile = {.k = f->channels, .c_stride = p->c_stride, .accumulate = f->k0 > 0};
+    for (int64_t col = 0; col < p->n; col += CPU_NR) {
+        tile.cols = (int)vkb_min(CPU_NR, p->n - col);
+        tile.b_stride = cpu_panel_width(tile.cols);
+        tile.b = t->v + product * v_step_of(p) + col * p->k + f->k0 * tile.b_stride;
+        tile.a = f->u + j * t->s->u_step;
+        tile.c = t->m + product * m_step_of(p) + f->first * p->c_stride + col;
+        for (int64_t i = 0; i < panels; i++) {
+            tile.rows = (int)(f->rows / panels + (i < larger));
+            tile.a_next = *next < f->end ? *next : NULL;
+            p->tile(&tile);
+            tile.a += tile.rows * f->channels;
+            tile.c += tile.rows * p->c_stride;
+            *next += tile.rows * f->channels;
+        }
+    }
+}
+
+/* Blocks of outputs. The transformed filters lie where the thread keeps its rows in the other steps. */
+static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const winograd *s = t->s;
+    const int64_t k = s->channels, kc = t->gemm->kc, parts = vkb_ceil_div(k, kc);
+    const cpu_winograd *w = s->transform;
+    fresh_part f = {.u = t->rows + (uint64_t)thread * s->floats,
+                    .filters = t->weights + begin * parts * s->part_floats,
+                    .end = t->weights + end * parts * s->part_floats};
+    for (int64_t b = begin; b < end; b++) {
+        f.first = cpu_panel_row(s->rows_out, (int)s->block, b);
+        f.rows = cpu_panel_row(s->rows_out, (int)s->block, b + 1) - f.first;
+        for (f.k0 = 0; f.k0 < k; f.k0 += kc, f.filters += s->part_floats) {
+            const float *next = f.filters + s->part_floats;
+            f.channels = vkb_min(kc, k - f.k0);
+            for (f.row = 0; f.row < w->size; f.row++) {
+                w->filters(f.u, s->u_step, f.filters, f.rows * f.channels, f.row);
+                for (int j = 0; j < w->size; j++) multiply_part(t, &f, j, &next);
+            }
+        }
+    }
 }
 
 static void store_rows(const strip *t, const float *rows, int64_t channel)
 {
     const winograd *s = t->s;
-    const int64_t tile = s->form.tile, first = t->first * tile;
+    const int64_t tile = s->transform->tile, first = t->first * tile;
     const int64_t last = vkb_min(s->w.out_h, first + t->count * tile);
     for (int64_t y = first; y < last; y++) {
         const int64_t at = (channel * s->w.out_h + y) * s->w.out_w;
@@ -327,8 +384,7 @@ static strip strip_of(const cpu_call *c, int64_t index, int thread)
                .call = c,
                .x = (const float *)c->in[0] + image * in,
                .y = (float *)c->out[0] + image * out,
-               .weights =
-                   (const float *)c->weights + group * products_of(&s->form) * s->rows_out * s->channels,
+               .weights = (const float *)c->weights + (uint64_t)group * s->group_floats,
                .bias = bias ? bias + group * s->rows_out : NULL,
                .residual = residual ? residual + image * out : NULL,
                .first = index % s->strips * s->form.strip};
@@ -344,7 +400,10 @@ static void run_strip(strip *t, vkb_pool *pool)
 {
     const cpu_gemm_source source = {.user = t, .job = job};
     vkb_parallel_for(pool, t->s->channels, t->s->grain, transform_input, t);
-    cpu_gemm_run(t->gemm, &source, NULL, pool);
+    if (t->s->form.fresh)
+        vkb_parallel_for(pool, t->s->blocks, 1, multiply_fresh, t);
+    else
+        cpu_gemm_run(t->gemm, &source, NULL, pool);
     vkb_parallel_for(pool, t->s->rows_out, t->s->grain, transform_output, t);
 }
 

@@ -36,6 +36,7 @@ typedef struct cpu_prep {
     const gr_node *n;
     const gr_node *before; /* of kernels that do the work of two nodes: the first one. Else NULL */
     int threads;
+    bool lean;           /* wanted: packed weights of few bytes, of kernels that have the choice */
     vki_weights storage; /* wanted of products that are bound by reading their weights (narrow.h) */
     const char *stored;  /* where the kernel keeps them so: how, for reports; NULL: as fp32 */
     vkb_arena *arena;    /* for `state`; lives as long as the plan */
@@ -43,6 +44,8 @@ typedef struct cpu_prep {
     uint64_t scratch_bytes;
     uint64_t weight_bytes; /* of packed weights; 0: none. They are made once a session by pack() and kept over
                               re-plans */
+    uint64_t lean_bytes;   /* what they would take if `lean` were set, if less; 0: the same */
+    double lean_cost;      /* of that, in multiply-accumulates a run */
     void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
     uint64_t pack_key;         /* with the weight tensor's const_key: equal keys mean equal packed bytes */
     const gr_tensor *spent[2]; /* constants that nothing but pack() reads; NULL: no more */

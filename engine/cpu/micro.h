@@ -138,8 +138,10 @@ typedef struct cpu_bytes {
     int32_t zero; /* 0..255 */
 } cpu_bytes;
 
-/* The transforms of Winograd's F(m x m, 3x3), see winograd_tmpl.h; m is `tile`, n = m + 2. */
+/* The transforms of Winograd's F(m x m, r x r), see winograd_tmpl.h. */
+typedef enum cpu_winograd_kind { CPU_F2_3, CPU_F4_3, CPU_F2_5, CPU_WINOGRADS } cpu_winograd_kind;
 typedef struct cpu_winograd {
+    int tile, taps, size; /* m, r, n = m + r - 1 */
     /* Of the input down the columns: n rows of `count` values to n rows, y_step apart. */
     void (*rows)(float *y, int64_t y_step, const float *const *x, int64_t count);
     /* Then along the rows, of eight tiles: the n values of tile l in row i start at x[i * x_step +
@@ -148,7 +150,11 @@ typedef struct cpu_winograd {
     /* Of the output of eight tiles: their products n i + j at m[(n i + j) * m_step + l] become the m rows of
      * m outputs at y[row * y_step + offset[l]], plus the bias. */
     void (*out)(float *y, int64_t y_step, const int32_t *offset, const float *m, int64_t m_step, float bias);
+    /* Of `count` filters, tap t of filter l at g[(l / 8 * r^2 + t) * 8 + l % 8], readable up to a multiple of
+     * eight filters: product n row + j, of one row, goes to u[j * u_step + l]. */
+    void (*filters)(float *u, int64_t u_step, const float *g, int64_t count, int row);
 } cpu_winograd;
+extern const float cpu_winograd_g[CPU_WINOGRADS][6][5]; /* the filters' transforms, n x r */
 
 typedef struct cpu_micro {
     const char *isa;
@@ -198,7 +204,7 @@ typedef struct cpu_micro {
     /* Likewise of GRU with the linear product of the state first: gates[3][n] z, r, h; own is what r
      * multiplies. h = (1 - sigmoid(z)) tanh(h' + sigmoid(r) own) + sigmoid(z) h. */
     void (*gru_gates)(float *h, const float *gates, const float *own, int64_t n);
-    cpu_winograd winograd[2]; /* m = 2 and 4 */
+    cpu_winograd winograd[CPU_WINOGRADS];
     /* y = epilogue(x); x may be y */
     void (*epilogue)(float *y, const float *x, const float *residual, int64_t n, const gr_epilogue *e);
     void (*unary)(float *y, const float *x, int64_t n, cpu_unary_op op, float alpha);
@@ -215,11 +221,6 @@ typedef struct cpu_micro {
     float (*max)(const float *x, int64_t n);                          /* n > 0 */
     float (*exp_sum)(float *y, const float *x, int64_t n, float max); /* y = exp(x - max); returns the sum */
 } cpu_micro;
-
-static inline const cpu_winograd *cpu_winograd_of(const cpu_micro *m, int tile)
-{
-    return &m->winograd[tile / 2 - 1];
-}
 
 extern const cpu_micro cpu_micro_c;
 void cpu_gemm_i8_c(const cpu_tile *t);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The transforms of Winograd's F(m x m, 3x3) for m = 2 and 4 (Lavin and Gray, "Fast Algorithms for
- * Convolutional Neural Networks", 2015). The points are 0, infinity and, for m = 2, +-1; for m = 4
- * +-1/sqrt(2) and +-sqrt(2), whose errors are smaller than those of the customary +-1, +-2 (Barabasz et al.,
- * "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020). m = 6
- * was tried: at best a tenth faster, on planes from 112x112 on, and its errors are six to eight times those
- * of m = 4 with the best points that a search found. Lanes are tiles; winograd.c transforms the filters. */
+ * The transforms of Winograd's F(m x m, r x r) for 3x3 filters with m = 2 and 4, and 5x5 filters with m = 2
+ * (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). The points of a dimension are
+ * 0, infinity and, where there are four in all (n = m + r - 1), +-1; where there are six +-1/sqrt(2) and
+ * +-sqrt(2), whose errors are smaller than those of the customary +-1, +-2 (Barabasz et al., "Error Analysis
+ * and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020). The input's transform
+ * depends on n alone. F(6x6, 3x3) was tried: at best a tenth faster, on planes from 112x112 on, and its
+ * errors are six to eight times those of m = 4 with the best points that a search found. Lanes are tiles;
+ * those of the filters' transform are filters. */
 
 #define HALF_ROOT 0.70710678118654752f
 #define ROOT      1.41421356237309505f
 
-/* One dimension of the input's transform: m + 2 values to those of the products. */
-V8_INLINE void winograd_b2(v8 *y, const v8 *x)
+/* One dimension of the input's transform: n values to those of the products. */
+V8_INLINE void winograd_b_4(v8 *y, const v8 *x)
 {
     y[0] = v8_sub(x[0], x[2]);
     y[1] = v8_add(x[1], x[2]);
@@ -18,7 +20,7 @@ V8_INLINE void winograd_b2(v8 *y, const v8 *x)
     y[3] = v8_sub(x[3], x[1]);
 }
 
-V8_INLINE void winograd_b4(v8 *y, const v8 *x)
+V8_INLINE void winograd_b_6(v8 *y, const v8 *x)
 {
     const v8 two = v8_set1(-2), half = v8_set1(-0.5f), sum = v8_set1(-2.5f);
     const v8 p = v8_fma(two, x[2], x[4]), q = v8_mul(v8_set1(HALF_ROOT), v8_fma(two, x[1], x[3]));
@@ -31,14 +33,14 @@ V8_INLINE void winograd_b4(v8 *y, const v8 *x)
     y[5] = v8_add(x[1], v8_fma(sum, x[3], x[5]));
 }
 
-/* One dimension of the output's transform: m + 2 products to m outputs. */
-V8_INLINE void winograd_a2(v8 *y, const v8 *m)
+/* One dimension of the output's transform: n products to m outputs. */
+V8_INLINE void winograd_a_2_4(v8 *y, const v8 *m)
 {
     y[0] = v8_add(m[0], v8_add(m[1], m[2]));
     y[1] = v8_add(m[3], v8_sub(m[1], m[2]));
 }
 
-V8_INLINE void winograd_a4(v8 *y, const v8 *m)
+V8_INLINE void winograd_a_4_6(v8 *y, const v8 *m)
 {
     const v8 two = v8_set1(2), half = v8_set1(0.5f);
     const v8 s = v8_add(m[1], m[2]), d = v8_mul(v8_set1(HALF_ROOT), v8_sub(m[1], m[2]));
@@ -49,35 +51,44 @@ V8_INLINE void winograd_a4(v8 *y, const v8 *m)
     y[3] = v8_add(v8_fma(two, e, v8_mul(half, d)), m[5]);
 }
 
+V8_INLINE void winograd_a_2_6(v8 *y, const v8 *m)
+{
+    const v8 s = v8_add(m[1], m[2]), d = v8_mul(v8_set1(HALF_ROOT), v8_sub(m[1], m[2]));
+    const v8 t = v8_add(m[3], m[4]), e = v8_mul(v8_set1(ROOT), v8_sub(m[3], m[4]));
+    y[0] = v8_add(m[0], v8_add(s, t));
+    y[1] = v8_add(v8_add(d, e), m[5]);
+}
+
 #undef HALF_ROOT
 #undef ROOT
 
-/* `tile` is a constant wherever these are called. */
-V8_INLINE void winograd_b(int tile, v8 *y, const v8 *x)
+/* `size` is n, `tile` m: constants wherever these are called. */
+V8_INLINE void winograd_b(int size, v8 *y, const v8 *x)
 {
-    if (tile == 2)
-        winograd_b2(y, x);
+    if (size == 4)
+        winograd_b_4(y, x);
     else
-        winograd_b4(y, x);
+        winograd_b_6(y, x);
 }
 
-V8_INLINE void winograd_a(int tile, v8 *y, const v8 *m)
+V8_INLINE void winograd_a(int tile, int size, v8 *y, const v8 *m)
 {
-    if (tile == 2)
-        winograd_a2(y, m);
+    if (size == 4)
+        winograd_a_2_4(y, m);
+    else if (tile == 2)
+        winograd_a_2_6(y, m);
     else
-        winograd_a4(y, m);
+        winograd_a_4_6(y, m);
 }
 
-V8_INLINE void winograd_rows_of(int tile, float *y, int64_t y_step, const float *const *x, int64_t n)
+V8_INLINE void winograd_rows_of(int size, float *y, int64_t y_step, const float *const *x, int64_t n)
 {
-    const int size = tile + 2;
     for (int64_t i = 0; i < n; i += 8) {
         const int count = n - i < 8 ? (int)(n - i) : 8;
         v8 in[6], out[6];
         CPU_UNROLL
         for (int r = 0; r < size; r++) in[r] = count == 8 ? v8_load(x[r] + i) : v8_load_n(x[r] + i, count);
-        winograd_b(tile, out, in);
+        winograd_b(size, out, in);
         CPU_UNROLL
         for (int r = 0; r < size; r++)
             if (count == 8)
@@ -87,19 +98,18 @@ V8_INLINE void winograd_rows_of(int tile, float *y, int64_t y_step, const float 
     }
 }
 
-V8_INLINE void winograd_in_of(int tile, float *v, int64_t v_step, const float *x, int64_t x_step,
+V8_INLINE void winograd_in_of(int size, float *v, int64_t v_step, const float *x, int64_t x_step,
                               const int32_t *offset)
 {
-    const int size = tile + 2;
     for (int i = 0; i < size; i++, x += x_step, v += size * v_step) {
         v8 in[6], out[6], last[4];
         v8_load_quads(in, x, offset);
-        if (tile == 4) {
+        if (size == 6) {
             v8_load_quads(last, x + 2, offset);
             in[4] = last[2];
             in[5] = last[3];
         }
-        winograd_b(tile, out, in);
+        winograd_b(size, out, in);
         CPU_UNROLL
         for (int j = 0; j < size; j++) v8_store(v + j * v_step, out[j]);
     }
@@ -121,48 +131,106 @@ V8_INLINE void winograd_store(int tile, float *y, const int32_t *offset, const v
     }
 }
 
-V8_INLINE void winograd_out_of(int tile, float *y, int64_t y_step, const int32_t *offset, const float *m,
-                               int64_t m_step, float bias)
+V8_INLINE void winograd_out_of(int tile, int size, float *y, int64_t y_step, const int32_t *offset,
+                               const float *m, int64_t m_step, float bias)
 {
-    const int size = tile + 2;
     v8 t[4][6]; /* by column of the tile, then row of the products */
     for (int i = 0; i < size; i++, m += size * m_step) {
         v8 in[6], out[4];
         CPU_UNROLL
         for (int j = 0; j < size; j++) in[j] = v8_load(m + j * m_step);
-        winograd_a(tile, out, in);
+        winograd_a(tile, size, out, in);
         CPU_UNROLL
         for (int c = 0; c < tile; c++) t[c][i] = out[c];
     }
     v8 rows[4][4]; /* by row, then column */
     for (int c = 0; c < tile; c++) {
         v8 out[4];
-        winograd_a(tile, out, t[c]);
+        winograd_a(tile, size, out, t[c]);
         CPU_UNROLL
         for (int r = 0; r < tile; r++) rows[r][c] = v8_add(out[r], v8_set1(bias));
     }
     for (int r = 0; r < tile; r++) winograd_store(tile, y + r * y_step, offset, rows[r]);
 }
 
-#define WINOGRAD(TILE)                                                                                       \
-    static void winograd_rows_##TILE(float *y, int64_t y_step, const float *const *x, int64_t n)             \
+/* One row of products of up to eight filters: the rows of their taps by a row of G, then along the columns by
+ * all of it, whose rows of +p and -p differ in the sign of every other element. The first and the last row of
+ * G, of 0 and infinity, are the first or the last tap as it is. `count` is a constant where it is 8. */
+V8_INLINE void winograd_filter(int taps, int size, const float g[6][5], float *u, int64_t u_step,
+                               const float *x, int row, int count)
+{
+    v8 t[5];
+#define PUT(j, value)                                                                                        \
+    if (count == 8)                                                                                          \
+        v8_store(u + (j)*u_step, value);                                                                     \
+    else                                                                                                     \
+        v8_store_n(u + (j)*u_step, value, count);
+    if (row == 0 || row == size - 1) {
+        CPU_UNROLL
+        for (int b = 0; b < taps; b++) t[b] = v8_load(x + 8 * ((row ? (taps - 1) * taps : 0) + b));
+    } else {
+        CPU_UNROLL
+        for (int b = 0; b < taps; b++) {
+            t[b] = v8_mul(v8_set1(g[row][0]), v8_load(x + 8 * b));
+            CPU_UNROLL
+            for (int a = 1; a < taps; a++)
+                t[b] = v8_fma(v8_set1(g[row][a]), v8_load(x + 8 * (a * taps + b)), t[b]);
+        }
+    }
+    PUT(0, t[0])
+    CPU_UNROLL
+    for (int j = 1; j < size - 1; j += 2) {
+        v8 even = v8_mul(v8_set1(g[j][0]), t[0]), odd = v8_mul(v8_set1(g[j][1]), t[1]);
+        even = v8_fma(v8_set1(g[j][2]), t[2], even);
+        if (taps == 5) {
+            odd = v8_fma(v8_set1(g[j][3]), t[3], odd);
+            even = v8_fma(v8_set1(g[j][4]), t[4], even);
+        }
+        PUT(j, v8_add(even, odd))
+        PUT(j + 1, v8_sub(even, odd))
+    }
+    PUT(size - 1, t[taps - 1])
+#undef PUT
+}
+
+V8_INLINE void winograd_filters_of(int taps, int size, const float g[6][5], float *u, int64_t u_step,
+                                   const float *x, int64_t n, int row)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, row, 8);
+    if (i < n) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, row, (int)(n - i));
+}
+
+#define WINOGRAD_INPUT(SIZE)                                                                                 \
+    static void winograd_rows_##SIZE(float *y, int64_t y_step, const float *const *x, int64_t n)             \
     {                                                                                                        \
-        winograd_rows_of(TILE, y, y_step, x, n);                                                             \
+        winograd_rows_of(SIZE, y, y_step, x, n);                                                             \
     }                                                                                                        \
-    static void winograd_in_##TILE(float *v, int64_t v_step, const float *x, int64_t x_step,                 \
+    static void winograd_in_##SIZE(float *v, int64_t v_step, const float *x, int64_t x_step,                 \
                                    const int32_t *offset)                                                    \
     {                                                                                                        \
-        winograd_in_of(TILE, v, v_step, x, x_step, offset);                                                  \
-    }                                                                                                        \
-    static void winograd_out_##TILE(float *y, int64_t y_step, const int32_t *offset, const float *m,         \
-                                    int64_t m_step, float bias)                                              \
-    {                                                                                                        \
-        winograd_out_of(TILE, y, y_step, offset, m, m_step, bias);                                           \
+        winograd_in_of(SIZE, v, v_step, x, x_step, offset);                                                  \
     }
-WINOGRAD(2)
-WINOGRAD(4)
-#undef WINOGRAD
-#define WINOGRAD_ENTRY(TILE)                                                                                 \
+#define WINOGRAD(TILE, TAPS, SIZE)                                                                           \
+    static void winograd_out_##TILE##_##TAPS(float *y, int64_t y_step, const int32_t *offset,                \
+                                             const float *m, int64_t m_step, float bias)                     \
     {                                                                                                        \
-        winograd_rows_##TILE, winograd_in_##TILE, winograd_out_##TILE                                        \
+        winograd_out_of(TILE, SIZE, y, y_step, offset, m, m_step, bias);                                     \
+    }                                                                                                        \
+    static void winograd_filters_##TILE##_##TAPS(float *u, int64_t u_step, const float *x, int64_t n,        \
+                                                 int row)                                                    \
+    {                                                                                                        \
+        winograd_filters_of(TAPS, SIZE, cpu_winograd_g[CPU_F##TILE##_##TAPS], u, u_step, x, n, row);         \
+    }
+WINOGRAD_INPUT(4)
+WINOGRAD_INPUT(6)
+WINOGRAD(2, 3, 4)
+WINOGRAD(4, 3, 6)
+WINOGRAD(2, 5, 6)
+#undef WINOGRAD_INPUT
+#undef WINOGRAD
+#define WINOGRAD_ENTRY(TILE, TAPS, SIZE)                                                                     \
+    {                                                                                                        \
+        TILE, TAPS, SIZE, winograd_rows_##SIZE, winograd_in_##SIZE, winograd_out_##TILE##_##TAPS,            \
+            winograd_filters_##TILE##_##TAPS                                                                 \
     }

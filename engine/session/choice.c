@@ -89,7 +89,8 @@ static vki_status open_trial(trial *t, vki_placement placement, vki_error *err)
                                          .shape_count = m->source.n_inputs,
                                          .disable_passes = o->disable_passes,
                                          .cpu_affinity = o->cpu_affinity,
-                                         .weights = o->weights};
+                                         .weights = o->weights,
+                                         .packed_percent = o->packed_percent};
     t->model = (vki_model){
         .context = m->context, .source = m->source, .optimized = m->optimized, .constants = m->constants};
     atomic_init(&t->model.references, 1);

@@ -30,7 +30,7 @@ const char *ses_storage_text(const ses_plan *p, gr_id node, const ses_step *step
 
 /* Prepares the first kernel that fits; the thrifty plan takes the one with the least scratch and packed
  * weights. */
-static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
+static vki_status choose_kernel(ses_plan *p, ses_step *step, bool lean, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
     const gr_node *before = p->places[step->node].before;
@@ -44,6 +44,7 @@ static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
     const cpu_prep fresh = {.g = &p->graph,
                             .n = n,
                             .threads = p->options->threads,
+                            .lean = lean || p->thrifty,
                             .storage = p->options->weights,
                             .arena = &p->graph.arena};
     *step->prep = fresh;
@@ -66,14 +67,15 @@ static vki_status choose_kernel(ses_plan *p, ses_step *step, vki_error *err)
     return VKI_OK;
 }
 
-static vki_status plan_step(ses_plan *p, ses_step *step, vki_error *err)
+vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
     ses_place *place = &p->places[step->node];
     if (place->view) return VKI_OK;
     step->prep = vkb_arena_alloc(&p->graph.arena, sizeof *step->prep);
     if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
-    VKB_TRY(choose_kernel(p, step, err));
+    step->kernel = NULL;
+    VKB_TRY(choose_kernel(p, step, lean, err));
     const cpu_prep *prep = step->prep;
     bool given = !p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY;
     if (given && !p->options->choice) /* else the reason why it is */
@@ -81,6 +83,7 @@ static vki_status plan_step(ses_plan *p, ses_step *step, vki_error *err)
             !step->kernel   ? "no fast kernel fits: the reference runs" /* not on the device says more */
             : place->before ? "computes its input too, part by part: what lies between is never made"
             : p->thrifty    ? "the candidate that takes the least memory"
+            : lean          ? "first candidate that fits; packs less, over the budget of packed weights"
                             : "first candidate that fits";
     step->weight_bytes = prep->weight_bytes;
     for (int i = 0; i < n->n_in && !prep->weight_bytes; i++)
@@ -99,7 +102,7 @@ static vki_status plan_steps(ses_plan *p, vki_error *err)
         for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) {
             ses_step *step = &p->steps[p->n_steps++];
             *step = (ses_step){.node = i, .us = -1};
-            VKB_TRY(plan_step(p, step, err));
+            VKB_TRY(ses_host_plan_step(p, step, false, err));
         }
     }
     return VKI_OK;
@@ -113,6 +116,7 @@ vki_status ses_host_plan(ses_plan *p, vki_error *err)
     if (!p->host || !p->host_at) return vkb_nomem(err, n * sizeof *p->host_at);
     ses_host_merge(p);
     VKB_TRY(plan_steps(p, err));
+    if (!p->thrifty) VKB_TRY(ses_host_lean(p, err));
     return ses_host_lay_out(p, err);
 }
 

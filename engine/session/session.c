@@ -35,6 +35,9 @@ static vki_status read_options(const vki_session_options *given, const vki_model
     if (o->tie_count < 0 || (o->tie_count && !o->ties))
         return vkb_fail(err, VKI_E_ARG, "vki_session_options: tie_count is %d but ties is NULL",
                         o->tie_count);
+    if (o->packed_percent < 0)
+        return vkb_fail(err, VKI_E_ARG, "vki_session_options.packed_percent is %d; it must not be negative",
+                        o->packed_percent);
     if (o->runs_in_flight < 0 || o->runs_in_flight > SES_FLIGHTS_MAX)
         return vkb_fail(err, VKI_E_ARG, "vki_session_options.runs_in_flight is %d; it must be 0 to %d",
                         o->runs_in_flight, SES_FLIGHTS_MAX);
@@ -99,7 +102,8 @@ static vki_status take_options(vki_session *s, const vki_session_options *o, vki
                                .max_submit_us = max_submit_us(o, s->model),
                                .in_flight = o->runs_in_flight ? o->runs_in_flight : 1,
                                .memory_limit = o->memory_limit,
-                               .weights = o->reference ? VKI_WEIGHTS_FP32 : o->weights};
+                               .weights = o->reference ? VKI_WEIGHTS_FP32 : o->weights,
+                               .packed_percent = o->packed_percent ? o->packed_percent : 150};
     VKB_TRY(resolve_precision(o, s->model, &s->options, err));
     VKB_TRY(copy_text(a, o->disable_passes, &s->disable_passes, err));
     VKB_TRY(copy_text(a, o->cpu_affinity, &s->cpu_affinity, err));

@@ -71,6 +71,7 @@ typedef struct ses_options { /* of a session, resolved */
     const char *disable_passes;
     const char *cpu_affinity; /* NULL: none */
     vki_weights weights;
+    int packed_percent;
 } ses_options;
 
 #define SES_NOWHERE UINT64_MAX
@@ -227,6 +228,9 @@ vki_status ses_device_order(ses_plan *p, vki_error *err);
 /* ---- host_plan.c: kernels of the CPU segments ---- */
 void ses_host_merge(ses_plan *p); /* host_merge.c; before ses_host_plan */
 vki_status ses_host_plan(ses_plan *p, vki_error *err);
+/* lean.c: kernels that pack less, as many as it takes to stay within options->packed_percent. */
+vki_status ses_host_lean(ses_plan *p, vki_error *err);
+vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error *err);
 /* constants.c: before weights are packed. What the kernels read where it lies stays there. */
 void ses_keep_read(const ses_plan *p);
 void ses_release_spent(const ses_plan *p,

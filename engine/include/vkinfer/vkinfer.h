@@ -295,6 +295,10 @@ typedef struct vki_session_options {
                                  system puts them. Copied. VKI_E_ARG; VKI_E_UNSUPPORTED where the system has
                                  no such call */
     vki_weights weights;
+    /* CPU: what the weights may take as kernels keep them, in percent of the model's, where kernels have the
+     * choice: Winograd's convolutions are a little slower with filters that are not stored transformed.
+     * Layers are taken by what they lose a byte. 0: 150; INT_MAX: no bound. VKI_E_ARG if negative */
+    int packed_percent;
 } vki_session_options;
 
 /* If all input shapes are known (in the model or the options), the plan is made now; otherwise

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which form of Winograd's convolution a layer takes: a model of what each costs. Filters are fresh only
+ * where that is asked for: it saves bytes and no time. Nothing here depends on threads or caches, since the
+ * form decides the results' last bits. */
+#include "cpu/winograd.h"
+
+/* What a product of n columns costs, in columns: panels are 16 or 8 wide, one or two columns are quick. */
+static double columns_cost(int64_t n)
+{
+    const int64_t rest = n % CPU_NR;
+    return (double)(n - rest) + (rest > 8 ? 16 : rest > 2 ? 9 : rest ? 3 : 0);
+}
+
+/* Reading the weights takes as long as multiplying them with these many columns. */
+static double reading_cost(double floats)
+{
+    const double cached = 4 << 20; /* floats that a shared cache may hold */
+    return floats > cached ? 8 : 4;
+}
+
+/* Multiply-accumulates: the transforms of a tile of a channel count as much as `tile`, more where what lies
+ * between the steps leaves the cache; that of a filter as much as `filter`. */
+static const struct {
+    double tile, filter;
+} transform_costs[CPU_WINOGRADS] = {{300, 100}, {600, 190}, {560, 300}};
+
+/* Of the groups of one image. */
+static double cost_of(const op_window *w, const cpu_winograd_form *f)
+{
+    const cpu_winograd *t = &cpu_micro_get()->winograd[f->kind];
+    const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
+    const int64_t tiles_x = vkb_ceil_div(w->out_w, t->tile), tiles_y = vkb_ceil_div(w->out_h, t->tile);
+    const int64_t rest = tiles_y % f->strip, strips = vkb_ceil_div(tiles_y, f->strip);
+    const double products = t->size * t->size, weights = products * in * out;
+    const double between = products * (in + out) * (double)(f->strip * tiles_x);
+    double reading = reading_cost(weights * (double)w->group);
+    if (f->fresh) reading += transform_costs[f->kind].filter / products;
+    double columns =
+        (double)(tiles_y / f->strip) * columns_cost(f->strip * tiles_x) + (double)strips * reading;
+    if (rest) columns += columns_cost(rest * tiles_x);
+    const double away = between > 1 << 18 ? 1.5 : 1;
+    const double transforms = transform_costs[f->kind].tile * (in + out) * away;
+    return (double)w->group * (weights * columns + (double)(tiles_x * tiles_y) * transforms);
+}
+
+static double direct_cost(const op_window *w)
+{
+    const double weights = (double)op_window_taps(w) * (double)(w->in_c / w->group) * (double)w->out_c;
+    return weights * (columns_cost(w->out_w * w->out_h) + reading_cost(weights));
+}
+
+static cpu_winograd_form best_strip(const op_window *w, cpu_winograd_form f)
+{
+    cpu_winograd_form best = {0};
+    const int64_t rows = vkb_ceil_div(w->out_h, cpu_micro_get()->winograd[f.kind].tile);
+    for (int64_t strips = 1; strips <= rows; strips++) {
+        f.strip = vkb_ceil_div(rows, strips);
+        if (f.strip == best.strip) continue;
+        f.cost = cost_of(w, &f);
+        if (!best.strip || f.cost < best.cost) best = f;
+    }
+    return best;
+}
+
+bool cpu_winograd_choose(const gr_graph *g, const gr_node *n, const op_window *w, bool lean,
+                         cpu_winograd_form *out)
+{
+    cpu_winograd_form forms[CPU_WINOGRADS];
+    int count = 0;
+    for (int kind = 0; kind < CPU_WINOGRADS; kind++) {
+        if (cpu_micro_get()->winograd[kind].taps != w->kernel_h) continue;
+        forms[count++] = best_strip(w, (cpu_winograd_form){.kind = (cpu_winograd_kind)kind, .fresh = lean});
+    }
+    const double most = direct_cost(w);
+    while (count) {
+        int best = 0;
+        for (int i = 1; i < count; i++)
+            if (forms[i].cost < forms[best].cost) best = i;
+        if (!lean && forms[best].cost > most) return false;
+        *out = forms[best];
+        if (cpu_winograd_accurate(out->kind, &g->tensors[n->in[1]], w->out_c, w->in_c / w->group))
+            return true;
+        forms[best] = forms[--count];
+    }
+    return false;
+}
