@@ -198,6 +198,9 @@ static void wrong_arguments(void **state)
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_UNSUPPORTED);
     o = (vki_session_options){.size = sizeof o, .disable_passes = "no_such_pass"};
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_ARG);
+    o = (vki_session_options){.size = sizeof o, .packed_percent = -1};
+    assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_ARG);
+    assert_non_null(strstr(err.text, "packed_percent"));
     o = (vki_session_options){.size = sizeof o, .memory_limit = 100};
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_NOMEM);
     assert_non_null(strstr(err.text, "memory_limit"));

@@ -75,14 +75,15 @@ static void random_convs(void **state)
 }
 
 /* Where Winograd's way pays: strips of one row of tiles and of all, tiles that reach beyond the image. */
-static int winograd_kernels(int64_t least, int64_t most, int64_t channels)
+static int winograd_kernels(int64_t taps, int64_t least, int64_t most, int64_t channels)
 {
     int kernels = 0;
     for (uint64_t seed = 0; seed < 20; seed++) {
         node_check r;
         node_check_begin(&r, seed + 3000);
 #define PICK(low, high) node_check_random(&r, low, high)
-        conv_case v = {1, 0, 0, PICK(least, most), PICK(least, most), 3, 3, 1, 1, 1, 1, PICK(1, 2), {0}};
+        conv_case v = {1, 0,          0,  PICK(least, most), PICK(least, most), taps, taps, 1, 1, 1,
+                       1, PICK(1, 2), {0}};
         v.batch = PICK(1, 2);
         v.in_c = v.group * PICK(channels, channels + 24);
         v.out_c = v.group * PICK(channels, channels + 24);
@@ -97,8 +98,9 @@ static int winograd_kernels(int64_t least, int64_t most, int64_t channels)
 static void random_winograds(void **state)
 {
     (void)state;
-    assert_in_range(winograd_kernels(9, 30, 16), 34, 40); /* it is taken nearly always, beside im2col */
-    assert_in_range(winograd_kernels(5, 8, 64), 34, 40);  /* by the smaller tiles, mostly */
+    assert_in_range(winograd_kernels(3, 9, 30, 16), 34, 40); /* it is taken nearly always, beside im2col */
+    assert_in_range(winograd_kernels(3, 5, 8, 64), 34, 40);  /* by the smaller tiles, mostly */
+    assert_in_range(winograd_kernels(5, 9, 24, 16), 34, 40);
 }
 
 /* Layers of real networks: blocks of k, several panels, pointwise with few and many rows. */
@@ -113,6 +115,7 @@ static void real_convs(void **state)
         {1, 64, 100, 15, 13, 1, 1, 2, 2, 1, 1, 1, {0, 0, 0, 0}},
         {1, 64, 64, 7, 7, 3, 3, 1, 1, 1, 1, 1, {1, 1, 1, 1}},
         {1, 64, 64, 14, 14, 3, 3, 1, 1, 1, 1, 1, {1, 1, 1, 1}},
+        {1, 300, 40, 9, 9, 3, 3, 1, 1, 1, 1, 1, {1, 1, 1, 1}}, /* two parts of fresh filters */
         {1, 40, 48, 24, 24, 3, 3, 1, 1, 6, 6, 1, {6, 6, 6, 6}},
         {1, 64, 64, 12, 12, 3, 3, 1, 1, 1, 1, 32, {1, 1, 1, 1}},
         {1, 30, 60, 12, 12, 1, 1, 1, 1, 1, 1, 3, {0, 0, 0, 0}},

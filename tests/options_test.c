@@ -54,7 +54,7 @@ static void good_lines(void **state)
                           "--input in=a=b.npy --json --device vulkan:2 --precision fp16store --threads 4 "
                           "--cpu-affinity fast "
                           "--tie h_out=h=1 --shape x=1x3x48x320 --shape k=v=7 --shape y=1x[32..640]x[7..7] "
-                          "--memory-limit 1.5 -- --b";
+                          "--memory-limit 1.5 --packed-weights 120 -- --b";
     char *argv[64];
     int argc = 0;
     for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) argv[argc++] = w;
@@ -77,6 +77,7 @@ static void good_lines(void **state)
     assert_int_equal(got.engine.session.threads, 4);
     assert_string_equal(got.engine.session.cpu_affinity, "fast");
     assert_int_equal(got.engine.session.memory_limit, 1572864);
+    assert_int_equal(got.engine.session.packed_percent, 120);
     assert_int_equal(got.engine.ties.count, 1);
     assert_string_equal(got.engine.ties.items[0].output, "h_out");
     assert_string_equal(got.engine.ties.items[0].input, "h=1");

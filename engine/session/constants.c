@@ -57,13 +57,22 @@ void ses_keep_read(const ses_plan *p)
     }
 }
 
+uint64_t ses_spent_bytes(const ses_step *step)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; step->prep && i < (int)VKB_COUNT(step->prep->spent) && step->prep->spent[i]; i++)
+        bytes += gr_bytes(step->prep->spent[i]);
+    return bytes;
+}
+
 void ses_release_spent(const ses_plan *p, int step)
 {
     const cpu_prep *prep = p->steps[step].prep;
     for (int i = 0; prep && i < (int)VKB_COUNT(prep->spent) && prep->spent[i]; i++) {
         const gr_tensor *t = prep->spent[i];
         bool again = false;
-        for (int k = step + 1; k < p->n_steps && !again; k++) again = is_spent(p->steps[k].prep, t->data);
+        for (int k = 0; k < p->n_steps && !again; k++)
+            again = !p->steps[k].call.n && is_spent(p->steps[k].prep, t->data);
         if (!again) vkb_store_release(p->model->constants, t->data, gr_bytes(t));
     }
 }

@@ -179,13 +179,20 @@ static void find_waits(ses_plan *p)
     }
 }
 
+/* Large constants are packed first: they lie beside their packed form while few others are packed, which are
+ * larger than the constants they stand for. */
 vki_status ses_host_make(ses_plan *p, vki_error *err)
 {
     VKB_TRY(ses_host_bind(p, err));
     ses_keep_read(p);
-    for (int i = 0; i < p->n_steps; i++) {
-        VKB_TRY(make_step(p, &p->steps[i], err));
-        ses_release_spent(p, i);
+    for (uint64_t least = 16 << 20;; least /= 4) {
+        if (least < 64 << 10) least = 0;
+        for (int i = 0; i < p->n_steps; i++) {
+            if (p->steps[i].call.n || ses_spent_bytes(&p->steps[i]) < least) continue;
+            VKB_TRY(make_step(p, &p->steps[i], err));
+            ses_release_spent(p, i);
+        }
+        if (!least) break;
     }
     find_waits(p);
     return VKI_OK;

@@ -3,6 +3,8 @@
  * byte, until all weights of the plan's CPU nodes are within it. The same for any number of threads. */
 #include "session/session.h"
 
+enum { MORE = 4 << 20 }; /* bytes beside the percentage: small models are no matter */
+
 static uint64_t constant_bytes(const gr_graph *g, const gr_node *n)
 {
     uint64_t bytes = 0;
@@ -11,46 +13,67 @@ static uint64_t constant_bytes(const gr_graph *g, const gr_node *n)
     return bytes;
 }
 
-/* Bytes that a step would save. */
-static uint64_t saving(const ses_step *step)
-{
-    const cpu_prep *prep = step->prep;
-    return prep && prep->lean_bytes && prep->lean_bytes < prep->weight_bytes
-               ? prep->weight_bytes - prep->lean_bytes
-               : 0;
-}
+typedef struct candidate { /* by step */
+    uint64_t bytes;        /* that it would save; 0: none */
+    double price;          /* time a byte */
+    bool lean;
+} candidate;
 
-static ses_step *cheapest(const ses_plan *p)
+/* Of those that are not lean the cheapest, the largest of these. -1: there is none. */
+static int cheapest(const candidate *c, int n)
 {
-    ses_step *best = NULL;
-    double least = 0;
-    for (int i = 0; i < p->n_steps; i++) {
-        ses_step *step = &p->steps[i];
-        const uint64_t bytes = saving(step);
-        if (!bytes) continue;
-        const double price = step->prep->lean_cost / (double)bytes;
-        if (best && price >= least) continue;
-        best = step;
-        least = price;
+    int best = -1;
+    for (int i = 0; i < n; i++) {
+        if (!c[i].bytes || c[i].lean) continue;
+        if (best < 0 || c[i].price < c[best].price ||
+            (!(c[i].price > c[best].price) && c[i].bytes > c[best].bytes))
+            best = i;
     }
     return best;
 }
 
-vki_status ses_host_lean(ses_plan *p, vki_error *err)
+/* Of those that are lean the dearest whose bytes there is room for. */
+static int dearest(const candidate *c, int n, double room)
+{
+    int best = -1;
+    for (int i = 0; i < n; i++)
+        if (c[i].lean && (double)c[i].bytes <= room && (best < 0 || c[i].price > c[best].price)) best = i;
+    return best;
+}
+
+static void choose(candidate *c, int n, double excess)
+{
+    for (int i; excess > 0 && (i = cheapest(c, n)) >= 0; excess -= (double)c[i].bytes) c[i].lean = true;
+    for (int i; (i = dearest(c, n, -excess)) >= 0; excess += (double)c[i].bytes) c[i].lean = false;
+}
+
+/* Fills the candidates; the result is how many bytes there are too many. */
+static double look_at(const ses_plan *p, candidate *c)
 {
     const gr_graph *g = &p->graph;
     uint64_t given = 0, taken = 0;
     for (int i = 0; i < p->n_steps; i++) {
         const ses_step *step = &p->steps[i];
+        const cpu_prep *prep = step->prep;
         const uint64_t bytes =
             constant_bytes(g, &g->nodes[step->node]) + constant_bytes(g, p->places[step->node].before);
         given += bytes;
-        taken += step->prep && step->prep->weight_bytes ? step->prep->weight_bytes : bytes;
+        taken += prep && prep->weight_bytes ? prep->weight_bytes : bytes;
+        if (!prep || !prep->lean_bytes || prep->lean_bytes >= prep->weight_bytes) continue;
+        c[i].bytes = prep->weight_bytes - prep->lean_bytes;
+        c[i].price = prep->lean_cost / (double)c[i].bytes;
     }
-    const double budget = (double)given * p->options->packed_percent / 100;
-    for (ses_step *step; (double)taken > budget && (step = cheapest(p));) {
-        taken -= saving(step);
-        VKB_TRY(ses_host_plan_step(p, step, true, err));
-    }
-    return VKI_OK;
+    return (double)taken - (double)given * p->options->packed_percent / 100 - MORE;
+}
+
+vki_status ses_host_lean(ses_plan *p, vki_error *err)
+{
+    candidate *c = vkb_calloc(p->allocator, (size_t)p->n_steps + 1, sizeof *c);
+    if (!c) return vkb_nomem(err, (uint64_t)p->n_steps * sizeof *c);
+    choose(c, p->n_steps, look_at(p, c));
+    vki_status status = VKI_OK;
+    for (int i = 0; i < p->n_steps && status == VKI_OK; i++)
+        if (c[i].lean) status = ses_host_plan_step(p, &p->steps[i], true, err);
+    vkb_free(p->allocator, c);
+    return status;
 }

@@ -233,8 +233,9 @@ vki_status ses_host_lean(ses_plan *p, vki_error *err);
 vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error *err);
 /* constants.c: before weights are packed. What the kernels read where it lies stays there. */
 void ses_keep_read(const ses_plan *p);
-void ses_release_spent(const ses_plan *p,
-                       int step); /* once its weights are packed, in the order of the steps */
+uint64_t ses_spent_bytes(const ses_step *step);      /* what nothing but packing its weights reads */
+void ses_release_spent(const ses_plan *p, int step); /* once its weights are packed, and if no step that is
+                                                        still to be made packs the same */
 vki_status ses_host_make(ses_plan *p, vki_error *err);
 void ses_host_forget(ses_plan *p); /* what ses_host_plan did */
 /* How the node's weights are kept, if the session asks for another way than fp32: narrow: that way; else why

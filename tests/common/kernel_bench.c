@@ -127,12 +127,17 @@ ENTRY(row_panel_i8, m->row_panel_i8(y, x, narrow, z, DEPTH, CPU_NR))
 ENTRY(to_f16, m->to_f16(halves, x, LENGTH))
 ENTRY(lstm_gates, m->lstm_gates(y, z, x, LENGTH / 4))
 ENTRY(gru_gates, m->gru_gates(y, x, z, LENGTH / 4))
-#define WINOGRAD_ENTRIES(tile)                                                                               \
-    ENTRY(winograd_rows_##tile, cpu_winograd_of(m, tile)->rows(y, 64, lines, 58))                            \
-    ENTRY(winograd_in_##tile, cpu_winograd_of(m, tile)->in(y, 16, x, 64, ramp))                              \
-    ENTRY(winograd_out_##tile, cpu_winograd_of(m, tile)->out(y, 64, ramp, x, 16, 0.5f))
-WINOGRAD_ENTRIES(2)
-WINOGRAD_ENTRIES(4)
+#define WINOGRAD_INPUT_ENTRIES(size, kind)                                                                   \
+    ENTRY(winograd_rows_##size, m->winograd[kind].rows(y, 64, lines, 58))                                    \
+    ENTRY(winograd_in_##size, m->winograd[kind].in(y, 16, x, 64, ramp))
+#define WINOGRAD_ENTRIES(form)                                                                               \
+    ENTRY(winograd_out_##form, m->winograd[CPU_F##form].out(y, 64, ramp, x, 16, 0.5f))                       \
+    ENTRY(winograd_filters_##form, m->winograd[CPU_F##form].filters(y, 48, x, 40, 1))
+WINOGRAD_INPUT_ENTRIES(4, CPU_F2_3)
+WINOGRAD_INPUT_ENTRIES(6, CPU_F4_3)
+WINOGRAD_ENTRIES(2_3)
+WINOGRAD_ENTRIES(4_3)
+WINOGRAD_ENTRIES(2_5)
 ENTRY(epilogue, m->epilogue(y, x, NULL, LENGTH, &silu))
 ENTRY(unary, m->unary(y, x, LENGTH, CPU_ERF, 0))
 ENTRY(binary, m->binary(y, x, 1, z, 1, LENGTH, CPU_ADD))
@@ -169,14 +174,18 @@ static const struct {
     RUN(taps_max),
     RUN(row_panel),
     RUN(dots),
-    RUN(lstm_gates),
-    RUN(gru_gates),
-    RUN(winograd_rows_2),
-    RUN(winograd_in_2),
-    RUN(winograd_out_2),
     RUN(winograd_rows_4),
     RUN(winograd_in_4),
-    RUN(winograd_out_4),
+    RUN(winograd_rows_6),
+    RUN(winograd_in_6),
+    RUN(winograd_out_2_3),
+    RUN(winograd_filters_2_3),
+    RUN(winograd_out_4_3),
+    RUN(winograd_filters_4_3),
+    RUN(winograd_out_2_5),
+    RUN(winograd_filters_2_5),
+    RUN(lstm_gates),
+    RUN(gru_gates),
     RUN(epilogue),
     RUN(unary),
     RUN(binary),

@@ -154,11 +154,10 @@ void byte_tiles(const cpu_micro *m)
     }
 }
 
-/* Eight tiles at random places, the last of which ends where the memory does. */
-static void check_winograd(const cpu_micro *m, int tile)
+/* Eight tiles at random places, the last of which ends where the memory does; any number of filters. */
+static void check_winograd(const cpu_winograd *of_c, const cpu_winograd *of_m)
 {
-    const cpu_winograd *of_c = cpu_winograd_of(c_table, tile), *of_m = cpu_winograd_of(m, tile);
-    const int size = tile + 2;
+    const int size = of_c->size, tile = of_c->tile, taps = of_c->taps * of_c->taps;
     const int64_t n = pick(size, 60), x_step = n + pick(0, 3), step = 8 + pick(0, 3), y_step = 8 * tile + 8;
     float *x = input((size - 1) * x_step + n, -1, 1);
     outputs rows = outputs_make(size * n);
@@ -180,11 +179,19 @@ static void check_winograd(const cpu_micro *m, int tile)
     of_m->out(y.v, y_step, apart, v.c, step, 0.5f);
     outputs_check(&v, 2e-6, "winograd in");
     outputs_check(&y, 2e-6, "winograd out");
+    const int64_t filters = pick(1, 40), u_step = filters + pick(0, 3);
+    float *g = input((int64_t)vkb_round_up((uint64_t)filters, 8) * taps, -1, 1);
+    outputs u = outputs_make((size - 1) * u_step + filters);
+    const int row = (int)pick(0, size - 1);
+    of_c->filters(u.c, u_step, g, filters, row);
+    of_m->filters(u.v, u_step, g, filters, row);
+    outputs_check(&u, 2e-6, "winograd filters");
+    vkb_free(heap, g);
     vkb_free(heap, x);
 }
 
 void winograd_tiles(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++)
-        for (int tile = 2; tile <= 4; tile += 2) check_winograd(m, tile);
+        for (int i = 0; i < CPU_WINOGRADS; i++) check_winograd(&c_table->winograd[i], &m->winograd[i]);
 }

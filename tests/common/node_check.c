@@ -97,13 +97,14 @@ static void *filled(uint64_t bytes)
     return p;
 }
 
-static void run_kernel(node_check *c, const gr_node *n, const cpu_kernel *k, int threads, float *y)
+/* Whether the kernel could pack less than it has packed. */
+static bool run_kernel(node_check *c, const gr_node *n, const cpu_kernel *k, int threads, bool lean, float *y)
 {
     vkb_arena arena;
     vkb_pool *pool = NULL;
     vkb_arena_init(&arena, heap);
     assert_int_equal(vkb_pool_create(heap, threads, &pool, NULL), VKI_OK);
-    cpu_prep prep = {.g = &c->g, .n = n, .threads = threads, .arena = &arena};
+    cpu_prep prep = {.g = &c->g, .n = n, .threads = threads, .lean = lean, .arena = &arena};
     if (k->prepare) assert_int_equal(k->prepare(&prep, NULL), VKI_OK);
     void *weights = filled(prep.weight_bytes), *scratch = filled(prep.scratch_bytes);
     if (prep.weight_bytes) prep.pack(weights, &c->g, n, prep.state);
@@ -123,6 +124,7 @@ static void run_kernel(node_check *c, const gr_node *n, const cpu_kernel *k, int
     vkb_free(heap, scratch);
     vkb_pool_destroy(&pool);
     vkb_arena_free(&arena);
+    return prep.lean_bytes && prep.lean_bytes < prep.weight_bytes;
 }
 
 static void compare(const node_check *c, const gr_node *n, const char *kernel, const float *want,
@@ -139,22 +141,23 @@ static void compare(const node_check *c, const gr_node *n, const char *kernel, c
     }
 }
 
-static void check_kernel(node_check *c, const gr_node *n, const cpu_kernel *k, const float *want,
+static void check_kernel(node_check *c, const gr_node *n, const cpu_kernel *k, bool lean, const float *want,
                          int64_t count, double tolerance)
 {
     static const int threads[] = {1, 2, 5};
     float *first = guarded(count);
-    run_kernel(c, n, k, threads[0], first);
+    const bool has_lean = run_kernel(c, n, k, threads[0], lean, first);
     check_guards(first, count);
     compare(c, n, k->name, want, first, count, tolerance);
     for (size_t i = 1; i < VKB_COUNT(threads); i++) {
         float *again = guarded(count);
-        run_kernel(c, n, k, threads[i], again);
+        run_kernel(c, n, k, threads[i], lean, again);
         check_guards(again, count);
         assert_memory_equal(again, first, (size_t)count * sizeof *first);
         release(again);
     }
     release(first);
+    if (has_lean) check_kernel(c, n, k, true, want, count, tolerance);
 }
 
 int node_check_run(node_check *c, bool epilogue, double tolerance)
@@ -172,7 +175,7 @@ int node_check_run(node_check *c, bool epilogue, double tolerance)
     int fitting = 0;
     for (const cpu_kernel *k = cpu_op_of(n->op)->kernels; k && k->name; k++)
         if (k->fits(&c->g, n)) {
-            check_kernel(c, n, k, want, count, tolerance);
+            check_kernel(c, n, k, false, want, count, tolerance);
             fitting++;
         }
     release(want);
