@@ -5,12 +5,16 @@
 
 enum { MORE = 4 << 20 }; /* bytes beside the percentage: small models are no matter */
 
-static uint64_t constant_bytes(const gr_graph *g, const gr_node *n)
+/* Adds the bytes of the node's constants to *all, and of those that no node before had to *given. */
+static void add_constants(const gr_graph *g, const gr_node *n, bool *seen, uint64_t *all, uint64_t *given)
 {
-    uint64_t bytes = 0;
-    for (int i = 0; n && i < n->n_in; i++)
-        if (gr_is_const(g, n->in[i])) bytes += gr_bytes(&g->tensors[n->in[i]]);
-    return bytes;
+    for (int i = 0; n && i < n->n_in; i++) {
+        if (!gr_is_const(g, n->in[i])) continue;
+        const uint64_t bytes = gr_bytes(&g->tensors[n->in[i]]);
+        *all += bytes;
+        if (!seen[n->in[i]]) *given += bytes;
+        seen[n->in[i]] = true;
+    }
 }
 
 typedef struct candidate { /* by step */
@@ -47,17 +51,18 @@ static void choose(candidate *c, int n, double excess)
     for (int i; (i = dearest(c, n, -excess)) >= 0; excess += (double)c[i].bytes) c[i].lean = false;
 }
 
-/* Fills the candidates; the result is how many bytes there are too many. */
-static double look_at(const ses_plan *p, candidate *c)
+/* Fills the candidates; the result is how many bytes there are too many. What several nodes pack counts for
+ * each. */
+static double look_at(const ses_plan *p, candidate *c, bool *seen)
 {
     const gr_graph *g = &p->graph;
     uint64_t given = 0, taken = 0;
     for (int i = 0; i < p->n_steps; i++) {
         const ses_step *step = &p->steps[i];
         const cpu_prep *prep = step->prep;
-        const uint64_t bytes =
-            constant_bytes(g, &g->nodes[step->node]) + constant_bytes(g, p->places[step->node].before);
-        given += bytes;
+        uint64_t bytes = 0;
+        add_constants(g, &g->nodes[step->node], seen, &bytes, &given);
+        add_constants(g, p->places[step->node].before, seen, &bytes, &given);
         taken += prep && prep->weight_bytes ? prep->weight_bytes : bytes;
         if (!prep || !prep->lean_bytes || prep->lean_bytes >= prep->weight_bytes) continue;
         c[i].bytes = prep->weight_bytes - prep->lean_bytes;
@@ -69,11 +74,12 @@ static double look_at(const ses_plan *p, candidate *c)
 vki_status ses_host_lean(ses_plan *p, vki_error *err)
 {
     candidate *c = vkb_calloc(p->allocator, (size_t)p->n_steps + 1, sizeof *c);
-    if (!c) return vkb_nomem(err, (uint64_t)p->n_steps * sizeof *c);
-    choose(c, p->n_steps, look_at(p, c));
-    vki_status status = VKI_OK;
+    bool *seen = vkb_calloc(p->allocator, (size_t)p->graph.n_tensors + 1, sizeof *seen);
+    vki_status status = c && seen ? VKI_OK : vkb_nomem(err, (uint64_t)p->n_steps * sizeof *c);
+    if (status == VKI_OK) choose(c, p->n_steps, look_at(p, c, seen));
     for (int i = 0; i < p->n_steps && status == VKI_OK; i++)
         if (c[i].lean) status = ses_host_plan_step(p, &p->steps[i], true, err);
+    vkb_free(p->allocator, seen);
     vkb_free(p->allocator, c);
     return status;
 }
