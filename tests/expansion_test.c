@@ -30,15 +30,15 @@ static const layer layers[] = {
     {1, 16, 24, 112, 112, 3, 2, 1, 1, OP_Relu, OP_Relu, true, false, MERGED},
     {1, 5, 37, 70, 67, 5, 1, 1, 2, OP_HardSwish, OP_HardSwish, true, false, MERGED},
     {2, 24, 50, 56, 56, 3, 1, 1, 1, OP_Silu, OP_Silu, true, false, MERGED},
-    {1, 20, 20, 240, 29, 3, 1, 3, 3, OP_NONE, OP_NONE, false, true,
+    {1, 20, 20, 480, 29, 3, 1, 3, 3, OP_NONE, OP_NONE, false, true,
      MERGED}, /* the residual is the input itself */
-    {1, 9, 40, 200, 61, 5, 2, 1, 0, OP_Relu, OP_Sigmoid, true, false, MERGED},
+    {1, 9, 40, 400, 61, 5, 2, 1, 0, OP_Relu, OP_Sigmoid, true, false, MERGED},
     {1, 8, 12, 1000, 13, 3, 1, 1, 2, OP_Relu, OP_NONE, true, false, MERGED},
-    {1, 130, 130, 80, 10, 3, 1, 1, 1, OP_Relu, OP_NONE, true, false, MERGED},
+    {1, 130, 130, 160, 10, 3, 1, 1, 1, OP_Relu, OP_NONE, true, false, MERGED},
     {1, 12, 8000, 2, 9, 3, 1, 1, 1, OP_NONE, OP_Relu, true, false, MERGED},
     {1, 256, 100, 3, 400, 5, 1, 2, 6, OP_NONE, OP_Relu, false, false, MERGED}, /* rows outside alone */
     {1, 16, 24, 80, 80, 3, 1, 1, 1, OP_Relu, OP_Relu, true, false, OTHER_READER},
-    {1, 64, 64, 40, 40, 3, 1, 1, 1, OP_Relu, OP_Relu, true, false, ROWS_TWICE},
+    {1, 64, 64, 80, 80, 3, 1, 1, 1, OP_Relu, OP_Relu, true, false, ROWS_TWICE},
 };
 
 static gr_id conv(gr_graph *g, gr_id x, bool bias, int64_t out, int64_t in, int64_t size, op_kind act)

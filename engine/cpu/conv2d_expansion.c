@@ -9,10 +9,10 @@
 #include "graph/ops/schema.h"
 
 enum {
-    LEAST_FLOATS = 96 * 1024, /* of the tensor between: a smaller one stays in most second-level caches */
-    MOST_CHANNELS = 256,      /* of the input: one block of the GEMM */
-    TASKS = 4,                /* a thread, at least, as far as there are panels */
-    USUAL_FLOATS = 80 * 1024, /* of input for a band, with 512 KiB of cache */
+    LEAST_FLOATS = 96 * 1024,  /* of the tensor between: a smaller one stays in most second-level caches */
+    MOST_CHANNELS = 256,       /* of the input: one block of the GEMM */
+    TASKS = 4,                 /* a thread, at least, as far as there are panels */
+    USUAL_FLOATS = 160 * 1024, /* of input for a band, with 512 KiB of cache */
     MOST_TWICE = 10 /* percent of the rows between that may be computed twice then: YuNet's layers lose
                        with 14, and gain with 7 (Zen 3, Nov 2026) */
 };
@@ -90,7 +90,7 @@ static void plan_tasks(expansion_state *s, int threads)
     const op_window *w = &s->w;
     const int64_t mr = s->micro->mr, panels = cpu_panels(w->in_c, s->micro->mr);
     const int64_t cache = cpu_caches_get()->second / (int64_t)sizeof(float);
-    const int64_t input = cache * 5 / 8, between = cache * 3 / 16; /* of a band; of a task */
+    const int64_t input = cache * 5 / 4, between = cache * 3 / 16; /* of a band; of a task */
     s->rows = rows_of_band(&s->wide, w, input);
     s->bands = vkb_ceil_div(w->out_h, s->rows);
     const int64_t floats = rows_between(w, s->rows) * w->in_w; /* of a channel */
@@ -120,29 +120,21 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-/* Channels of panels first..end at n pixels from x on, to `between`. Some columns at a time, which the first
- * level keeps for all panels; the last ones may overlap those before. */
+/* Channels of panels first..end at n pixels from x on, to `between`. Each panel goes along all pixels: these
+ * come from the second level as fast as the first would give them, and calls cost more. */
 static void expand(const cpu_call *c, const float *x, float *between, int64_t n, int64_t first, int64_t end)
 {
     const expansion_state *s = c->state;
-    const int64_t channels = s->wide.out_c, k = s->wide.in_c,
-                  from = cpu_panel_row(channels, s->micro->mr, first);
-    const int64_t half = cpu_caches_get()->first / 2 / (int64_t)sizeof(float);
-    const int64_t line = vkb_max(1, half / k / CPU_NR) * CPU_NR;
-    cpu_tile t = {.k = k, .b_stride = s->wide.in_h * s->wide.in_w, .c_stride = n};
+    const int64_t channels = s->wide.out_c, k = s->wide.in_c;
+    cpu_tile t = {.b = x, .k = k, .b_stride = s->wide.in_h * s->wide.in_w, .c = between, .c_stride = n};
+    t.cols = (int)n;
     t.epilogue = &s->before->epilogue;
-    for (int64_t at = 0; at < n; at += line) {
-        const int64_t col = vkb_min(at, n - CPU_NR);
-        t.b = x + col;
-        t.cols = (int)vkb_min(line, n - col);
-        for (int64_t i = first; i < end; i++) {
-            const int64_t row = cpu_panel_row(channels, s->micro->mr, i);
-            t.rows = (int)(cpu_panel_row(channels, s->micro->mr, i + 1) - row);
-            t.a = (const float *)c->weights + row * k;
-            t.c = between + (row - from) * n + col;
-            t.bias_row = s->bias ? s->bias + row : NULL;
-            s->micro->gemm_line(&t);
-        }
+    for (int64_t i = first; i < end; i++, t.c += t.rows * n) {
+        const int64_t row = cpu_panel_row(channels, s->micro->mr, i);
+        t.rows = (int)(cpu_panel_row(channels, s->micro->mr, i + 1) - row);
+        t.a = (const float *)c->weights + row * k;
+        t.bias_row = s->bias ? s->bias + row : NULL;
+        s->micro->gemm_line(&t);
     }
 }
 

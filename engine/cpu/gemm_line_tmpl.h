@@ -3,25 +3,28 @@
  * columns. Where sums over few k make a tile, what surrounds them counts: calls, and waiting for memory that
  * results go to, which is therefore fetched a tile ahead. */
 
-/* Sums of `rows` rows and 8 vecs columns from `col` on, stored within low..high; rows, vecs and offsets are
- * constants. */
-V8_INLINE void line_tile(const cpu_tile *t, int row, int rows, int64_t col, int vecs, bool offsets, v8 low,
-                         v8 high)
+typedef struct line {
+    const float *a, *bias; /* of the first row */
+    const int32_t *offset; /* of each row of B; NULL: b_step counts */
+    int64_t k, a_step, b_step, c_step;
+    v8 low, high;
+} line;
+
+/* Sums of `rows` rows and 8 vecs columns, stored within low..high; rows, vecs and offsets are constants. */
+V8_INLINE void line_tile(const line *l, int rows, const float *b, float *c, int vecs, bool offsets)
 {
-    const int64_t a_step = t->rows, b_step = offsets ? 0 : t->b_stride, count = t->k, step = t->c_stride;
-    const int32_t *offset = t->b_offset;
-    const float *a = t->a + row, *b = t->b + col, *bias = t->bias_row ? t->bias_row + row : NULL;
-    float *c = t->c + row * step + col;
+    const int64_t a_step = l->a_step, b_step = l->b_step, count = l->k, step = l->c_step;
+    const float *a = l->a;
     v8 s[V8_TILE_ROWS][2 * V8_TILE_VECS];
     CPU_UNROLL
     for (int r = 0; r < rows; r++) {
         __builtin_prefetch(c + r * step + 16 * vecs, 1);
-        const v8 start = v8_set1(bias ? bias[r] : 0);
+        const v8 start = v8_set1(l->bias[r]);
         CPU_UNROLL
         for (int v = 0; v < vecs; v++) s[r][v] = start;
     }
     for (int64_t k = 0; k < count; k++, a += a_step, b += b_step) {
-        const float *p = offsets ? b + offset[k] : b;
+        const float *p = offsets ? b + l->offset[k] : b;
         v8 w[V8_TILE_ROWS], x[2 * V8_TILE_VECS];
         if (rows > vecs) { /* what there is less of waits in registers */
             CPU_UNROLL
@@ -44,25 +47,37 @@ V8_INLINE void line_tile(const cpu_tile *t, int row, int rows, int64_t col, int 
         }
     }
     CPU_UNROLL
-    for (int r = 0; r < rows; r++) {
+    for (int r = 0; r < rows; r++, c += step) {
         CPU_UNROLL
-        for (int v = 0; v < vecs; v++) v8_store(c + r * step + 8 * v, v8_clamp(s[r][v], low, high));
+        for (int v = 0; v < vecs; v++) v8_store(c + 8 * v, v8_clamp(s[r][v], l->low, l->high));
     }
 }
 
 V8_INLINE void line_part(const cpu_tile *t, int row, int rows, bool offsets, v8 low, v8 high)
 {
     enum { WIDTH = 8 * V8_TILE_VECS };
-    int64_t col = 0;
+    static const float none[V8_TILE_ROWS];
+    const line l = {.a = t->a + row,
+                    .bias = t->bias_row ? t->bias_row + row : none,
+                    .offset = t->b_offset,
+                    .k = t->k,
+                    .a_step = t->rows,
+                    .b_step = offsets ? 0 : t->b_stride,
+                    .c_step = t->c_stride,
+                    .low = low,
+                    .high = high};
+    const float *b = t->b;
+    float *c = t->c + row * t->c_stride;
+    int64_t cols = t->cols;
     if (V8_TILE_VECS == 2 && rows <= 3) /* more columns instead of rows */
-        for (; col + 2 * WIDTH <= t->cols; col += 2 * WIDTH)
-            line_tile(t, row, rows, col, 2 * V8_TILE_VECS, offsets, low, high);
-    for (; col + WIDTH <= t->cols; col += WIDTH)
-        line_tile(t, row, rows, col, V8_TILE_VECS, offsets, low, high);
-    if (col + 8 < t->cols) /* the last tile overlaps the one before */
-        line_tile(t, row, rows, t->cols - WIDTH, V8_TILE_VECS, offsets, low, high);
-    else if (col < t->cols)
-        line_tile(t, row, rows, t->cols - 8, 1, offsets, low, high);
+        for (; cols >= 2 * WIDTH; cols -= 2 * WIDTH, b += 2 * WIDTH, c += 2 * WIDTH)
+            line_tile(&l, rows, b, c, 2 * V8_TILE_VECS, offsets);
+    for (; cols >= WIDTH; cols -= WIDTH, b += WIDTH, c += WIDTH)
+        line_tile(&l, rows, b, c, V8_TILE_VECS, offsets);
+    if (cols > 8) /* the last tile overlaps the one before */
+        line_tile(&l, rows, b + cols - WIDTH, c + cols - WIDTH, V8_TILE_VECS, offsets);
+    else if (cols > 0)
+        line_tile(&l, rows, b + cols - 8, c + cols - 8, 1, offsets);
 }
 
 typedef void (*line_fn)(const cpu_tile *t, int row, v8 low, v8 high);

@@ -26,34 +26,69 @@ V8_INLINE v8 v8_exp(v8 x)
     return v8_mul(v8_mul(v8_add(y, v8_set1(1)), v8_pow2(half)), v8_pow2(v8_sub(n, half)));
 }
 
-/* exp(-x) + c for |x| <= 87, held there; c = -1 loses nothing by subtracting. 2^n needs no second step, and
- * its exponent is made by adding a number so large that the sum's last bits count whole ones; with t = -r,
- * exp(r) - 1 = t (t P(t) - 1), to which 2^n + c is added last. */
+/* y = exp(-x) + c of n vectors for |x| <= 87, held there; n and c are constants. c = -1 loses nothing by
+ * subtracting; with c = 1 a polynomial does whose largest error is 1e-7. The vectors go step by step
+ * together: each waits for its last step longer than the steps of one keep the units busy. 2^n needs no
+ * second step, and its exponent is made by adding a number so large that the sum's last bits count whole
+ * ones; ln 2 is a float but for 2e-9, which serves where products are not rounded. With t = -r, exp(r) - 1 =
+ * t (t P(t) - 1), to which 2^n + c is added last. */
+V8_INLINE void v8_exp_neg_plus_each(v8 *y, const v8 *x, int n, float c)
+{
+    static const float q[] = {1.38144669e-3f, -8.36878081e-3f, 4.16683942e-2f, -0.166665201f, 0.499999934f},
+                       shorter[] = {0, -8.31250129e-3f, 0.0418903317f, -0.166671154f, 0.499992303f};
+    const v8 large = v8_set1(0x1.8p23f + 127);
+    v8 sum[2], scale[2], t[2], p[2];
+#define EACH                                                                                                 \
+    CPU_UNROLL                                                                                               \
+    for (int i = 0; i < n; i++)
+    EACH t[i] = v8_clamp(x[i], v8_set1(-87), v8_set1(87));
+    EACH sum[i] = v8_fma(t[i], v8_set1(-1.44269504f), large);
+    EACH p[i] = v8_sub(sum[i], large);
+    EACH t[i] = v8_fma(p[i], v8_set1(V8_FMA_ONCE ? 0.693147182f : 0.693359375f), t[i]);
+    if (!V8_FMA_ONCE) EACH t[i] = v8_fma(p[i], v8_set1(-2.12194440e-4f), t[i]);
+    EACH scale[i] = v8_pow2_of_sum(sum[i]);
+    EACH p[i] = v8_set1(c == 1 ? shorter[1] : q[0]);
+    CPU_UNROLL
+    for (int k = c == 1 ? 2 : 1; k < 5; k++)
+        EACH p[i] = v8_fma(p[i], t[i], v8_set1(c == 1 ? shorter[k] : q[k]));
+    EACH p[i] = v8_mul(t[i], v8_fma(p[i], t[i], v8_set1(-1)));
+    EACH y[i] = v8_fma(p[i], scale[i], v8_add(scale[i], v8_set1(c)));
+#undef EACH
+}
+
 V8_INLINE v8 v8_exp_neg_plus(v8 x, float c)
 {
-    const v8 large = v8_set1(0x1.8p23f + 127);
-    x = v8_clamp(x, v8_set1(-87), v8_set1(87));
-    const v8 sum = v8_fma(x, v8_set1(-1.44269504f), large), n = v8_sub(sum, large),
-             scale = v8_pow2_of_sum(sum);
-    v8 t = v8_fma(n, v8_set1(0.693359375f), x);
-    t = v8_fma(n, v8_set1(-2.12194440e-4f), t);
-    v8 p = v8_set1(1.38144669e-3f);
-    p = v8_fma(p, t, v8_set1(-8.36878081e-3f));
-    p = v8_fma(p, t, v8_set1(4.16683942e-2f));
-    p = v8_fma(p, t, v8_set1(-0.166665201f));
-    p = v8_fma(p, t, v8_set1(0.499999934f));
-    p = v8_mul(t, v8_fma(p, t, v8_set1(-1)));
-    return v8_fma(p, scale, v8_add(scale, v8_set1(c)));
+    v8 y;
+    v8_exp_neg_plus_each(&y, &x, 1, c);
+    return y;
+}
+
+V8_INLINE void v8_sigmoids(v8 *x, int n) /* of n <= 2 vectors in place */
+{
+    v8 d[2];
+    v8_exp_neg_plus_each(d, x, n, 1);
+    CPU_UNROLL
+    for (int i = 0; i < n; i++) x[i] = v8_div(v8_set1(1), d[i]);
 }
 
 V8_INLINE v8 v8_sigmoid(v8 x)
 {
-    return v8_div(v8_set1(1), v8_exp_neg_plus(x, 1));
+    v8_sigmoids(&x, 1);
+    return x;
+}
+
+V8_INLINE void v8_silus(v8 *x, int n) /* of n <= 2 vectors in place */
+{
+    v8 d[2];
+    v8_exp_neg_plus_each(d, x, n, 1);
+    CPU_UNROLL
+    for (int i = 0; i < n; i++) x[i] = v8_div(v8_max(v8_set1(-87), x[i]), d[i]);
 }
 
 V8_INLINE v8 v8_silu(v8 x)
 {
-    return v8_div(v8_max(v8_set1(-87), x), v8_exp_neg_plus(x, 1));
+    v8_silus(&x, 1);
+    return x;
 }
 
 /* -e / (e + 2) with e = exp(-2 x) - 1 */

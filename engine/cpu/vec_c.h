@@ -20,6 +20,7 @@
 /* sums of a GEMM tile that fit into 16 registers of 4 floats */
 #define V8_TILE_ROWS 3
 #define V8_TILE_VECS 1
+#define V8_FMA_ONCE  0 /* v8_fma rounds once */
 
 typedef float v4 __attribute__((vector_size(16)));
 typedef int32_t v4_bits __attribute__((vector_size(16)));

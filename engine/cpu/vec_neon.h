@@ -15,6 +15,7 @@
 /* 24 of 32 registers hold sums */
 #define V8_TILE_ROWS 6
 #define V8_TILE_VECS 2
+#define V8_FMA_ONCE  1 /* v8_fma rounds once */
 
 typedef struct v8 {
     float32x4_t lo, hi;
