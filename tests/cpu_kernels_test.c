@@ -438,6 +438,12 @@ static void test_lines_are_tiles(void **state)
     lines_are_tiles();
 }
 
+static void test_pixels_are_tiles(void **state)
+{
+    (void)state;
+    pixels_are_tiles();
+}
+
 #define TABLE_TEST(name)                                                                                     \
     static void test_##name(void **state)                                                                    \
     {                                                                                                        \
@@ -446,6 +452,7 @@ static void test_lines_are_tiles(void **state)
     }
 TABLE_TEST(gemm_tiles)
 TABLE_TEST(line_tiles)
+TABLE_TEST(pixel_tiles)
 TABLE_TEST(splits)
 TABLE_TEST(integer_tiles)
 TABLE_TEST(byte_tiles)
@@ -584,6 +591,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_line_tiles),
         cmocka_unit_test(test_lines_are_tiles),
         cmocka_unit_test(test_splits),
+        cmocka_unit_test(test_pixel_tiles),
+        cmocka_unit_test(test_pixels_are_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,12 +25,17 @@ bool cpu_conv_fits(const op_window *w)
            vkb_max(w->pad_top, -w->pad_top) < limit / w->in_w && vkb_max(w->pad_left, -w->pad_left) < limit;
 }
 
+bool cpu_conv_direct(const op_window *w)
+{
+    return op_window_taps(w) == 1 && w->stride_d == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+           !w->pad_front && !w->pad_top && !w->pad_left && w->out_d == w->in_d && w->out_h == w->in_h &&
+           w->out_w == w->in_w;
+}
+
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads)
 {
     c->w = *w;
-    c->direct = op_window_taps(w) == 1 && w->stride_d == 1 && w->stride_h == 1 && w->stride_w == 1 &&
-                !w->pad_front && !w->pad_top && !w->pad_left && w->out_d == w->in_d && w->out_h == w->in_h &&
-                w->out_w == w->in_w;
+    c->direct = cpu_conv_direct(w);
     if (c->direct) {
         c->w.in_w = c->w.out_w = w->in_w * w->in_h * w->in_d;
         c->w.in_d = c->w.out_d = c->w.in_h = c->w.out_h = 1;

@@ -14,7 +14,8 @@ typedef struct cpu_conv {
     cpu_gemm gemm;
 } cpu_conv;
 
-bool cpu_conv_fits(const op_window *w); /* sizes that the kernel's 32-bit offsets hold, none of them 0 */
+bool cpu_conv_fits(const op_window *w);   /* sizes that the kernel's 32-bit offsets hold, none of them 0 */
+bool cpu_conv_direct(const op_window *w); /* pointwise: X is the right matrix as it stands */
 /* W[out][in][taps] to panels of A with k over taps, then channels. */
 void cpu_conv_pack(float *dst, const float *src, const op_window *w);
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads);

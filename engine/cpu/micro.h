@@ -10,15 +10,20 @@
 
 /* Before a loop of constant length over registers: unrolled even where code is made small, and before arrays
  * are taken apart (clang's plain `unroll` comes too late for that: sums would stay in memory). With a
- * sanitizer's checks in each round compilers choke on it. */
+ * sanitizer's checks in each round compilers choke on it. CPU_UNROLL_SUM: before the loop over k of a tile,
+ * where the end of many rounds would not be foreseen. */
 #if defined(VKI_SANITIZED)
 #define CPU_UNROLL
+#define CPU_UNROLL_SUM
 #elif defined(__clang__)
-#define CPU_UNROLL _Pragma("clang loop unroll(full)")
+#define CPU_UNROLL     _Pragma("clang loop unroll(full)")
+#define CPU_UNROLL_SUM _Pragma("clang loop unroll_count(4)")
 #elif defined(__GNUC__)
-#define CPU_UNROLL _Pragma("GCC unroll 16")
+#define CPU_UNROLL     _Pragma("GCC unroll 16")
+#define CPU_UNROLL_SUM _Pragma("GCC unroll 4")
 #else
 #define CPU_UNROLL
+#define CPU_UNROLL_SUM
 #endif
 
 enum { CPU_NR = 16 }; /* columns of a GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
@@ -53,6 +58,24 @@ typedef struct cpu_tile {
     const gr_epilogue *epilogue;      /* NULL: store the sums */
     cpu_dot_form form;                /* of gemm_i8 */
 } cpu_tile;
+
+enum { CPU_LEAST_PIXELS = 20, CPU_WIDE_PANEL = 24 };
+
+/* A pointwise convolution of pixels that lie together, by a panel of output channels: y[offset[c] + i] =
+ * low..high clamp of start[c] + the sum over k of w[k * width + c] x[k * x_step + i]. Reads offset, start and
+ * w as far as the panel's width. */
+typedef struct cpu_pixels {
+    const float *x, *w;
+    const float *w_next; /* what w will be next, fetched meanwhile; NULL: not known */
+    int64_t k, x_step;
+    int64_t pixels;        /* CPU_LEAST_PIXELS at least */
+    int width;             /* CPU_NR or CPU_WIDE_PANEL */
+    const float *start;    /* NULL: what `sums` holds */
+    float *sums;           /* [pixels, rounded up to 4][width]; unused with both start and y */
+    float *y;              /* NULL: the sums go to `sums`, as they are */
+    const int32_t *offset; /* of each channel in y; the same of two that compute the same */
+    float low, high;
+} cpu_pixels;
 
 /* Where eight columns of an im2col panel read, in elements from the start of a channel. */
 typedef struct cpu_lanes {
@@ -164,6 +187,7 @@ typedef struct cpu_micro {
     /* The same along any number of columns from 9 on; neither `accumulate` nor bias_col. B is readable to
      * its last column, or to 16 if there are fewer. The residual does not lie where C does. */
     void (*gemm_line)(const cpu_tile *t);
+    void (*pixels)(const cpu_pixels *t); /* NULL: gemm is faster */
     /* The same on integers, four bytes an element: of A and B two int16 that follow each other along the sum,
      * of C and the biases an int32. Sums wrap around; there is no epilogue. Magnitudes are at most 255. */
     void (*gemm_i16)(const cpu_tile *t);

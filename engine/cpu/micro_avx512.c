@@ -98,5 +98,6 @@ void cpu_micro_avx512(cpu_micro *m)
     m->mr = TILE_ROWS;
     m->gemm = gemm;
     m->gemm_line = gemm_line;
+    m->pixels = NULL;
     m->gemm_i16 = gemm_i16;
 }

@@ -29,6 +29,8 @@
 
 #include "cpu/gemm_line_tmpl.h"
 
+#include "cpu/gemm_pixels_tmpl.h"
+
 /* Mostly a multiply-add of pairs is two instructions and needs a register in between: half a panel's rows at
  * a time keep all sums in 16 registers, and the multiplier stays the bound. */
 #ifdef W8_BY_LANE
@@ -74,6 +76,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .mr = 6,
     .gemm = gemm,
     .gemm_line = gemm_line,
+    .pixels = pixels,
     .gemm_i16 = gemm_i16,
     .gemm_i8 = cpu_gemm_i8_c,
     .quad_bytes = quad_bytes,

@@ -38,6 +38,23 @@ static void run_line(const cpu_micro *m)
     m->gemm_line(&t);
 }
 
+/* 64 channels of 28 pixels to a panel. */
+static void run_panel(const cpu_micro *m)
+{
+    const cpu_pixels t = {.x = x,
+                          .w = z,
+                          .k = 64,
+                          .x_step = 28,
+                          .pixels = 28,
+                          .width = CPU_NR,
+                          .start = ones,
+                          .y = y,
+                          .offset = ramp,
+                          .low = -INFINITY,
+                          .high = INFINITY};
+    if (m->pixels) m->pixels(&t);
+}
+
 static cpu_taps taps_of(void)
 {
     static const int32_t offset[9] = {0, 1, 2, 70, 71, 72, 140, 141, 142};
@@ -103,6 +120,7 @@ static cpu_lanes lanes;
 
 TILE_ENTRY(gemm)
 ENTRY(gemm_line, run_line(m))
+ENTRY(pixels, run_panel(m))
 TILE_ENTRY(gemm_i16)
 TILE_ENTRY(gemm_i8)
 ENTRY(quad_bytes, m->quad_bytes(sums, quad, LENGTH, 0x80))
@@ -158,6 +176,7 @@ static const struct {
     }
     RUN(gemm),
     RUN(gemm_line),
+    RUN(pixels),
     RUN(gemm_i16),
     RUN(gemm_i8),
     RUN(quad_bytes),

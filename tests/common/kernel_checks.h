@@ -41,6 +41,8 @@ gr_epilogue random_epilogue(void);
 void gemm_tiles(const cpu_micro *m);
 void line_tiles(const cpu_micro *m);
 void lines_are_tiles(void);
+void pixel_tiles(const cpu_micro *m);
+void pixels_are_tiles(void);
 void integer_tiles(const cpu_micro *m);
 void byte_tiles(const cpu_micro *m);
 void winograd_tiles(const cpu_micro *m);

@@ -195,3 +195,85 @@ void winograd_tiles(const cpu_micro *m)
     for (int round = 0; round < ROUNDS; round++)
         for (int i = 0; i < CPU_WINOGRADS; i++) check_winograd(&c_table->winograd[i], &m->winograd[i]);
 }
+
+/* Sums in two steps, of any number of pixels by panels of both widths; lanes that repeat a channel. */
+void pixel_tiles(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS && m->pixels; round++) {
+        const int width = pick(0, 1) ? CPU_NR : CPU_WIDE_PANEL, channels = (int)pick(1, width);
+        const int64_t n = pick(CPU_LEAST_PIXELS, 70), k = pick(2, 40), split = pick(1, k - 1);
+        const int64_t x_step = n + pick(0, 5), y_step = n + pick(0, 5), rounded = (n + 3) / 4 * 4;
+        float *x = input((k - 1) * x_step + n, -1, 1), *w = input(k * width, -1, 1);
+        float *start = input(width, -1, 1), *sums = input(rounded * width, -1, 1);
+        int32_t offset[CPU_WIDE_PANEL];
+        for (int c = 0; c < width; c++) {
+            const int channel = c < channels ? c : channels - 1;
+            offset[c] = (int32_t)(channel * y_step);
+            start[c] = start[channel];
+            for (int64_t i = 0; i < k; i++) w[i * width + c] = w[i * width + channel];
+        }
+        outputs o = outputs_make((channels - 1) * y_step + n);
+        const bool whole = pick(0, 1);
+        for (int table = 0; table < 2; table++) {
+            const cpu_micro *by = table ? m : c_table;
+            cpu_pixels t = {.x = x, .w = w, .k = whole ? k : split, .x_step = x_step, .pixels = n};
+            t.width = width;
+            t.start = start;
+            t.offset = offset;
+            t.low = -0.75f;
+            t.high = 1;
+            t.sums = whole ? NULL : sums;
+            if (!whole) {
+                by->pixels(&t);
+                t.x += split * x_step;
+                t.w += split * width;
+                t.k = k - split;
+                t.start = NULL;
+            }
+            t.y = table ? o.v : o.c;
+            by->pixels(&t);
+        }
+        outputs_check(&o, 1e-5, "pixels");
+        float *const all[] = {x, w, start, sums};
+        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+    }
+}
+
+/* Pixels against tiles, which the products of all networks go through: in the C table both. */
+void pixels_are_tiles(void)
+{
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        const int64_t n = pick(CPU_LEAST_PIXELS, 60), k = pick(1, 40);
+        float *x = input(k * n, -1, 1), *w = input(k * CPU_NR, -1, 1), *start = input(CPU_NR, -1, 1);
+        int32_t offset[CPU_NR];
+        for (int c = 0; c < CPU_NR; c++) offset[c] = (int32_t)(c * n);
+        outputs o = outputs_make(CPU_NR * n);
+        float *tile = input(CPU_NR * n, 0, 1);
+        const cpu_pixels p = {.x = x,
+                              .w = w,
+                              .k = k,
+                              .x_step = n,
+                              .pixels = n,
+                              .width = CPU_NR,
+                              .start = start,
+                              .y = o.v,
+                              .offset = offset,
+                              .low = -INFINITY,
+                              .high = INFINITY};
+        c_table->pixels(&p);
+        const cpu_tile t = {.a = x, /* pixels are the rows of a panel of A */
+                            .b = w,
+                            .k = k,
+                            .b_stride = CPU_NR,
+                            .c = tile,
+                            .c_stride = CPU_NR,
+                            .rows = (int)n,
+                            .cols = CPU_NR,
+                            .bias_col = start};
+        c_table->gemm(&t);
+        for (int64_t i = 0; i < n * CPU_NR; i++) o.c[i % CPU_NR * n + i / CPU_NR] = tile[i];
+        outputs_check(&o, 1e-5, "pixels of C");
+        float *const all[] = {x, w, start, tile};
+        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+    }
+}
