@@ -85,11 +85,13 @@ static void choose_tasks(pixels_state *s, int threads)
     const int64_t room = cpu_caches_get()->second / 2 / (int64_t)sizeof(float);
     const int64_t least =
         vkb_min(most, vkb_max(vkb_ceil_div(s->n, MOST_PIXELS), vkb_ceil_div(s->k * s->n, room)));
+    const int64_t wider = width_of(s->m, s->panels - 1) - CPU_NR;
     int64_t best = INT64_MAX;
     for (int64_t blocks = least; blocks <= vkb_min(most, least + threads); blocks++)
         for (int64_t parts = 1; parts <= vkb_min(s->panels, threads > 1 ? TASKS * threads : 1); parts++) {
             const int64_t rounds = vkb_ceil_div(jobs * parts * blocks, threads);
-            const int64_t cost = rounds * vkb_ceil_div(s->panels, parts) * vkb_ceil_div(s->n, blocks);
+            const int64_t lanes = vkb_ceil_div(s->panels, parts) * CPU_NR + wider;
+            const int64_t cost = rounds * lanes * vkb_ceil_div(s->n, blocks);
             if (cost > best || (cost == best && blocks > s->blocks)) continue;
             best = cost;
             s->parts = parts;
