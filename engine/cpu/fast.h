@@ -28,6 +28,7 @@ void cpu_parallel_elements(const cpu_call *c, int64_t count, cpu_range_fn fn);
 CPU_KERNEL(conv2d_winograd)
 CPU_KERNEL(conv2d_gemm)
 CPU_KERNEL(conv2d_pixels)
+CPU_KERNEL(conv2d_dots)
 CPU_KERNEL(conv2d_regions)
 CPU_KERNEL(conv2d_strips)
 CPU_KERNEL(conv2d_depthwise)

@@ -12,4 +12,17 @@ typedef enum cpu_matmul_bias { CPU_BIAS_NONE = 0, CPU_BIAS_ROW, CPU_BIAS_COL } c
 bool cpu_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d, cpu_matmul_bias *bias);
 float cpu_matmul_alpha(const gr_node *n); /* 1 but for Gemm's */
 
+/* y[i] = epilogue(alpha (x . row i) + bias[i bias_step]) of n rows of k elements, `step` apart. */
+typedef struct cpu_rows {
+    const float *x, *rows;
+    int64_t step, k, n;
+    float alpha;
+    const float *bias; /* NULL: 0 */
+    int bias_step;
+    const float *residual; /* NULL unless the epilogue has one */
+    float *y;
+    const gr_epilogue *epilogue;
+} cpu_rows;
+void cpu_rows_run(cpu_rows *s, vkb_pool *pool);
+
 #endif

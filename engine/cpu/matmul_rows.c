@@ -35,29 +35,41 @@ vki_status cpu_matmul_rows_prepare(cpu_prep *p, vki_error *err)
 
 static void on_rows(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const cpu_call *c = arg;
-    const rows_state *s = c->state;
+    const cpu_rows *s = arg;
     const cpu_micro *micro = cpu_micro_get();
-    const float *residual = cpu_residual(c), *bias = cpu_own_input(c, 2), *b = c->in[1];
     (void)thread;
     for (int64_t block = begin; block < end; block++) {
         const int64_t first = block * ROWS;
-        const int count = (int)vkb_min(ROWS, s->d.n - first);
+        const int count = (int)vkb_min(ROWS, s->n - first);
         float sums[ROWS];
-        micro->dots(sums, c->in[0], b + first * s->d.b_col, s->d.b_col, s->d.k, count);
+        micro->dots(sums, s->x, s->rows + first * s->step, s->step, s->k, count);
         for (int i = 0; i < count; i++) {
             sums[i] *= s->alpha;
-            if (s->bias != CPU_BIAS_NONE) sums[i] += bias[s->bias == CPU_BIAS_ROW ? 0 : first + i];
+            if (s->bias) sums[i] += s->bias[(first + i) * s->bias_step];
         }
-        micro->epilogue((float *)c->out[0] + first, sums, residual ? residual + first : NULL, count,
-                        &c->n->epilogue);
+        micro->epilogue(s->y + first, sums, s->residual ? s->residual + first : NULL, count, s->epilogue);
     }
+}
+
+void cpu_rows_run(cpu_rows *s, vkb_pool *pool)
+{
+    vkb_parallel_for(pool, vkb_ceil_div(s->n, ROWS), vkb_ceil_div(CPU_GRAIN_ELEMENTS, s->k * ROWS), on_rows,
+                     s);
 }
 
 void cpu_matmul_rows_run(const cpu_call *c)
 {
     const rows_state *s = c->state;
-    cpu_call call = *c;
-    vkb_parallel_for(c->pool, vkb_ceil_div(s->d.n, ROWS), vkb_ceil_div(CPU_GRAIN_ELEMENTS, s->d.k * ROWS),
-                     on_rows, &call);
+    cpu_rows rows = {.x = c->in[0],
+                     .rows = c->in[1],
+                     .step = s->d.b_col,
+                     .k = s->d.k,
+                     .n = s->d.n,
+                     .alpha = s->alpha,
+                     .residual = cpu_residual(c),
+                     .y = c->out[0],
+                     .epilogue = &c->n->epilogue};
+    if (s->bias != CPU_BIAS_NONE) rows.bias = cpu_own_input(c, 2);
+    rows.bias_step = s->bias == CPU_BIAS_COL;
+    cpu_rows_run(&rows, c->pool);
 }
