@@ -151,12 +151,13 @@ static vki_status plan_offsets(winograd *s, vkb_arena *arena, vki_error *err)
 }
 
 /* Whether there are strips for all threads, and the busiest has little more to do than the others. What lies
- * between the steps then stays in the caches of one core, and nobody waits for anybody between them. */
+ * between the steps then stays in the caches of one core, and nobody waits for anybody between them. How the
+ * strips are cut is no matter of threads: an element's sum depends on the width of its panel. */
 static bool spreads(const winograd *s, int threads)
 {
     const int64_t images = s->w.batch * s->w.group, most = vkb_ceil_div(images * s->strips, threads);
     return threads > 1 && images * s->strips >= threads &&
-           5 * most * s->form.strip * threads <= 6 * images * s->tiles_y;
+           10 * most * s->form.strip * threads <= 11 * images * s->tiles_y;
 }
 
 /* How the weights lie, and their bytes. */
@@ -205,7 +206,6 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     const op_window *w = &s->w;
     if (!is_wanted(p->g, p->n, &s->w) || !cpu_winograd_choose(p->g, p->n, w, p->lean, &s->form))
         return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    const int64_t strip = s->form.strip;
     s->transform = &cpu_micro_get()->winograd[s->form.kind];
     s->channels = w->in_c / w->group;
     s->rows_out = w->out_c / w->group;
@@ -213,14 +213,14 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     s->tiles_y = vkb_ceil_div(w->out_h, s->transform->tile);
     s->y_step = s->transform->tile * s->tiles_x;
     s->x_step = s->y_step + s->transform->taps - 1;
-    s->strips = vkb_ceil_div(s->tiles_y, strip);
+    s->strips = vkb_ceil_div(s->tiles_y, s->form.strip);
     s->apart = spreads(s, p->threads);
     VKB_TRY(plan_offsets(s, p->arena, err));
     const int together = s->apart ? 1 : p->threads;
-    plan_gemm(s, &s->whole, strip, together);
-    s->rest = s->whole;
-    if (s->tiles_y % strip) plan_gemm(s, &s->rest, s->tiles_y % strip, together);
-    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (strip * s->tiles_x * products_of(s)));
+    plan_gemm(s, &s->whole, s->form.strip, together);
+    const int64_t rest = s->tiles_y % s->form.strip;
+    plan_gemm(s, &s->rest, rest ? rest : s->form.strip, together);
+    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (s->form.strip * s->tiles_x * products_of(s)));
     p->state = s;
     p->weight_bytes = plan_weights(s);
     p->pack = pack;
