@@ -182,7 +182,7 @@ static void plan_scratch(winograd *s, cpu_prep *p)
     s->m_floats = (uint64_t)(products_of(s) * m_step_of(&s->whole));
     const int64_t in_rows = strip * t->size * s->x_step + s->w.in_w,
                   out_rows = (strip + 1) * t->tile * s->y_step,
-                  filters = s->form.fresh ? t->size * s->u_step : 0;
+                  filters = s->form.fresh ? 2 * t->size * s->u_step : 0;
     s->floats = vkb_round_up((uint64_t)vkb_max(vkb_max(in_rows, out_rows), filters), 16);
     const uint64_t alone = s->apart ? (uint64_t)p->threads : 1;
     p->scratch_bytes =
@@ -292,32 +292,33 @@ static void job(const void *user, int64_t index, cpu_gemm_job *j)
 
 typedef struct fresh_part {     /* of the filters: a block's outputs, and some channels */
     const float *filters, *end; /* what is fetched meanwhile ends here */
-    float *u;                   /* a row of products */
+    float *u;                   /* of some products */
     int64_t first, rows;        /* outputs */
     int64_t k0, channels;
-    int row; /* of products */
 } fresh_part;
 
-/* Product j of the row; the tiles fetch what the next part is made of. */
-static void multiply_part(const strip *t, const fresh_part *f, int j, const float **next)
+/* A product, by the filters u. The tiles of the last ones, as many as it takes, fetch what the next part is
+ * made of: earlier it would be pushed out again. */
+static void multiply_part(const strip *t, const fresh_part *f, int product, const float *u,
+                          const float **next)
 {
     const cpu_gemm *p = t->gemm;
-    const int64_t product = f->row * t->s->transform->size + j;
     const int64_t panels = cpu_panels(f->rows, p->micro->mr), larger = f->rows % panels;
+    const bool fetches = product >= products_of(t->s) - filter_floats(t->s);
     cpu_tile tile = {.k = f->channels, .c_stride = p->c_stride, .accumulate = f->k0 > 0};
     for (int64_t col = 0; col < p->n; col += CPU_NR) {
         tile.cols = (int)vkb_min(CPU_NR, p->n - col);
         tile.b_stride = cpu_panel_width(tile.cols);
         tile.b = t->v + product * v_step_of(p) + col * p->k + f->k0 * tile.b_stride;
-        tile.a = f->u + j * t->s->u_step;
+        tile.a = u;
         tile.c = t->m + product * m_step_of(p) + f->first * p->c_stride + col;
         for (int64_t i = 0; i < panels; i++) {
             tile.rows = (int)(f->rows / panels + (i < larger));
-            tile.a_next = *next < f->end ? *next : NULL;
+            tile.a_next = fetches && *next < f->end ? *next : NULL;
             p->tile(&tile);
             tile.a += tile.rows * f->channels;
             tile.c += tile.rows * p->c_stride;
-            *next += tile.rows * f->channels;
+            if (tile.a_next) *next += tile.rows * f->channels;
         }
     }
 }
@@ -338,9 +339,12 @@ static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
         for (f.k0 = 0; f.k0 < k; f.k0 += kc, f.filters += s->part_floats) {
             const float *next = f.filters + s->part_floats;
             f.channels = vkb_min(kc, k - f.k0);
-            for (f.row = 0; f.row < w->size; f.row++) {
-                w->filters(f.u, s->u_step, f.filters, f.rows * f.channels, f.row);
-                for (int j = 0; j < w->size; j++) multiply_part(t, &f, j, &next);
+            for (int pair = 0; pair <= w->size / 2; pair++) {
+                const int first = cpu_winograd_first(pair) * w->size;
+                const int last = (int)vkb_min(cpu_winograd_first(pair + 1), w->size) * w->size;
+                w->filters(f.u, s->u_step, f.filters, f.rows * f.channels, pair);
+                for (int i = first; i < last; i++)
+                    multiply_part(t, &f, i, f.u + (i - first) * s->u_step, &next);
             }
         }
     }

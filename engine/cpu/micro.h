@@ -174,9 +174,16 @@ typedef struct cpu_winograd {
      * m outputs at y[row * y_step + offset[l]], plus the bias. */
     void (*out)(float *y, int64_t y_step, const int32_t *offset, const float *m, int64_t m_step, float bias);
     /* Of `count` filters, tap t of filter l at g[(l / 8 * r^2 + t) * 8 + l % 8], readable up to a multiple of
-     * eight filters: product n row + j, of one row, goes to u[j * u_step + l]. */
-    void (*filters)(float *u, int64_t u_step, const float *g, int64_t count, int row);
+     * eight filters: the product n i + j of some rows i goes to u[(n (i - first) + j) * u_step + l]. Rows
+     * come as cpu_winograd_first says. */
+    void (*filters)(float *u, int64_t u_step, const float *g, int64_t count, int pair);
 } cpu_winograd;
+/* Rows of products that are made together, `pair` in 0..n/2: the first one, those of two points +p and -p,
+ * the last one. From this one on, until the next pair's. */
+static inline int cpu_winograd_first(int pair)
+{
+    return pair ? 2 * pair - 1 : 0;
+}
 extern const float cpu_winograd_g[CPU_WINOGRADS][6][5]; /* the filters' transforms, n x r */
 
 typedef struct cpu_micro {

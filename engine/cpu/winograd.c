@@ -54,8 +54,9 @@ void cpu_winograd_pack(const cpu_winograd *t, float *to, int64_t to_step, const 
     for (int64_t first = 0; first < k; first += most) {
         const int64_t channels = vkb_min(most, k - first);
         cpu_winograd_gather(t, g, 0, weights + first * t->taps * t->taps, k, channels, rows);
-        for (int row = 0; row < t->size; row++)
-            t->filters(to + row * t->size * to_step + first * rows, to_step, g, channels * rows, row);
+        for (int pair = 0; pair <= t->size / 2; pair++)
+            t->filters(to + cpu_winograd_first(pair) * t->size * to_step + first * rows, to_step, g,
+                       channels * rows, pair);
     }
 }
 
@@ -76,7 +77,8 @@ static void try_channel(const cpu_winograd *m, trial *t, const float *x, const f
     for (int i = 0; i < size; i++) in[i] = x + i * size;
     m->rows(rows, size, in, size);
     m->in(v, LANES, rows, size, same);
-    for (int i = 0; i < size; i++) m->filters(u + i * size * LANES, LANES, g, LANES, i);
+    for (int i = 0; i <= size / 2; i++)
+        m->filters(u + cpu_winograd_first(i) * size * LANES, LANES, g, LANES, i);
     for (int i = 0; i < size * size * LANES; i++) t->products[i] += u[i] * v[i];
     for (int i = 0; i < m->tile * m->tile; i++) {
         double *sums = t->sums + i * LANES;

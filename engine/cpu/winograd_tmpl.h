@@ -153,30 +153,17 @@ V8_INLINE void winograd_out_of(int tile, int size, float *y, int64_t y_step, con
     for (int r = 0; r < tile; r++) winograd_store(tile, y + r * y_step, offset, rows[r]);
 }
 
-/* One row of products of up to eight filters: the rows of their taps by a row of G, then along the columns by
- * all of it, whose rows of +p and -p differ in the sign of every other element. The first and the last row of
- * G, of 0 and infinity, are the first or the last tap as it is. `count` is a constant where it is 8. */
-V8_INLINE void winograd_filter(int taps, int size, const float g[6][5], float *u, int64_t u_step,
-                               const float *x, int row, int count)
+/* A row of products of up to eight filters, of the r values t: by the rows of G, of which those of +p and -p
+ * differ in the sign of every other element. The first and the last, of 0 and infinity, are the first or the
+ * last value as it is. `count` is a constant where it is 8. */
+V8_INLINE void winograd_filter_row(int taps, int size, const float g[6][5], float *u, int64_t u_step,
+                                   const v8 *t, int count)
 {
-    v8 t[5];
 #define PUT(j, value)                                                                                        \
     if (count == 8)                                                                                          \
         v8_store(u + (j)*u_step, value);                                                                     \
     else                                                                                                     \
         v8_store_n(u + (j)*u_step, value, count);
-    if (row == 0 || row == size - 1) {
-        CPU_UNROLL
-        for (int b = 0; b < taps; b++) t[b] = v8_load(x + 8 * ((row ? (taps - 1) * taps : 0) + b));
-    } else {
-        CPU_UNROLL
-        for (int b = 0; b < taps; b++) {
-            t[b] = v8_mul(v8_set1(g[row][0]), v8_load(x + 8 * b));
-            CPU_UNROLL
-            for (int a = 1; a < taps; a++)
-                t[b] = v8_fma(v8_set1(g[row][a]), v8_load(x + 8 * (a * taps + b)), t[b]);
-        }
-    }
     PUT(0, t[0])
     CPU_UNROLL
     for (int j = 1; j < size - 1; j += 2) {
@@ -193,12 +180,41 @@ V8_INLINE void winograd_filter(int taps, int size, const float g[6][5], float *u
 #undef PUT
 }
 
+/* The same down the columns of taps, then along the rows that this makes: the first, two, or the last. */
+V8_INLINE void winograd_filter(int taps, int size, const float g[6][5], float *u, int64_t u_step,
+                               const float *x, int pair, int count)
+{
+    v8 t[5], minus[5];
+#define TAP(a, b) v8_load(x + 8 * ((a)*taps + (b)))
+    if (pair == 0 || pair == size / 2) {
+        CPU_UNROLL
+        for (int b = 0; b < taps; b++) t[b] = TAP(pair ? taps - 1 : 0, b);
+        winograd_filter_row(taps, size, g, u, u_step, t, count);
+        return;
+    }
+    const float *c = g[2 * pair - 1];
+    CPU_UNROLL
+    for (int b = 0; b < taps; b++) {
+        v8 even = v8_mul(v8_set1(c[0]), TAP(0, b)), odd = v8_mul(v8_set1(c[1]), TAP(1, b));
+        even = v8_fma(v8_set1(c[2]), TAP(2, b), even);
+        if (taps == 5) {
+            odd = v8_fma(v8_set1(c[3]), TAP(3, b), odd);
+            even = v8_fma(v8_set1(c[4]), TAP(4, b), even);
+        }
+        t[b] = v8_add(even, odd);
+        minus[b] = v8_sub(even, odd);
+    }
+#undef TAP
+    winograd_filter_row(taps, size, g, u, u_step, t, count);
+    winograd_filter_row(taps, size, g, u + size * u_step, u_step, minus, count);
+}
+
 V8_INLINE void winograd_filters_of(int taps, int size, const float g[6][5], float *u, int64_t u_step,
-                                   const float *x, int64_t n, int row)
+                                   const float *x, int64_t n, int pair)
 {
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, row, 8);
-    if (i < n) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, row, (int)(n - i));
+    for (; i + 8 <= n; i += 8) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, pair, 8);
+    if (i < n) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, pair, (int)(n - i));
 }
 
 #define WINOGRAD_INPUT(SIZE)                                                                                 \
@@ -218,9 +234,9 @@ V8_INLINE void winograd_filters_of(int taps, int size, const float g[6][5], floa
         winograd_out_of(TILE, SIZE, y, y_step, offset, m, m_step, bias);                                     \
     }                                                                                                        \
     static void winograd_filters_##TILE##_##TAPS(float *u, int64_t u_step, const float *x, int64_t n,        \
-                                                 int row)                                                    \
+                                                 int pair)                                                   \
     {                                                                                                        \
-        winograd_filters_of(TAPS, SIZE, cpu_winograd_g[CPU_F##TILE##_##TAPS], u, u_step, x, n, row);         \
+        winograd_filters_of(TAPS, SIZE, cpu_winograd_g[CPU_F##TILE##_##TAPS], u, u_step, x, n, pair);        \
     }
 WINOGRAD_INPUT(4)
 WINOGRAD_INPUT(6)
