@@ -107,6 +107,11 @@ static void splits(const cpu_micro *m)
         m->split_pairs(o.v, o.v + n, x, n);
         for (int64_t i = 0; i < 2 * n; i++) assert_true(o.c[i % 2 * n + i / 2] == x[i]);
         outputs_check(&o, 0, "split_pairs");
+        outputs p = outputs_make(vkb_max(1, 2 * n));
+        c_table->join_pairs(p.c, x, x + n, n);
+        m->join_pairs(p.v, x, x + n, n);
+        for (int64_t i = 0; i < 2 * n; i++) assert_true(p.c[i] == x[i % 2 * n + i / 2]);
+        outputs_check(&p, 0, "join_pairs");
         vkb_free(heap, x);
     }
 }
@@ -180,63 +185,6 @@ static void strips(const cpu_micro *m)
         vkb_free(heap, x);
         vkb_free(heap, weight);
         vkb_free(heap, bias);
-    }
-}
-
-static cpu_pool random_pool(void)
-{
-    cpu_pool p = {.planes = pick(1, 3),
-                  .in_h = pick(1, 20),
-                  .in_w = pick(1, 45),
-                  .out_w = pick(1, 40), /* whether or not the windows reach that far */
-                  .row = pick(0, 3),
-                  .rows = pick(1, 9),
-                  .stride = (int)pick(1, 2),
-                  .max = pick(0, 1)};
-    p.size = p.stride == 1 ? 3 : 2;
-    if (p.max && pick(0, 1)) p.size = p.stride == 1 ? 5 : 3;
-    p.pad_top = pick(0, p.size - 1);
-    p.pad_left = pick(0, p.size - 1);
-    p.x_plane = p.in_h * p.in_w;
-    p.y_plane = p.rows * p.out_w + pick(0, 9);
-    return p;
-}
-
-/* By definition; the sum's order is another one. */
-static float pooled(const cpu_pool *p, const float *x, int64_t row, int64_t col)
-{
-    float r = p->max ? -INFINITY : 0;
-    for (int64_t i = 0; i < p->size * p->size; i++) {
-        const int64_t y = row * p->stride - p->pad_top + i / p->size;
-        const int64_t at = col * p->stride - p->pad_left + i % p->size;
-        if (y < 0 || y >= p->in_h || at < 0 || at >= p->in_w) continue;
-        const float v = x[y * p->in_w + at];
-        r = p->max ? fmaxf(r, v) : r + v;
-    }
-    return r;
-}
-
-static void pools(const cpu_micro *m)
-{
-    for (int round = 0; round < 2 * ROUNDS; round++) {
-        cpu_pool p = random_pool();
-        const int64_t n = p.planes * p.x_plane, out = p.rows * p.out_w;
-        float *x = input(n, -1, 1);
-        for (int64_t i = 0; p.max && i < n / 9; i++) x[pick(0, n - 1)] = pick(0, 1) ? NAN : -INFINITY;
-        outputs o = outputs_make((p.planes - 1) * p.y_plane + out);
-        p.x = x;
-        p.y = o.c;
-        c_table->pool(&p);
-        p.y = o.v;
-        m->pool(&p);
-        for (int64_t i = 0; i < p.planes * out; i++) {
-            const float got = o.c[i / out * p.y_plane + i % out];
-            const float want =
-                pooled(&p, x + i / out * p.x_plane, p.row + i % out / p.out_w, i % out % p.out_w);
-            assert_true(p.max ? got == want : fabsf(got - want) < 1e-5f);
-        }
-        outputs_check(&o, p.max ? 0 : 1e-5, "pool");
-        vkb_free(heap, x);
     }
 }
 
@@ -463,6 +411,7 @@ TABLE_TEST(copies)
 TABLE_TEST(taps)
 TABLE_TEST(strips)
 TABLE_TEST(pools)
+TABLE_TEST(folds)
 TABLE_TEST(rows_of_dots)
 TABLE_TEST(recurrent_gates)
 TABLE_TEST(row_panels)
@@ -579,6 +528,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_taps),
         cmocka_unit_test(test_strips),
         cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_folds),
         cmocka_unit_test(test_row_panels),
         cmocka_unit_test(test_rows_of_dots),
         cmocka_unit_test(test_recurrent_gates),

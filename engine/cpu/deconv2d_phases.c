@@ -141,7 +141,7 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
 static bool reads_in_place(const op_window *w)
 {
     enum { FEW = 32 };
-    return op_window_is_flat(w) && w->out_c / w->group <= FEW && cpu_padded_fits(w);
+    return op_window_is_flat(w) && op_window_taps(w) > 1 && w->out_c / w->group <= FEW && cpu_padded_fits(w);
 }
 
 /* Geometry of phase i; then how it is computed, and the scratch bytes that takes. */
@@ -213,15 +213,6 @@ static void join_one(float *y, int64_t step, const float *x, int64_t n)
     for (int64_t i = 0; i < n; i++) y[i * step] = x[i];
 }
 
-static void join_two(float *restrict y, const float *even, const float *odd, int64_t width)
-{
-    for (int64_t i = 0; i < width / 2; i++) {
-        y[2 * i] = even[i];
-        y[2 * i + 1] = odd[i];
-    }
-    if (width % 2) y[width - 1] = even[width / 2];
-}
-
 /* What a phase computed for row (oz, oy) of a channel; NULL if no tap reaches its outputs. */
 static const float *phase_row(const deconv_state *s, const float *scratch, const phase *p, int64_t channel,
                               int64_t oz, int64_t oy)
@@ -244,7 +235,8 @@ static void join_row(const deconv_state *s, const float *scratch, float *y, int6
         const float *a = phase_row(s, scratch, row + even, channel, oz, oy);
         const float *b = phase_row(s, scratch, row + 1 - even, channel, oz, oy);
         if (a && b) {
-            join_two(y, a, b, w->out_w);
+            s->micro->join_pairs(y, a, b, w->out_w / 2);
+            if (w->out_w % 2) y[w->out_w - 1] = a[w->out_w / 2];
             return;
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Transposed convolutions with few outputs or few inputs: one product gives what every input pixel adds to
+ * Transposed convolutions with few filters or small images: one product gives what every input pixel adds to
  * the outputs around it, for each filter and tap, then each row of outputs gathers its parts in a fixed
  * order. Nothing of the input is copied, which the phases (deconv2d_phases.c) repay only by many filters. */
 #include "cpu/conv2d_gemm.h"
@@ -7,6 +7,7 @@
 
 enum {
     FEW_FILTERS = 4,
+    FEW_PARTS = 1 << 18,
     MOST_PARTS = 1 << 20 /* floats that lie between the two steps: they shall stay in a cache */
 };
 
@@ -17,12 +18,18 @@ typedef struct scatter_state {
     uint64_t part_floats;
 } scatter_state;
 
-/* The phases compute every tap of every output, those beyond the input's edge as well. */
+/* The phases compute every tap of every output, those beyond the input's edge as well, and copy the input
+ * for each phase. But they write no parts: these must be few, and of many products each, unless much would be
+ * computed for nothing. By a stride other than 2 they are added up one by one. */
 static bool pays(const op_window *w)
 {
+    enum { PRODUCTS = 2048, KERNEL = 4 };
+    const int64_t parts = w->batch * w->out_c * op_window_taps(w) * w->in_h * w->in_w;
     const double scattered = (double)(w->in_h * w->in_w);
     const double gathered = (double)(w->out_h * w->out_w) / (double)(w->stride_h * w->stride_w);
-    return w->out_c <= FEW_FILTERS || 3 * scattered <= 2 * gathered;
+    return w->out_c <= FEW_FILTERS || 3 * scattered <= 2 * gathered ||
+           (scattered <= gathered && parts <= FEW_PARTS && parts / PRODUCTS <= w->in_c && w->stride_w == 2 &&
+            w->kernel_w <= KERNEL && w->dilation_h == 1 && w->dilation_w == 1);
 }
 
 bool cpu_deconv2d_scatter_fits(const gr_graph *g, const gr_node *n)
@@ -84,26 +91,6 @@ static void pack_pixels(const void *user, int64_t job, float *dst, int64_t k0, i
     cpu_pack_b_panel(dst, image + k0 * s->pixels + col, s->pixels, 1, kc, cols, width, 1);
 }
 
-/* y[i stride + at] += part[i] for all i that fall within the row */
-static void add_parts(float *y, int64_t out_w, const float *part, int64_t in_w, int64_t stride, int64_t at)
-{
-    const int64_t first = at < 0 ? vkb_ceil_div(-at, stride) : 0;
-    const int64_t end = at < out_w ? vkb_min(in_w, vkb_ceil_div(out_w - at, stride)) : 0;
-    for (int64_t i = first; i < end; i++) y[i * stride + at] += part[i];
-}
-
-static void add_row(const scatter_state *s, float *y, const float *parts, int64_t oy)
-{
-    const op_window *w = &s->w;
-    for (int64_t ky = 0; ky < w->kernel_h; ky++) {
-        const int64_t from = oy + w->pad_top - ky * w->dilation_h;
-        if (from < 0 || from % w->stride_h || from / w->stride_h >= w->in_h) continue;
-        for (int64_t kx = 0; kx < w->kernel_w; kx++)
-            add_parts(y, w->out_w, parts + (ky * w->kernel_w + kx) * s->pixels + from / w->stride_h * w->in_w,
-                      w->in_w, w->stride_w, kx * w->dilation_w - w->pad_left);
-    }
-}
-
 static void on_rows(void *arg, int64_t begin, int64_t end, int thread)
 {
     const cpu_call *c = arg;
@@ -111,13 +98,30 @@ static void on_rows(void *arg, int64_t begin, int64_t end, int thread)
     const op_window *w = &s->w;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
     (void)thread;
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t plane = i / w->out_h, first = i * w->out_w;
+    for (int64_t i = begin, rows; i < end; i += rows) {
+        const int64_t plane = i / w->out_h, first = i * w->out_w, row = i % w->out_h;
+        rows = vkb_min(end - i, w->out_h - row);
         float *y = (float *)c->out[0] + first;
-        for (int64_t x = 0; x < w->out_w; x++) y[x] = bias ? bias[plane % w->out_c] : 0;
-        add_row(s, y, (const float *)c->scratch + plane * s->taps * s->pixels, i % w->out_h);
+        const cpu_fold fold = {.y = y,
+                               .parts = (const float *)c->scratch + plane * s->taps * s->pixels,
+                               .in_h = w->in_h,
+                               .in_w = w->in_w,
+                               .out_w = w->out_w,
+                               .row = row,
+                               .rows = rows,
+                               .kernel_h = w->kernel_h,
+                               .kernel_w = w->kernel_w,
+                               .stride_h = w->stride_h,
+                               .stride_w = w->stride_w,
+                               .dilation_h = w->dilation_h,
+                               .dilation_w = w->dilation_w,
+                               .pad_top = w->pad_top,
+                               .pad_left = w->pad_left,
+                               .bias = bias ? bias[plane % w->out_c] : 0};
+        s->gemm.micro->fold(&fold);
         if (cpu_has_epilogue(c->n))
-            s->gemm.micro->epilogue(y, y, residual ? residual + first : NULL, w->out_w, &c->n->epilogue);
+            s->gemm.micro->epilogue(y, y, residual ? residual + first : NULL, rows * w->out_w,
+                                    &c->n->epilogue);
     }
 }
 

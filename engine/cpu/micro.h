@@ -129,6 +129,17 @@ typedef struct cpu_pool {
     bool max;         /* the largest element, NaNs left out; else the sum */
 } cpu_pool;
 
+/* Rows of one channel of a transposed convolution. parts[tap][in_h][in_w] is what each pixel of the input
+ * adds through each tap: y[pixel * stride - pad + tap * dilation], along both dimensions, is bias + the sum
+ * of these, tap by tap, those of a row of taps first. */
+typedef struct cpu_fold {
+    float *y; /* rows x out_w, dense: from row on */
+    const float *parts;
+    int64_t in_h, in_w, out_w, row, rows;
+    int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    float bias;
+} cpu_fold;
+
 typedef enum cpu_binary_op {
     CPU_ADD = 0,
     CPU_SUB,
@@ -215,6 +226,9 @@ typedef struct cpu_micro {
     /* y[i * y_step + j] = x[i * x_step + j], for i < rows, j < cols; no overlap */
     void (*copy_rows)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols);
     void (*split_pairs)(float *even, float *odd, const float *x, int64_t n); /* even[i] = x[2i], odd: 2i+1 */
+    void (*join_pairs)(float *y, const float *even, const float *odd,
+                       int64_t n); /* the reverse; no overlap */
+    void (*fold)(const cpu_fold *t);
     void (*depthwise)(const cpu_depthwise *t);
     void (*pool)(const cpu_pool *t);
     void (*taps_sum)(const cpu_taps *t);

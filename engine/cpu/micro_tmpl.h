@@ -25,6 +25,8 @@
 
 #include "cpu/pool_tmpl.h"
 
+#include "cpu/fold_tmpl.h"
+
 #include "cpu/gemm_tmpl.h"
 
 #include "cpu/gemm_line_tmpl.h"
@@ -87,6 +89,8 @@ const cpu_micro CPU_MICRO_TABLE = {
     .gather = gather,
     .copy_rows = copy_rows,
     .split_pairs = split_pairs,
+    .join_pairs = join_pairs,
+    .fold = fold,
     .depthwise = depthwise,
     .pool = pool,
     .taps_sum = taps_sum,

@@ -24,6 +24,7 @@ typedef struct rows_plan {
     const cpu_micro *micro;
     int64_t planes;
     rows_axis h, w;
+    bool twice;         /* each element becomes two */
     bool stretch;       /* rows first: scratch holds as many stretched rows as an output row blends */
     int64_t row_floats; /* of a row in scratch */
 } rows_plan;
@@ -91,6 +92,8 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
         return vkb_fail_node(err, VKI_E_INTERNAL, p->n->name, "Resize", "the node does not fit the kernel");
     if (!make_axis(p, &h, &plan->h) || !make_axis(p, &w, &plan->w))
         return vkb_nomem(err, (uint64_t)(h.out + w.out) * sizeof(rows_tap));
+    plan->twice = plan->w.taps == 1 && w.out == 2 * w.in;
+    for (int64_t i = 0; i < w.out; i++) plan->twice = plan->twice && plan->w.table[i].at == i / 2;
     p->state = plan;
     plan->stretch = plan->h.taps > 1 && plan->h.taps <= STRETCHED && h.out > h.in && w.out < INT32_MAX / 8;
     plan->row_floats = (int64_t)vkb_round_up((uint64_t)(plan->stretch ? w.out : w.in), 16);
@@ -112,10 +115,13 @@ static const float *blend_rows(const float *x, const rows_axis *h, int64_t width
     return blend;
 }
 
-static void sample_row(float *y, const float *row, const rows_axis *w)
+static void sample_row(const rows_plan *plan, float *y, const float *row)
 {
+    const rows_axis *w = &plan->w;
     const rows_tap *tap = w->table;
-    if (w->taps == 1) {
+    if (plan->twice) {
+        plan->micro->join_pairs(y, row, row, w->in);
+    } else if (w->taps == 1) {
         for (int64_t i = 0; i < w->out; i++) y[i] = row[tap[i].at];
     } else if (w->taps == 2) {
         for (int64_t i = 0; i < w->out; i++, tap += 2)
@@ -151,7 +157,7 @@ static void blend_stretched(const rows_plan *plan, stretched *s, const float *in
         offset[k] = (int32_t)(slot * plan->row_floats);
         weight[k] = tap[k].weight;
         if (s->has[slot] == from) continue;
-        sample_row(s->rows + offset[k], in + from * plan->w.in, &plan->w);
+        sample_row(plan, s->rows + offset[k], in + from * plan->w.in);
         s->has[slot] = from;
     }
     const cpu_taps t = {.y = y,
@@ -180,7 +186,7 @@ static void resize_range(void *arg, int64_t begin, int64_t end, int thread)
         if (plan->stretch)
             blend_stretched(plan, &s, in, y, plane, row);
         else
-            sample_row(y, blend_rows(in + plane * h->in * w->in, h, w->in, row, scratch), w);
+            sample_row(plan, y, blend_rows(in + plane * h->in * w->in, h, w->in, row, scratch));
         if (cpu_has_epilogue(c->n))
             plan->micro->epilogue(y, y, residual ? residual + i * w->out : NULL, w->out, &c->n->epilogue);
     }

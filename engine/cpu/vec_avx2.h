@@ -189,6 +189,12 @@ V8_INLINE v8 v8_join(v8 a)
 {
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(a), _MM_SHUFFLE(3, 1, 2, 0)));
 }
+V8_INLINE void v8_zip(v8 x[2], v8 a, v8 b)
+{
+    const v8 lo = _mm256_unpacklo_ps(a, b), hi = _mm256_unpackhi_ps(a, b);
+    x[0] = _mm256_permute2f128_ps(lo, hi, 0x20);
+    x[1] = _mm256_permute2f128_ps(lo, hi, 0x31);
+}
 
 /* The 4x4 blocks of both halves are transposed: place i and place i + 4 share a register. */
 V8_INLINE void v8_transpose_quads(v8 y[4], const v8 x[4])

@@ -211,6 +211,11 @@ V8_INLINE v8 v8_join(v8 a)
 {
     return a;
 }
+V8_INLINE void v8_zip(v8 x[2], v8 a, v8 b) /* a's first, b's first, a's second, ... */
+{
+    x[0] = (v8){{{a.q[0][0], b.q[0][0], a.q[0][1], b.q[0][1]}, {a.q[0][2], b.q[0][2], a.q[0][3], b.q[0][3]}}};
+    x[1] = (v8){{{a.q[1][0], b.q[1][0], a.q[1][1], b.q[1][1]}, {a.q[1][2], b.q[1][2], a.q[1][3], b.q[1][3]}}};
+}
 /* Four neighbours at each of eight places: element j of place i is lane i of y[j]. */
 V8_INLINE void v8_load_quads(v8 y[4], const float *x, const int32_t *offset)
 {

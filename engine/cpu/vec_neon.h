@@ -277,6 +277,12 @@ V8_INLINE v8 v8_join(v8 a)
     return a;
 }
 
+V8_INLINE void v8_zip(v8 x[2], v8 a, v8 b)
+{
+    x[0] = (v8){vzip1q_f32(a.lo, b.lo), vzip2q_f32(a.lo, b.lo)};
+    x[1] = (v8){vzip1q_f32(a.hi, b.hi), vzip2q_f32(a.hi, b.hi)};
+}
+
 V8_INLINE void v4_transpose(float32x4_t y[4], const float32x4_t x[4])
 {
     const float32x4_t a = vtrn1q_f32(x[0], x[1]), b = vtrn2q_f32(x[0], x[1]);

@@ -136,6 +136,13 @@ static void run_pool(const cpu_micro *m)
     const cpu_pool p = {y, x, 1, 0, 0, 28, 28, 28, 0, 28, 1, 1, 3, 1, true};
     m->pool(&p);
 }
+/* 16x16 pixels by 4x4 taps to 32x32. */
+static void run_fold(const cpu_micro *m)
+{
+    const cpu_fold f = {y, x, 16, 16, 32, 0, 32, 4, 4, 2, 2, 1, 1, 1, 1, 0.5f};
+    m->fold(&f);
+}
+ENTRY(join_pairs, m->join_pairs(y, x, z, LENGTH))
 TAPS_ENTRY(taps_sum)
 TAPS_ENTRY(taps_max)
 ENTRY(dots, m->dots(y, x, z, DEPTH, DEPTH, 8))
@@ -189,6 +196,8 @@ static const struct {
     RUN(copy_rows),
     RUN(depthwise),
     RUN(pool),
+    RUN(fold),
+    RUN(join_pairs),
     RUN(taps_sum),
     RUN(taps_max),
     RUN(row_panel),

@@ -47,6 +47,10 @@ void integer_tiles(const cpu_micro *m);
 void byte_tiles(const cpu_micro *m);
 void winograd_tiles(const cpu_micro *m);
 
+/* ---- kernel_windows.c ---- */
+void folds(const cpu_micro *m);
+void pools(const cpu_micro *m);
+
 /* ---- kernel_bench.c: nanoseconds of every entry of every table, and the ratio to the C table ---- */
 int kernel_bench(const char *filter);
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Pools and transposed convolutions: the C table against their definition, the others against the C table. */
+#include "common/kernel_checks.h"
+
+void folds(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        cpu_fold f = {.in_h = pick(1, 6),
+                      .in_w = pick(1, 20),
+                      .row = pick(0, 3),
+                      .rows = pick(1, 9),
+                      .kernel_h = pick(1, 4),
+                      .kernel_w = pick(1, 9),
+                      .stride_h = pick(1, 3),
+                      .stride_w = pick(0, 3) ? 2 : pick(1, 3),
+                      .dilation_h = pick(1, 2),
+                      .dilation_w = pick(0, 3) ? 1 : 2,
+                      .pad_top = pick(0, 3),
+                      .pad_left = pick(0, 5),
+                      .bias = 0.25f};
+        f.out_w = pick(1, 45); /* whether or not the input reaches that far */
+        const int64_t plane = f.in_h * f.in_w, taps = f.kernel_h * f.kernel_w;
+        float *parts = input(taps * plane, -1, 1), *want = input(f.rows * f.out_w, 0, 0);
+        outputs o = outputs_make(f.rows * f.out_w);
+        f.parts = parts;
+        f.y = o.c;
+        c_table->fold(&f);
+        f.y = o.v;
+        m->fold(&f);
+        for (int64_t i = 0; i < taps * plane; i++) {
+            const int64_t tap = i / plane, y = i % plane / f.in_w, x = i % f.in_w;
+            const int64_t row = y * f.stride_h + tap / f.kernel_w * f.dilation_h - f.pad_top - f.row;
+            const int64_t col = x * f.stride_w + tap % f.kernel_w * f.dilation_w - f.pad_left;
+            if (row >= 0 && row < f.rows && col >= 0 && col < f.out_w) want[row * f.out_w + col] += parts[i];
+        }
+        for (int64_t i = 0; i < f.rows * f.out_w; i++) assert_true(fabsf(want[i] + f.bias - o.c[i]) < 1e-5f);
+        outputs_check(&o, 1e-5, "fold");
+        vkb_free(heap, parts);
+        vkb_free(heap, want);
+    }
+}
+
+static cpu_pool random_pool(void)
+{
+    cpu_pool p = {.planes = pick(1, 3),
+                  .in_h = pick(1, 20),
+                  .in_w = pick(1, 45),
+                  .out_w = pick(1, 40), /* whether or not the windows reach that far */
+                  .row = pick(0, 3),
+                  .rows = pick(1, 9),
+                  .stride = (int)pick(1, 2),
+                  .max = pick(0, 1)};
+    p.size = p.stride == 1 ? 3 : 2;
+    if (p.max && pick(0, 1)) p.size = p.stride == 1 ? 5 : 3;
+    p.pad_top = pick(0, p.size - 1);
+    p.pad_left = pick(0, p.size - 1);
+    p.x_plane = p.in_h * p.in_w;
+    p.y_plane = p.rows * p.out_w + pick(0, 9);
+    return p;
+}
+
+/* By definition; the sum's order is another one. */
+static float pooled(const cpu_pool *p, const float *x, int64_t row, int64_t col)
+{
+    float r = p->max ? -INFINITY : 0;
+    for (int64_t i = 0; i < p->size * p->size; i++) {
+        const int64_t y = row * p->stride - p->pad_top + i / p->size;
+        const int64_t at = col * p->stride - p->pad_left + i % p->size;
+        if (y < 0 || y >= p->in_h || at < 0 || at >= p->in_w) continue;
+        const float v = x[y * p->in_w + at];
+        r = p->max ? fmaxf(r, v) : r + v;
+    }
+    return r;
+}
+
+void pools(const cpu_micro *m)
+{
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        cpu_pool p = random_pool();
+        const int64_t n = p.planes * p.x_plane, out = p.rows * p.out_w;
+        float *x = input(n, -1, 1);
+        for (int64_t i = 0; p.max && i < n / 9; i++) x[pick(0, n - 1)] = pick(0, 1) ? NAN : -INFINITY;
+        outputs o = outputs_make((p.planes - 1) * p.y_plane + out);
+        p.x = x;
+        p.y = o.c;
+        c_table->pool(&p);
+        p.y = o.v;
+        m->pool(&p);
+        for (int64_t i = 0; i < p.planes * out; i++) {
+            const float got = o.c[i / out * p.y_plane + i % out];
+            const float want =
+                pooled(&p, x + i / out * p.x_plane, p.row + i % out / p.out_w, i % out % p.out_w);
+            assert_true(p.max ? got == want : fabsf(got - want) < 1e-5f);
+        }
+        outputs_check(&o, p.max ? 0 : 1e-5, "pool");
+        vkb_free(heap, x);
+    }
+}
