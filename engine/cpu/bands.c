@@ -53,9 +53,14 @@ vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_aren
 void cpu_bands_rows(cpu_bands *b, int64_t rows)
 {
     b->count = vkb_ceil_div(b->w.out_h, vkb_max(1, rows));
-    b->rows = vkb_ceil_div(b->w.out_h, b->count); /* even bands */
-    b->count = vkb_ceil_div(b->w.out_h, b->rows);
-    b->in_rows = (b->rows - 1) * b->w.stride_h + window_height(&b->w);
+    cpu_bands_hold(b, vkb_ceil_div(b->w.out_h, b->count)); /* even bands */
+}
+
+void cpu_bands_hold(cpu_bands *b, int64_t rows)
+{
+    b->rows = rows;
+    b->count = vkb_ceil_div(b->w.out_h, rows);
+    b->in_rows = (rows - 1) * b->w.stride_h + window_height(&b->w);
 }
 
 uint64_t cpu_bands_floats(const cpu_bands *b)
@@ -80,18 +85,36 @@ static int64_t limit(int64_t v, int64_t low, int64_t high)
     return vkb_max(low, vkb_min(v, high));
 }
 
+/* Of phase p of an input row, the elements first..end that a plane fills: element i is x[i * stride + shift].
+ */
+static int64_t phase_part(const cpu_bands *b, int64_t p, int64_t *first, int64_t *end)
+{
+    const int64_t stride = b->w.stride_w, shift = p - b->w.pad_left;
+    *first = limit(vkb_ceil_div(-shift, stride), 0, b->phase);
+    *end = limit(vkb_ceil_div(b->w.in_w - shift, stride), *first, b->phase);
+    return shift;
+}
+
 void cpu_bands_begin(const cpu_bands *b, float *scratch)
 {
-    set(scratch, b->in_rows * b->row, b->fill);
+    for (int64_t p = 0; p < b->w.stride_w; p++) {
+        int64_t first, end;
+        phase_part(b, p, &first, &end);
+        float *phase = scratch + p * b->phase;
+        for (int64_t r = 0; r < b->in_rows; r++, phase += b->row) {
+            set(phase, first, b->fill);
+            set(phase + end, b->phase - end, b->fill);
+        }
+    }
 }
 
 /* Phase p of `rows` input rows. */
 static void load_phase(const cpu_bands *b, float *dst, const float *src, int64_t rows, int64_t p)
 {
     const op_window *w = &b->w;
-    const int64_t stride = w->stride_w, shift = p - w->pad_left; /* element i is src[i * stride + shift] */
-    const int64_t first = limit(vkb_ceil_div(-shift, stride), 0, b->phase);
-    const int64_t n = limit(vkb_ceil_div(w->in_w - shift, stride), first, b->phase) - first;
+    int64_t first, n;
+    const int64_t stride = w->stride_w, shift = phase_part(b, p, &first, &n);
+    n -= first;
     if (n == 0) return;
     src += first * stride + shift;
     dst += first;
@@ -140,10 +163,16 @@ static void load_pairs(const cpu_bands *b, float *dst, const float *src, int64_t
 
 cpu_taps cpu_bands_load(const cpu_bands *b, float *scratch, const float *plane, int64_t band)
 {
+    const int64_t row = band * b->rows;
+    return cpu_bands_load_rows(b, scratch, plane, row, vkb_min(b->rows, b->w.out_h - row));
+}
+
+cpu_taps cpu_bands_load_rows(const cpu_bands *b, float *scratch, const float *plane, int64_t row,
+                             int64_t rows)
+{
     const op_window *w = &b->w;
-    const int64_t y0 = band * b->rows, rows = vkb_min(b->rows, w->out_h - y0);
     const int64_t in_rows = (rows - 1) * w->stride_h + window_height(w);
-    const int64_t top = y0 * w->stride_h - w->pad_top; /* may lie above the plane */
+    const int64_t top = row * w->stride_h - w->pad_top; /* may lie above the plane */
     const int64_t first = limit(-top, 0, in_rows), end = limit(w->in_h - top, first, in_rows);
     set(scratch, first * b->row, b->fill);
     set(scratch + end * b->row, (in_rows - end) * b->row, b->fill);

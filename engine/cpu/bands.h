@@ -23,11 +23,15 @@ typedef struct cpu_bands {
 bool cpu_bands_fit(const op_window *w);
 vki_status cpu_bands_plan(cpu_bands *b, const op_window *w, float fill, vkb_arena *arena, vki_error *err);
 void cpu_bands_rows(cpu_bands *b, int64_t rows); /* makes bands of at most so many output rows */
+void cpu_bands_hold(cpu_bands *b, int64_t rows); /* makes bands of so many */
 uint64_t cpu_bands_floats(const cpu_bands *b);   /* scratch of a thread */
 /* Fills scratch with padding. Once before any number of loads: these write between the padding only. */
 void cpu_bands_begin(const cpu_bands *b, float *scratch);
 /* Copies a band's input rows to scratch and describes its taps, all but y, weight and bias. */
 cpu_taps cpu_bands_load(const cpu_bands *b, float *scratch, const float *plane, int64_t band);
+/* The same of any output rows, at most as many as a band has. */
+cpu_taps cpu_bands_load_rows(const cpu_bands *b, float *scratch, const float *plane, int64_t row,
+                             int64_t rows);
 /* Planes that make a loop range worth a thread. */
 int64_t cpu_bands_grain(const cpu_bands *b);
 

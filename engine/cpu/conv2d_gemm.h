@@ -48,9 +48,12 @@ typedef struct cpu_padded {
     int64_t k, jobs;     /* jobs: groups of all batches */
     int64_t plane;       /* floats of an input channel in scratch */
     int32_t *offset;     /* of each k: taps, then channels */
-    uint64_t own;        /* floats of a thread in scratch */
+    uint64_t own;        /* floats of a thread's input in scratch */
     uint64_t floats;     /* of scratch, in all */
-    int64_t parts;       /* of channels handed on: of the panels, each worked on at once */
+    op_window pool;      /* of rows handed on: what is done with them */
+    int64_t pooled;      /* its output rows at once */
+    int64_t parts;       /* of an image: so many times */
+    uint64_t between;    /* floats of a thread's rows, behind all input in scratch */
 } cpu_padded;
 
 bool cpu_padded_fits(const op_window *w);
@@ -58,14 +61,23 @@ vki_status cpu_padded_plan(cpu_padded *s, const op_window *w, int threads, vkb_a
 /* a->conv is not used. */
 void cpu_padded_run(const cpu_padded *s, const cpu_conv_args *a, float *scratch, vkb_pool *pool);
 
-/* conv2d_padded whose output never exists as a whole: `fn` gets `count` planes from `first` on (of all
- * batches' channels) while they lie in the thread's cache. Prepared by the first, run by the second. */
-typedef void (*cpu_channels_fn)(const void *user, const float *planes, int64_t first, int64_t count,
-                                int thread);
-vki_status cpu_conv2d_padded_prepare_channels(cpu_prep *p, vki_error *err);
-void cpu_conv2d_padded_run_channels(const cpu_call *c, cpu_channels_fn fn, const void *user);
+/* Rows of a convolution's output: what a pool needs for its rows row .. row + rows. */
+typedef struct cpu_pool_rows {
+    const float *x;        /* x_rows of them; planes follow one another */
+    int64_t plane, planes; /* channels, counted through the batch */
+    int64_t x_rows, above; /* in front of them the windows reach over so many rows of padding */
+    int64_t row, rows;
+} cpu_pool_rows;
 
-/* The pool of some planes by the kernel pool_window, on the calling thread. */
-void cpu_pool_window_planes(const cpu_call *c, const float *x, float *y, int64_t planes, int thread);
+/* conv2d_padded whose output never exists as a whole: `fn` gets rows of it while they lie in the thread's
+ * cache. Rows that two parts of the pool need are computed twice. Prepared by the first, run by the second.
+ */
+typedef void (*cpu_pool_rows_fn)(const void *user, const cpu_pool_rows *rows);
+vki_status cpu_conv2d_padded_prepare_rows(cpu_prep *p, const op_window *pool, vki_error *err);
+void cpu_conv2d_padded_run_rows(const cpu_call *c, cpu_pool_rows_fn fn, const void *user);
+
+/* Whether the kernel pool_window reads planes where they lie, and with it the pool of some rows. */
+bool cpu_pool_window_in_place(const gr_graph *g, const gr_node *n);
+void cpu_pool_window_rows(const cpu_call *c, const cpu_pool_rows *rows);
 
 #endif

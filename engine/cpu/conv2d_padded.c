@@ -31,23 +31,22 @@ bool cpu_padded_fits(const op_window *w)
     return cpu_bands_fit(w) && lines_fill_panels(w) && offsets_fit(w);
 }
 
-/* Output rows of a band: as many as its share of the cache holds, yet so many that at most every second input
- * row is copied twice, and so few that all threads have something to do. */
+/* Output rows of a band: as many as its share of the second-level cache holds, yet so many that at most every
+ * second input row is copied twice, and so few that all threads have something to do. */
 static int64_t rows_of_band(const cpu_padded *s, int threads)
 {
     const op_window *w = &s->bands.w;
     const int64_t window = (w->kernel_h - 1) * w->dilation_h + 1, line = s->channels * s->bands.row;
     const vkb_caches *caches = cpu_caches_get();
-    const int64_t bytes = s->m > FEW_OUT ? caches->first * 3 / 4 : caches->second * 3 / 8;
+    const int64_t bytes = s->channels > FEW_IN ? caches->second * 3 / 8 : caches->second / 8;
     const int64_t room = bytes / (int64_t)sizeof(float) / line - window;
     const int64_t least = vkb_ceil_div(vkb_max(0, window - w->stride_h), w->stride_h);
     const int64_t most = vkb_ceil_div(w->out_h * s->jobs, (int64_t)TASKS * threads);
     return vkb_max(1, vkb_min(most, vkb_max(least, room / w->stride_h + 1)));
 }
 
-/* All but the scratch; `whole`: the input is copied as a whole. */
-static vki_status plan(cpu_padded *s, const op_window *w, bool whole, int threads, vkb_arena *arena,
-                       vki_error *err)
+/* All but the bands' rows and what follows from them. */
+static vki_status plan(cpu_padded *s, const op_window *w, vkb_arena *arena, vki_error *err)
 {
     *s = (cpu_padded){0};
     VKB_TRY(cpu_bands_plan(&s->bands, w, 0, arena, err));
@@ -55,19 +54,24 @@ static vki_status plan(cpu_padded *s, const op_window *w, bool whole, int thread
     s->m = w->out_c / w->group;
     s->k = s->channels * w->kernel_h * w->kernel_w;
     s->jobs = w->batch * w->group;
-    cpu_bands_rows(&s->bands, whole ? w->out_h : rows_of_band(s, threads));
-    s->plane = (int64_t)cpu_bands_floats(&s->bands);
     s->offset = vkb_arena_alloc(arena, (size_t)s->k * sizeof *s->offset);
     if (!s->offset) return vkb_nomem(err, (uint64_t)s->k * sizeof *s->offset);
+    return VKI_OK;
+}
+
+static void plan_rows(cpu_padded *s)
+{
+    s->plane = (int64_t)cpu_bands_floats(&s->bands);
+    s->own = (uint64_t)(s->channels * s->plane);
     for (int64_t i = 0; i < s->k; i++)
         s->offset[i] = s->bands.offset[i / s->channels] + (int32_t)(i % s->channels * s->plane);
-    return VKI_OK;
 }
 
 vki_status cpu_padded_plan(cpu_padded *s, const op_window *w, int threads, vkb_arena *arena, vki_error *err)
 {
-    VKB_TRY(plan(s, w, false, threads, arena, err));
-    s->own = (uint64_t)(s->channels * s->plane);
+    VKB_TRY(plan(s, w, arena, err));
+    cpu_bands_rows(&s->bands, rows_of_band(s, threads));
+    plan_rows(s);
     s->floats = s->own * (uint64_t)threads;
     return VKI_OK;
 }
@@ -112,20 +116,36 @@ static void compute(const padded_run *p, const lines *l)
     }
 }
 
+/* A thread's scratch, with the padding beside rows. */
+static float *begin_bands(const padded_run *p, int thread)
+{
+    const cpu_padded *s = p->s;
+    float *padded = p->scratch + (uint64_t)thread * s->own;
+    for (int64_t i = 0; i < s->channels; i++) cpu_bands_begin(&s->bands, padded + i * s->plane);
+    return padded;
+}
+
+/* The input of all of l's rows. */
+static void load_bands(const padded_run *p, const lines *l, float *padded)
+{
+    const cpu_padded *s = p->s;
+    const int64_t plane = s->bands.w.in_h * s->bands.w.in_w;
+    const float *x = p->a->x + l->job * s->channels * plane;
+    for (int64_t k = 0; k < s->channels; k++)
+        cpu_bands_load_rows(&s->bands, padded + k * s->plane, x + k * plane, l->row, l->rows);
+}
+
 static void on_bands(void *arg, int64_t begin, int64_t end, int thread)
 {
     const padded_run *p = arg;
     const cpu_padded *s = p->s;
     const cpu_bands *b = &s->bands;
-    const int64_t in_plane = b->w.in_h * b->w.in_w, out_plane = b->w.out_h * b->w.out_w;
-    float *padded = p->scratch + (uint64_t)thread * s->own;
-    for (int64_t i = 0; i < s->channels; i++) cpu_bands_begin(b, padded + i * s->plane);
+    const int64_t out_plane = b->w.out_h * b->w.out_w;
+    float *padded = begin_bands(p, thread);
     for (int64_t i = begin; i < end; i++) {
         lines l = {.job = i / b->count, .row = i % b->count * b->rows, .x = padded, .y_plane = out_plane};
-        const float *x = p->a->x + l.job * s->channels * in_plane;
-        for (int64_t k = 0; k < s->channels; k++)
-            cpu_bands_load(b, padded + k * s->plane, x + k * in_plane, i % b->count);
         l.rows = vkb_min(b->rows, b->w.out_h - l.row);
+        load_bands(p, &l, padded);
         l.end = cpu_panels(s->m, b->micro->mr);
         l.y = p->a->y + l.job * s->m * out_plane + l.row * b->w.out_w;
         compute(p, &l);
@@ -194,70 +214,71 @@ void cpu_conv2d_padded_run(const cpu_call *c)
     cpu_padded_run(c->state, &args, c->scratch, c->pool);
 }
 
-/* ---- channels that are handed on ---- */
+/* ---- rows that are handed on ---- */
 
-vki_status cpu_conv2d_padded_prepare_channels(cpu_prep *p, vki_error *err)
+vki_status cpu_conv2d_padded_prepare_rows(cpu_prep *p, const op_window *pool, vki_error *err)
 {
     cpu_padded *s;
     op_window w;
     VKB_TRY(prepare(p, &s, &w, err));
-    VKB_TRY(plan(s, &w, true, p->threads, p->arena, err));
-    const int64_t mr = s->bands.micro->mr, panels = cpu_panels(s->m, s->bands.micro->mr);
-    /* the channels that a thread works on fill more than half of the second-level cache */
-    const int64_t floats = cpu_caches_get()->second * 5 / 8 / (int64_t)sizeof(float);
-    const int64_t each = vkb_min(panels / p->threads, floats / (mr * w.out_h * w.out_w));
-    s->parts = vkb_ceil_div(panels, vkb_max(1, each));
-    s->own = vkb_round_up((uint64_t)(vkb_ceil_div(panels, s->parts) * mr * w.out_h * w.out_w), 16);
-    s->floats = (uint64_t)(w.batch * w.in_c * s->plane) + s->own * (uint64_t)p->threads;
+    VKB_TRY(plan(s, &w, p->arena, err));
+    s->pool = *pool;
+    /* of one row of the pool: the input of all channels, and outputs of a panel */
+    const int64_t mr = s->bands.micro->mr;
+    const int64_t line = (s->channels * w.stride_h * s->bands.row + mr * w.out_w) * pool->stride_h;
+    const int64_t room = cpu_caches_get()->second * 5 / 8 / (int64_t)sizeof(float);
+    const int64_t tasks = p->threads > 1 ? 2 * p->threads : 1; /* of each image: few, they share rows */
+    const int64_t bands = vkb_max(tasks, vkb_ceil_div(pool->out_h, vkb_max(1, room / line)));
+    const int64_t even = (int64_t)vkb_round_up((uint64_t)bands, (uint64_t)p->threads);
+    s->pooled = vkb_ceil_div(pool->out_h, even);
+    s->parts = vkb_ceil_div(pool->out_h, s->pooled);
+    cpu_bands_hold(&s->bands, vkb_min(w.out_h, (s->pooled - 1) * pool->stride_h + pool->kernel_h));
+    plan_rows(s);
+    s->between = vkb_round_up((uint64_t)(mr * s->bands.rows * w.out_w), 16);
+    s->floats = (s->own + s->between) * (uint64_t)p->threads;
     p->scratch_bytes = s->floats * sizeof(float);
     return VKI_OK;
 }
 
-typedef struct channels_run {
+typedef struct rows_run {
     padded_run padded;
-    cpu_channels_fn fn;
+    cpu_pool_rows_fn fn;
     const void *user;
-} channels_run;
+} rows_run;
 
-static void pad_planes(void *arg, int64_t begin, int64_t end, int thread)
+static void on_pooled(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const channels_run *r = arg;
-    const cpu_bands *b = &r->padded.s->bands;
-    (void)thread;
-    for (int64_t i = begin; i < end; i++) {
-        float *padded = r->padded.scratch + i * r->padded.s->plane;
-        cpu_bands_begin(b, padded);
-        cpu_bands_load(b, padded, r->padded.a->x + i * b->w.in_h * b->w.in_w, 0);
-    }
-}
-
-static void on_parts(void *arg, int64_t begin, int64_t end, int thread)
-{
-    const channels_run *r = arg;
+    const rows_run *r = arg;
     const cpu_padded *s = r->padded.s;
-    const op_window *w = &s->bands.w;
+    const op_window *w = &s->bands.w, *pool = &s->pool;
     const int mr = s->bands.micro->mr;
-    const int64_t panels = cpu_panels(s->m, mr);
-    float *own = r->padded.scratch + w->batch * w->in_c * s->plane + (uint64_t)thread * s->own;
+    float *padded = begin_bands(&r->padded, thread);
+    float *between = r->padded.scratch + s->floats - (uint64_t)(thread + 1) * s->between;
     for (int64_t i = begin; i < end; i++) {
-        const int64_t part = i % s->parts;
-        lines l = {.job = i / s->parts, .rows = w->out_h, .y = own, .y_plane = w->out_h * w->out_w};
-        l.first = panels * part / s->parts;
-        l.end = panels * (part + 1) / s->parts;
-        l.x = r->padded.scratch + l.job * s->channels * s->plane;
-        compute(&r->padded, &l);
-        const int64_t first = cpu_panel_row(s->m, mr, l.first);
-        r->fn(r->user, own, l.job * s->m + first, cpu_panel_row(s->m, mr, l.end) - first, thread);
+        cpu_pool_rows rows = {.x = between, .row = i % s->parts * s->pooled};
+        rows.rows = vkb_min(s->pooled, pool->out_h - rows.row);
+        const int64_t first = rows.row * pool->stride_h - pool->pad_top;
+        const int64_t last = vkb_min(w->out_h, first + (rows.rows - 1) * pool->stride_h + pool->kernel_h);
+        lines l = {.job = i / s->parts, .row = vkb_max(0, first), .x = padded, .y = between};
+        l.rows = vkb_max(0, last - l.row); /* 0: the windows are in the padding below */
+        l.y_plane = l.rows * w->out_w;
+        rows.x_rows = l.rows;
+        rows.above = l.row - first;
+        if (l.rows) load_bands(&r->padded, &l, padded);
+        for (; l.first < cpu_panels(s->m, mr); l.first++) {
+            l.end = l.first + 1;
+            compute(&r->padded, &l);
+            rows.plane = l.job * s->m + cpu_panel_row(s->m, mr, l.first);
+            rows.planes = l.job * s->m + cpu_panel_row(s->m, mr, l.end) - rows.plane;
+            r->fn(r->user, &rows);
+        }
     }
 }
 
-void cpu_conv2d_padded_run_channels(const cpu_call *c, cpu_channels_fn fn, const void *user)
+void cpu_conv2d_padded_run_rows(const cpu_call *c, cpu_pool_rows_fn fn, const void *user)
 {
     const cpu_padded *s = c->state;
-    const op_window *w = &s->bands.w;
     const cpu_conv_args args = args_of(c);
-    channels_run r = {{s, &args, c->scratch}, fn, user};
-    vkb_parallel_for(c->pool, w->batch * w->in_c, vkb_ceil_div(CPU_GRAIN_ELEMENTS, w->in_h * w->in_w),
-                     pad_planes, &r);
-    vkb_parallel_for(c->pool, s->jobs * s->parts, 1, on_parts, &r);
+    rows_run r = {{s, &args, c->scratch}, fn, user};
+    vkb_parallel_for(c->pool, s->jobs * s->parts, 1, on_pooled, &r);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ConvPool by the kernels of its two parts: what lies between is scratch. The parts are a graph of two nodes
- * over the node's own tensors. Of a large first layer some channels at a time are pooled while they lie in
- * the cache; otherwise the parts run one after the other. */
+ * over the node's own tensors. Of a large first layer some rows at a time are pooled while they lie in the
+ * cache; otherwise the parts run one after the other. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 #include "graph/ops/window.h"
@@ -19,9 +19,9 @@ typedef struct parts {
     op_pool_attrs pool_attrs;
     const cpu_kernel *kernels[2];
     const void *state[2];
-    bool by_channels;
-    uint64_t between_bytes; /* first in scratch: what lies between; of channels a thread at a time: 0 */
-    uint64_t conv_bytes;    /* by channels: scratch of the convolution, before that of the pool; else 0 */
+    bool by_rows;
+    uint64_t between_bytes; /* first in scratch: what lies between; of rows a thread at a time: 0 */
+    uint64_t conv_bytes;    /* by rows: scratch of the convolution, before that of the pool; else 0 */
     void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
 } parts;
 
@@ -127,8 +127,11 @@ static vki_status prepare_part(cpu_prep *prep, parts *p, int i, uint64_t *scratc
     const cpu_kernel *k = p->kernels[i];
     cpu_prep inner = {
         .g = &p->g, .n = i ? &p->pool : &p->conv, .threads = prep->threads, .arena = prep->arena};
-    if (!i && p->by_channels)
-        VKB_TRY(cpu_conv2d_padded_prepare_channels(&inner, err));
+    op_window pool;
+    if (!i && p->by_rows && !op_window_of(&p->g, &p->pool, &pool))
+        return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    if (!i && p->by_rows)
+        VKB_TRY(cpu_conv2d_padded_prepare_rows(&inner, &pool, err));
     else if (k->prepare)
         VKB_TRY(k->prepare(&inner, err));
     p->state[i] = inner.state;
@@ -149,37 +152,28 @@ vki_status cpu_conv_pool_parts_prepare(cpu_prep *prep, vki_error *err)
     if (!make(p, prep->g, prep->n)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     const uint64_t cache = (uint64_t)cpu_caches_get()->second;
     uint64_t conv, pool;
-    p->by_channels = p->between_bytes > cache && p->kernels[0]->run == cpu_conv2d_padded_run &&
-                     p->kernels[1]->run == cpu_pool_window_run;
+    p->by_rows = p->between_bytes > cache && p->kernels[0]->run == cpu_conv2d_padded_run &&
+                 p->kernels[1]->run == cpu_pool_window_run && cpu_pool_window_in_place(&p->g, &p->pool);
     VKB_TRY(prepare_part(prep, p, 0, &conv, err));
     VKB_TRY(prepare_part(prep, p, 1, &pool, err));
-    if (p->by_channels) {
+    if (p->by_rows) {
         p->between_bytes = 0;
         p->conv_bytes = vkb_round_up(conv, 64);
     }
     prep->state = p;
-    prep->scratch_bytes =
-        p->by_channels ? p->conv_bytes + pool : p->between_bytes + (conv > pool ? conv : pool);
+    prep->scratch_bytes = p->by_rows ? p->conv_bytes + pool : p->between_bytes + (conv > pool ? conv : pool);
     return VKI_OK;
 }
 
-typedef struct taker { /* of channels */
-    const cpu_call *pool;
-    float *y;
-    int64_t plane; /* floats of a pooled channel */
-} taker;
-
-static void take(const void *user, const float *planes, int64_t first, int64_t count, int thread)
+static void pool_rows(const void *user, const cpu_pool_rows *rows)
 {
-    const taker *t = user;
-    cpu_pool_window_planes(t->pool, planes, t->y + first * t->plane, count, thread);
+    cpu_pool_window_rows(user, rows);
 }
 
 void cpu_conv_pool_parts_run(const cpu_call *c)
 {
     const parts *p = c->state;
     void *between = c->scratch, *rest = (char *)c->scratch + p->between_bytes;
-    const gr_tensor *y = &p->tensors[Y];
     const void *conv_in[3] = {c->in[0], c->in[1], cpu_own_input(c, 2)}, *pool_in[1] = {between};
     const cpu_call conv = {.g = &p->g,
                            .n = &p->conv,
@@ -196,9 +190,8 @@ void cpu_conv_pool_parts_run(const cpu_call *c)
                            .state = p->state[1],
                            .scratch = (char *)rest + p->conv_bytes,
                            .pool = c->pool};
-    if (p->by_channels) {
-        const taker t = {&pool, c->out[0], gr_elements(y) / (y->dims[0] * y->dims[1])};
-        cpu_conv2d_padded_run_channels(&conv, take, &t);
+    if (p->by_rows) {
+        cpu_conv2d_padded_run_rows(&conv, pool_rows, &pool);
         return;
     }
     p->kernels[0]->run(&conv);

@@ -196,6 +196,22 @@ static void finish(const cpu_call *c, const pool_state *s, float *y, int64_t oz,
     if (cpu_has_epilogue(c->n)) micro->epilogue(y, y, NULL, n, &c->n->epilogue);
 }
 
+/* Of part's planes and rows, which begin at `row` of the output. */
+static void strips(const cpu_call *c, const cpu_pool *part, int64_t row)
+{
+    const pool_state *s = c->state;
+    const op_window *w = &s->bands.w;
+    cpu_pool t = *part;
+    t.in_w = w->in_w;
+    t.out_w = w->out_w;
+    t.pad_left = w->pad_left;
+    t.size = (int)w->kernel_h;
+    t.stride = (int)w->stride_h;
+    t.max = s->op == OP_MaxPool;
+    s->bands.micro->pool(&t);
+    for (int64_t k = 0; k < t.planes; k++) finish(c, s, t.y + k * t.y_plane, 0, row, t.rows);
+}
+
 static void on_strips(const cpu_call *c, int64_t begin, int64_t end)
 {
     const pool_state *s = c->state;
@@ -205,23 +221,16 @@ static void on_strips(const cpu_call *c, int64_t begin, int64_t end)
     for (int64_t i = begin, planes; i < end; i += planes) {
         const int64_t plane = i / b->count, row = i % b->count * b->rows;
         planes = b->count == 1 ? vkb_min(s->planes, end - i) : 1;
-        const cpu_pool t = {.y = (float *)c->out[0] + plane * out + row * w->out_w,
-                            .x = (const float *)c->in[0] + plane * in,
-                            .planes = planes,
-                            .x_plane = in,
-                            .y_plane = out,
-                            .in_h = w->in_h,
-                            .in_w = w->in_w,
-                            .out_w = w->out_w,
-                            .row = row,
-                            .rows = vkb_min(b->rows, w->out_h - row),
-                            .pad_top = w->pad_top,
-                            .pad_left = w->pad_left,
-                            .size = (int)w->kernel_h,
-                            .stride = (int)w->stride_h,
-                            .max = s->op == OP_MaxPool};
-        b->micro->pool(&t);
-        for (int64_t k = 0; k < planes; k++) finish(c, s, t.y + k * out, 0, row, t.rows);
+        const cpu_pool part = {.y = (float *)c->out[0] + plane * out + row * w->out_w,
+                               .x = (const float *)c->in[0] + plane * in,
+                               .planes = planes,
+                               .x_plane = in,
+                               .y_plane = out,
+                               .in_h = w->in_h,
+                               .row = row,
+                               .rows = vkb_min(b->rows, w->out_h - row),
+                               .pad_top = w->pad_top};
+        strips(c, &part, row);
     }
 }
 
@@ -246,15 +255,26 @@ static void on_bands(void *arg, int64_t begin, int64_t end, int thread)
     }
 }
 
-void cpu_pool_window_planes(const cpu_call *c, const float *x, float *y, int64_t planes, int thread)
+bool cpu_pool_window_in_place(const gr_graph *g, const gr_node *n)
 {
-    const cpu_bands *b = &((const pool_state *)c->state)->bands;
-    const void *in[] = {x};
-    void *out[] = {y};
-    cpu_call call = *c;
-    call.in = in;
-    call.out = out;
-    on_bands(&call, 0, planes * b->w.out_d * b->count, thread);
+    op_window w;
+    return cpu_pool_window_fits(g, n) && op_window_of(g, n, &w) && goes_by_strips(n->op, &w);
+}
+
+void cpu_pool_window_rows(const cpu_call *c, const cpu_pool_rows *rows)
+{
+    const pool_state *s = c->state;
+    const op_window *w = &s->bands.w;
+    const int64_t out = w->out_h * w->out_w;
+    const cpu_pool part = {.y = (float *)c->out[0] + rows->plane * out + rows->row * w->out_w,
+                           .x = rows->x,
+                           .planes = rows->planes,
+                           .x_plane = rows->x_rows * w->in_w,
+                           .y_plane = out,
+                           .in_h = rows->x_rows,
+                           .rows = rows->rows,
+                           .pad_top = rows->above};
+    strips(c, &part, rows->row);
 }
 
 void cpu_pool_window_run(const cpu_call *c)
