@@ -21,5 +21,6 @@ cpu_isa(avx2 ${x86} -mavx2 -mfma -mf16c)
 cpu_isa(avx512 ${x86} ${avx512} ${small})
 cpu_isa(avx512vnni ${x86} ${avx512} -mavx512vnni ${small})
 cpu_isa(neon ${arm}) # part of the base architecture
+cpu_isa(fp16 ${arm} -march=armv8.2-a+fp16)
 cpu_isa(dotprod ${arm} -march=armv8.2-a+dotprod)
 cpu_isa(i8mm ${arm} -march=armv8.2-a+dotprod+i8mm)

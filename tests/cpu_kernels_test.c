@@ -404,6 +404,7 @@ TABLE_TEST(pixel_tiles)
 TABLE_TEST(splits)
 TABLE_TEST(integer_tiles)
 TABLE_TEST(byte_tiles)
+TABLE_TEST(half_tiles)
 TABLE_TEST(winograd_tiles)
 TABLE_TEST(bytes)
 TABLE_TEST(gathers)
@@ -521,6 +522,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_gemm_tiles),
         cmocka_unit_test(test_integer_tiles),
         cmocka_unit_test(test_byte_tiles),
+        cmocka_unit_test(test_half_tiles),
         cmocka_unit_test(test_winograd_tiles),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_gathers),

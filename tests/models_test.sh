@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The acceptance networks against their stored results. Exits with 77 (skipped) where the models are absent.
-# Usage: models_test.sh VKINFER cpu|vulkan all|small|passes
+# Usage: models_test.sh VKINFER cpu|vulkan all|small|half|passes
 set -euo pipefail
 vkinfer=$1
 device=$2
@@ -91,6 +91,12 @@ check_small() {
     check_stored classification/{mnist_cntk_op8,squeezenet1_fp16} detection/ultraface_slim_320 \
         audio/{dtln_1,silero_v6_16k_static,gtcrn_simple} textrec/tesseract_eng_crnn landmark/yunet_n_320 \
         transformer/bert_tiny_synthetic_op13 int8/{mnist_convinteger,ultraface_slim_320_qdq_perchannel}
+}
+
+# In fp16 arithmetic, on a CPU that has it: within 2e-2, what `verify` takes for it.
+check_half() {
+    options=(--device "$device" --precision fp16)
+    check_stored detection/ultraface_slim_320 textrec/tesseract_eng_crnn transformer/bert_tiny_synthetic_op13 audio/oww_embedding
 }
 
 # Without each of the graph passes, and without any: a pass makes networks faster, never right. Where a plan is the same without

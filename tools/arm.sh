@@ -8,6 +8,7 @@ arm_libraries=(libcmocka0 libcmocka-dev libprotobuf-c1 libprotobuf-c-dev libcjso
     libxxhash-dev)
 arm_cores=(cortex-a53 cortex-a76 max) # neither dotprod nor fp16; both; everything qemu knows
 arm_tables=(neon neon-dotprod neon-i8mm) # of kernels that these must choose
+arm_models=(small 'small|half' small)     # of networks: half is fp16 arithmetic
 arm_root=.cache/arm64/root
 
 # The libraries for ARM lie in a folder of their own, from an apt with its own lists: the system learns of no second
@@ -29,7 +30,7 @@ get_arm_libraries() {
 }
 
 build_arm() {
-    local targets=(cpu_kernels_test cpu_fast_test ops_test threads_test vkinfer_tool)
+    local targets=(cpu_kernels_test cpu_fast_test half_test ops_test threads_test vkinfer_tool)
     build build/arm -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/aarch64-linux-gnu.cmake" -DVKI_TARGET_ROOT="$PWD/$arm_root" \
         -DCMAKE_BUILD_TYPE=Release -DVKI_VULKAN=OFF -DVKI_WERROR=ON
 }
@@ -46,7 +47,7 @@ arm_tests() {
     local i
     for i in "${!arm_cores[@]}"; do
         QEMU_CPU=${arm_cores[i]} VKI_TEST_TABLE=${arm_tables[i]} ctest_stage "arm-${arm_cores[i]}" build/arm --parallel 2 \
-            --tests-regex '^(cpu_kernels|cpu_fast|ops|threads)_test$|^models_small$'
+            --tests-regex "^(cpu_kernels|cpu_fast|half|ops|threads)_test\$|^models_(${arm_models[i]})\$"
     done
     unset QEMU_LD_PREFIX QEMU_SET_ENV
 }

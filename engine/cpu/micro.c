@@ -36,6 +36,7 @@ static void fill(void)
     const cpu_features *f = cpu_features_get();
     if (!f->neon) return;
     tables[count++] = cpu_micro_neon;
+    add(f->fp16, cpu_micro_fp16);
     add(f->dotprod, cpu_micro_dotprod);
     add(f->dotprod && f->i8mm, cpu_micro_i8mm);
 #endif

@@ -26,7 +26,8 @@
 #define CPU_UNROLL_SUM
 #endif
 
-enum { CPU_NR = 16 }; /* columns of a GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
+enum { CPU_F16_STEPS = 64 }; /* of a sum in fp16 */
+enum { CPU_NR = 16 };        /* columns of a GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
 
 /* Bytes that gemm_i8 multiplies. b_flip is XORed to each element of B: bytes that were stored XOR their zero
  * point, so that padding can be zero, become themselves again. */
@@ -211,6 +212,12 @@ typedef struct cpu_micro {
     void (*gemm_i16)(const cpu_tile *t);
     /* The same on elements of four bytes that follow each other along the sum, of both A and B. */
     void (*gemm_i8)(const cpu_tile *t);
+    /* The same on elements of four bytes that are two fp16, as pairs are two int16, with sums in fp16: of at
+     * most CPU_F16_STEPS products, those of first and of second elements apart, which are then added up in
+     * fp32. C, biases and residual are fp32. NULL: the CPU has no such arithmetic. */
+    void (*gemm_f16)(const cpu_tile *t);
+    /* pairs[i] = two fp16: first[i], and second[i] (NULL: 0) above it. NULL with gemm_f16 */
+    void (*pair_f16)(int32_t *pairs, const float *first, const float *second, int64_t n);
     /* quads[i] = the four bytes x[0][i]..x[3][i], each XOR flip; where x[j] is NULL x[0] stands in */
     void (*quad_bytes)(int32_t *quads, const uint8_t *const x[4], int64_t n, uint8_t flip);
     /* pairs[i] = two int16: first[i], and second[i] (NULL: 0) above it */
@@ -269,6 +276,8 @@ typedef struct cpu_micro {
 
 extern const cpu_micro cpu_micro_c;
 void cpu_gemm_i8_c(const cpu_tile *t);
+void cpu_gemm_f16_c(const cpu_tile *t); /* the specification; no table has it */
+void cpu_pair_f16_c(int32_t *pairs, const float *first, const float *second, int64_t n);
 /* Further instruction sets replace entries of the table below them. */
 #if defined(__x86_64__)
 extern const cpu_micro cpu_micro_avx2;
@@ -276,7 +285,8 @@ void cpu_micro_avx512(cpu_micro *m);     /* on AVX2: F, BW, DQ, VL */
 void cpu_micro_avx512vnni(cpu_micro *m); /* on AVX-512 */
 #elif defined(__aarch64__)
 extern const cpu_micro cpu_micro_neon;
-void cpu_micro_dotprod(cpu_micro *m); /* on NEON */
+void cpu_micro_fp16(cpu_micro *m);    /* on NEON */
+void cpu_micro_dotprod(cpu_micro *m); /* on NEON, with or without fp16 */
 void cpu_micro_i8mm(cpu_micro *m);    /* on NEON with dot products */
 #endif
 const cpu_micro *cpu_micro_get(void); /* the best this CPU can run; thread safe, constant */

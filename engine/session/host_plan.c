@@ -3,6 +3,7 @@
  * calls. Nothing large is allocated before the plan's size is known and allowed. */
 #include "session/session.h"
 
+#include "cpu/half.h"
 #include "cpu/narrow.h"
 
 /* ---- before the memory is there ---- */
@@ -28,6 +29,16 @@ const char *ses_storage_text(const ses_plan *p, gr_id node, const ses_step *step
     return is_product(n) ? cpu_matmul_narrow_refusal(&p->graph, n) : "a convolution uses them many times";
 }
 
+const char *ses_half_text(const ses_plan *p, gr_id node, const ses_step *step)
+{
+    const gr_node *n = &p->graph.nodes[node];
+    const char *why = NULL;
+    if (!p->options->half_math || (n->op != OP_Conv && !is_product(n))) return NULL;
+    if (p->places[node].merged || p->places[node].before) return "two layers by one kernel";
+    if (step && step->prep && !cpu_is_half(step->kernel)) cpu_half_kernel(&p->graph, n, &why);
+    return why;
+}
+
 /* Prepares the first kernel that fits; the thrifty plan takes the one with the least scratch and packed
  * weights. */
 static vki_status choose_kernel(ses_plan *p, ses_step *step, bool lean, vki_error *err)
@@ -51,6 +62,12 @@ static vki_status choose_kernel(ses_plan *p, ses_step *step, bool lean, vki_erro
     if (k && fresh.storage != VKI_WEIGHTS_FP32 && is_product(n) && cpu_matmul_narrow.fits(&p->graph, n)) {
         step->kernel = &cpu_matmul_narrow;
         return step->kernel->prepare(step->prep, err);
+    }
+    const char *why;
+    const cpu_kernel *half = k && p->options->half_math ? cpu_half_kernel(&p->graph, n, &why) : NULL;
+    if (half) {
+        step->kernel = half;
+        return half->prepare(step->prep, err);
     }
     for (; k && k->name; k++) {
         cpu_prep prep = fresh;

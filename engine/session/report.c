@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/flight.h"
 
+#include "cpu/half.h"
 #include "cpu/narrow.h"
 
 #include <stdio.h>
@@ -132,7 +133,8 @@ static void skipped_on_device(text *t, const gpu_builder *b, const gr_node *n, c
 static void skipped_on_cpu(text *t, const gr_node *n, const ses_step *step)
 {
     const cpu_kernel *k = cpu_op_of(n->op)->kernels;
-    if (step && (step->kernel == &cpu_expansion || step->kernel == &cpu_matmul_narrow))
+    if (step &&
+        (step->kernel == &cpu_expansion || step->kernel == &cpu_matmul_narrow || cpu_is_half(step->kernel)))
         return; /* of no list */
     for (; step && step->kernel && k != step->kernel; k++) append(t, "; not ", k->name, "");
 }
@@ -156,6 +158,8 @@ static void report_node(const ses_plan *p, gr_id i, const figures *f, const gpu_
     bool narrow;
     const char *storage = ses_storage_text(p, i, step, &narrow);
     if (storage) append(&reason, narrow ? "; weights as " : "; weights as fp32: ", storage, "");
+    const char *single = ses_half_text(p, i, step);
+    if (single) append(&reason, "; arithmetic in fp32: ", single, "");
     bool free_of_cost = place->view && !place->merged && !place->n_dispatches;
     vki_node_report r = {
         .name = n->name,

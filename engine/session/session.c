@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "cpu/half.h"
 #include "session/choice.h"
 #include "session/flight.h"
 
@@ -67,9 +68,21 @@ static vki_status resolve_precision(const vki_session_options *o, const vki_mode
                             m->context->info.name);
         out->half = true;
         return VKI_OK;
+    case VKI_PRECISION_FP16:
+        if (on_gpu)
+            return vkb_fail(err, VKI_E_UNSUPPORTED,
+                            "precision FP16 is the CPU's (placement CPU_ONLY); use FP16_STORE on %s",
+                            m->context->info.name);
+        if (!cpu_has_half())
+            return vkb_fail(err, VKI_E_UNSUPPORTED,
+                            "precision FP16 needs a CPU with fp16 arithmetic (64-bit ARM with FEAT_FP16), "
+                            "which this one has not; use FP32");
+        out->half_math = !o->reference;
+        if (out->half_math && out->weights == VKI_WEIGHTS_FP32) out->weights = VKI_WEIGHTS_FP16;
+        return VKI_OK;
     default:
         return vkb_fail(err, VKI_E_UNSUPPORTED, "precision %s is not in this version; use FP32 or FP16_STORE",
-                        o->precision == VKI_PRECISION_FP16 ? "FP16" : "INT8");
+                        o->precision == VKI_PRECISION_INT8 ? "INT8" : "of that number");
     }
 }
 

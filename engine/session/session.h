@@ -71,6 +71,7 @@ typedef struct ses_options { /* of a session, resolved */
     const char *disable_passes;
     const char *cpu_affinity; /* NULL: none */
     vki_weights weights;
+    bool half_math; /* of products on the CPU */
     int packed_percent;
 } ses_options;
 
@@ -241,6 +242,8 @@ void ses_host_forget(ses_plan *p); /* what ses_host_plan did */
 /* How the node's weights are kept, if the session asks for another way than fp32: narrow: that way; else why
  * not. NULL: nothing to say. step: the node's, NULL on the device. */
 const char *ses_storage_text(const ses_plan *p, gr_id node, const ses_step *step, bool *narrow);
+/* Why a product on the CPU is not in fp16 arithmetic, if the session asks for it; NULL: nothing to say. */
+const char *ses_half_text(const ses_plan *p, gr_id node, const ses_step *step);
 
 /* ---- host_memory.c ---- */
 vki_status ses_host_lay_out(ses_plan *p, vki_error *err); /* needs the steps' kernels */

@@ -45,6 +45,7 @@ void pixel_tiles(const cpu_micro *m);
 void pixels_are_tiles(void);
 void integer_tiles(const cpu_micro *m);
 void byte_tiles(const cpu_micro *m);
+void half_tiles(const cpu_micro *m);
 void winograd_tiles(const cpu_micro *m);
 
 /* ---- kernel_windows.c ---- */

@@ -15,31 +15,72 @@ static outputs run_both(cpu_tile *t, tile_fn want, tile_fn got, int64_t size)
     return o;
 }
 
+static float *input_floats(int64_t n)
+{
+    return input(n, -1, 1);
+}
+
+/* Elements are what `elements` makes of them; sums are of floats. */
+static void check_gemm(tile_fn want, tile_fn got, float *(*elements)(int64_t n), int mr, int64_t most_k,
+                       double tolerance, const char *name)
+{
+    const int rows = (int)pick(1, 2 * mr), cols = (int)pick(1, CPU_NR);
+    const int64_t k = pick(1, most_k), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
+    const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
+    float *a = elements(rows * k), *b = elements((k - 1) * b_stride + cpu_panel_width(cols));
+    float *row = input(rows, -1, 1), *col = input(cols, -1, 1), *residual = input(size, -1, 1);
+    const gr_epilogue e = random_epilogue();
+    cpu_tile t = {.a = a,
+                  .b = b,
+                  .k = k,
+                  .b_stride = b_stride,
+                  .c_stride = stride,
+                  .rows = rows,
+                  .cols = cols,
+                  .accumulate = pick(0, 1),
+                  .bias_row = pick(0, 1) ? row : NULL,
+                  .bias_col = pick(0, 1) ? col : NULL,
+                  .epilogue = pick(0, 3) ? &e : NULL};
+    if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
+    outputs o = run_both(&t, want, got, size);
+    outputs_check(&o, tolerance, name);
+    float *const all[] = {a, b, row, col, residual};
+    for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+}
+
 void gemm_tiles(const cpu_micro *m)
 {
+    for (int round = 0; round < ROUNDS; round++)
+        check_gemm(c_table->gemm, m->gemm, input_floats, m->mr, 70, 1e-5, "gemm");
+}
+
+/* Pairs of fp16. */
+static float *input_halves(int64_t n)
+{
+    float *first = input(n, -1, 1), *second = input(n, -1, 1);
+    float *pairs = input(n, 0, 0);
+    cpu_pair_f16_c((int32_t *)(void *)pairs, first, second, n);
+    vkb_free(heap, first);
+    vkb_free(heap, second);
+    return pairs;
+}
+
+/* The specification rounds to fp32 on the way to fp16, which now and then is another fp16. And pairs of
+ * values that fp16 rounds, overflows with, and holds as denormals. */
+void half_tiles(const cpu_micro *m)
+{
+    if (!m->gemm_f16) return;
     for (int round = 0; round < ROUNDS; round++) {
-        const int rows = (int)pick(1, 2 * m->mr), cols = (int)pick(1, CPU_NR);
-        const int64_t k = pick(1, 70), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
-        const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
-        float *a = input(rows * k, -1, 1), *b = input((k - 1) * b_stride + cpu_panel_width(cols), -1, 1);
-        float *row = input(rows, -1, 1), *col = input(cols, -1, 1), *residual = input(size, -1, 1);
-        const gr_epilogue e = random_epilogue();
-        cpu_tile t = {.a = a,
-                      .b = b,
-                      .k = k,
-                      .b_stride = b_stride,
-                      .c_stride = stride,
-                      .rows = rows,
-                      .cols = cols,
-                      .accumulate = pick(0, 1),
-                      .bias_row = pick(0, 1) ? row : NULL,
-                      .bias_col = pick(0, 1) ? col : NULL,
-                      .epilogue = pick(0, 3) ? &e : NULL};
-        if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
-        outputs o = run_both(&t, c_table->gemm, m->gemm, size);
-        outputs_check(&o, 1e-5, "gemm");
-        float *const all[] = {a, b, row, col, residual};
-        for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
+        check_gemm(cpu_gemm_f16_c, m->gemm_f16, input_halves, m->mr, 150, 4e-3, "gemm_f16");
+        const int64_t n = pick(1, 40);
+        float *first = input(n, -1e5F, 1e5F), *second = input(n, -1e-5F, 1e-5F);
+        outputs o = outputs_make(n);
+        float *const other = pick(0, 3) ? second : NULL;
+        cpu_pair_f16_c((int32_t *)(void *)o.c, first, other, n);
+        m->pair_f16((int32_t *)(void *)o.v, first, other, n);
+        outputs_check_bits(&o);
+        vkb_free(heap, first);
+        vkb_free(heap, second);
     }
 }
 

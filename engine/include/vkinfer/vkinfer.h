@@ -219,14 +219,17 @@ typedef enum vki_precision {
     VKI_PRECISION_AUTO = 0,   /* FP32 */
     VKI_PRECISION_FP32,       /* fp32 data and arithmetic */
     VKI_PRECISION_FP16_STORE, /* fp16 data on the device, fp32 sums; Vulkan devices with 16-bit storage */
-    VKI_PRECISION_FP16,       /* fp16 data and arithmetic */
+    /* fp16 arithmetic in convolutions and products by constant matrices on the CPU, for 64-bit ARM cores that
+     * have it (FEAT_FP16); elsewhere VKI_E_UNSUPPORTED. Other layers, and what lies between, stay fp32 (the
+     * report has it for each node); weights FP32 means FP16 then. Magnitudes beyond 65504 become infinite */
+    VKI_PRECISION_FP16,
     VKI_PRECISION_INT8
 } vki_precision;
 
 /* How the CPU keeps weights of layers that are bound by reading them: MatMul and Gemm of at most 4 rows by a
  * constant matrix (fully connected layers), and LSTM, GRU and RNN of one sequence. All other weights, and
- * those on a Vulkan device, stay as `precision` says; the report has it for each node. Arithmetic is fp32
- * always. The reference's weights are fp32. */
+ * those on a Vulkan device, stay as `precision` says; the report has it for each node. This changes no
+ * arithmetic. The reference's weights are fp32. */
 typedef enum vki_weights {
     VKI_WEIGHTS_FP32 = 0,
     VKI_WEIGHTS_FP16, /* half the bytes; values off by at most 2^-11 of themselves, or 2^-24 of the largest of
