@@ -185,8 +185,8 @@ typedef struct cpu_winograd {
     /* Of the output of eight tiles: their products n i + j at m[(n i + j) * m_step + l] become the m rows of
      * m outputs at y[row * y_step + offset[l]], plus the bias. */
     void (*out)(float *y, int64_t y_step, const int32_t *offset, const float *m, int64_t m_step, float bias);
-    /* Of `count` filters, tap t of filter l at g[(l / 8 * r^2 + t) * 8 + l % 8], readable up to a multiple of
-     * eight filters: the product n i + j of some rows i goes to u[(n (i - first) + j) * u_step + l]. Rows
+    /* Of `count` filters, up to a multiple of eight, tap t of filter l at g[(l / 8 * r^2 + t) * 8 + l % 8]:
+     * the product n i + j of some rows i goes to u[(n (i - first) + j) * u_step + l]. Rows
      * come as cpu_winograd_first says. */
     void (*filters)(float *u, int64_t u_step, const float *g, int64_t count, int pair);
 } cpu_winograd;

@@ -44,19 +44,24 @@ void cpu_winograd_gather(const cpu_winograd *t, float *to, int64_t first, const 
         }
 }
 
-/* Batches of channels that stay in the first-level cache between the taps and the products. */
+/* Batches of channels that stay in the first-level cache between the taps and the products, which are made in
+ * whole vectors. */
 void cpu_winograd_pack(const cpu_winograd *t, float *to, int64_t to_step, const float *weights, int64_t k,
                        int64_t rows)
 {
     enum { BATCH = 96 }; /* filters */
-    float g[MOST_TAPS * MOST_TAPS * BATCH];
+    float g[MOST_TAPS * MOST_TAPS * BATCH], u[2 * MOST * BATCH];
     const int64_t most = BATCH / rows;
     for (int64_t first = 0; first < k; first += most) {
-        const int64_t channels = vkb_min(most, k - first);
+        const int64_t channels = vkb_min(most, k - first), n = channels * rows;
         cpu_winograd_gather(t, g, 0, weights + first * t->taps * t->taps, k, channels, rows);
-        for (int pair = 0; pair <= t->size / 2; pair++)
-            t->filters(to + cpu_winograd_first(pair) * t->size * to_step + first * rows, to_step, g,
-                       channels * rows, pair);
+        for (int pair = 0; pair <= t->size / 2; pair++) {
+            const int64_t from = cpu_winograd_first(pair) * t->size;
+            const int64_t end = vkb_min(cpu_winograd_first(pair + 1), t->size) * t->size;
+            t->filters(u, BATCH, g, n, pair);
+            for (int64_t i = from; i < end; i++)
+                memcpy(to + i * to_step + first * rows, u + (i - from) * BATCH, (size_t)n * sizeof *u);
+        }
     }
 }
 

@@ -8,6 +8,15 @@
  * errors are six to eight times those of m = 4 with the best points that a search found. Lanes are tiles;
  * those of the filters' transform are filters. */
 
+/* The C table has one body for all forms: what it lacks in speed matters little, its size more. */
+#ifdef CPU_VEC_C_H
+#define WINOGRAD_INLINE static __attribute__((noinline))
+#define WINOGRAD_UNROLL
+#else
+#define WINOGRAD_INLINE V8_INLINE
+#define WINOGRAD_UNROLL CPU_UNROLL
+#endif
+
 #define HALF_ROOT 0.70710678118654752f
 #define ROOT      1.41421356237309505f
 
@@ -81,15 +90,15 @@ V8_INLINE void winograd_a(int tile, int size, v8 *y, const v8 *m)
         winograd_a_4_6(y, m);
 }
 
-V8_INLINE void winograd_rows_of(int size, float *y, int64_t y_step, const float *const *x, int64_t n)
+WINOGRAD_INLINE void winograd_rows_of(int size, float *y, int64_t y_step, const float *const *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i += 8) {
         const int count = n - i < 8 ? (int)(n - i) : 8;
-        v8 in[6], out[6];
-        CPU_UNROLL
+        v8 in[6] = {0}, out[6];
+        WINOGRAD_UNROLL
         for (int r = 0; r < size; r++) in[r] = count == 8 ? v8_load(x[r] + i) : v8_load_n(x[r] + i, count);
         winograd_b(size, out, in);
-        CPU_UNROLL
+        WINOGRAD_UNROLL
         for (int r = 0; r < size; r++)
             if (count == 8)
                 v8_store(y + r * y_step + i, out[r]);
@@ -98,8 +107,8 @@ V8_INLINE void winograd_rows_of(int size, float *y, int64_t y_step, const float 
     }
 }
 
-V8_INLINE void winograd_in_of(int size, float *v, int64_t v_step, const float *x, int64_t x_step,
-                              const int32_t *offset)
+WINOGRAD_INLINE void winograd_in_of(int size, float *v, int64_t v_step, const float *x, int64_t x_step,
+                                    const int32_t *offset)
 {
     for (int i = 0; i < size; i++, x += x_step, v += size * v_step) {
         v8 in[6], out[6], last[4];
@@ -110,7 +119,7 @@ V8_INLINE void winograd_in_of(int size, float *v, int64_t v_step, const float *x
             in[5] = last[3];
         }
         winograd_b(size, out, in);
-        CPU_UNROLL
+        WINOGRAD_UNROLL
         for (int j = 0; j < size; j++) v8_store(v + j * v_step, out[j]);
     }
 }
@@ -131,91 +140,80 @@ V8_INLINE void winograd_store(int tile, float *y, const int32_t *offset, const v
     }
 }
 
-V8_INLINE void winograd_out_of(int tile, int size, float *y, int64_t y_step, const int32_t *offset,
-                               const float *m, int64_t m_step, float bias)
+WINOGRAD_INLINE void winograd_out_of(int tile, int size, float *y, int64_t y_step, const int32_t *offset,
+                                     const float *m, int64_t m_step, float bias)
 {
     v8 t[4][6]; /* by column of the tile, then row of the products */
     for (int i = 0; i < size; i++, m += size * m_step) {
-        v8 in[6], out[4];
-        CPU_UNROLL
+        v8 in[6] = {0}, out[4] = {0};
+        WINOGRAD_UNROLL
         for (int j = 0; j < size; j++) in[j] = v8_load(m + j * m_step);
         winograd_a(tile, size, out, in);
-        CPU_UNROLL
+        WINOGRAD_UNROLL
         for (int c = 0; c < tile; c++) t[c][i] = out[c];
     }
     v8 rows[4][4]; /* by row, then column */
     for (int c = 0; c < tile; c++) {
-        v8 out[4];
+        v8 out[4] = {0};
         winograd_a(tile, size, out, t[c]);
-        CPU_UNROLL
+        WINOGRAD_UNROLL
         for (int r = 0; r < tile; r++) rows[r][c] = v8_add(out[r], v8_set1(bias));
     }
     for (int r = 0; r < tile; r++) winograd_store(tile, y + r * y_step, offset, rows[r]);
 }
 
-/* A row of products of up to eight filters, of the r values t: by the rows of G, of which those of +p and -p
- * differ in the sign of every other element. The first and the last, of 0 and infinity, are the first or the
- * last value as it is. `count` is a constant where it is 8. */
+/* ---- filters, eight at once ---- */
+
+/* r values to those of +p and -p, whose rows of G differ in the sign of every other element: r elements. */
+V8_INLINE void winograd_points(int taps, const float *g, v8 *plus, v8 *minus, const v8 *x)
+{
+    v8 even = v8_mul(v8_set1(g[0]), x[0]), odd = v8_mul(v8_set1(g[1]), x[1]);
+    even = v8_fma(v8_set1(g[2]), x[2], even);
+    if (taps == 5) {
+        odd = v8_fma(v8_set1(g[3]), x[3], odd);
+        even = v8_fma(v8_set1(g[4]), x[4], even);
+    }
+    *plus = v8_add(even, odd);
+    *minus = v8_sub(even, odd);
+}
+
+/* A row of products. The first and the last, of 0 and infinity, are the first or the last value as it is. */
 V8_INLINE void winograd_filter_row(int taps, int size, const float g[6][5], float *u, int64_t u_step,
-                                   const v8 *t, int count)
+                                   const v8 *t)
 {
-#define PUT(j, value)                                                                                        \
-    if (count == 8)                                                                                          \
-        v8_store(u + (j)*u_step, value);                                                                     \
-    else                                                                                                     \
-        v8_store_n(u + (j)*u_step, value, count);
-    PUT(0, t[0])
-    CPU_UNROLL
+    v8_store(u, t[0]);
+    v8_store(u + (size - 1) * u_step, t[taps - 1]);
+    WINOGRAD_UNROLL
     for (int j = 1; j < size - 1; j += 2) {
-        v8 even = v8_mul(v8_set1(g[j][0]), t[0]), odd = v8_mul(v8_set1(g[j][1]), t[1]);
-        even = v8_fma(v8_set1(g[j][2]), t[2], even);
-        if (taps == 5) {
-            odd = v8_fma(v8_set1(g[j][3]), t[3], odd);
-            even = v8_fma(v8_set1(g[j][4]), t[4], even);
-        }
-        PUT(j, v8_add(even, odd))
-        PUT(j + 1, v8_sub(even, odd))
+        v8 plus, minus;
+        winograd_points(taps, g[j], &plus, &minus, t);
+        v8_store(u + j * u_step, plus);
+        v8_store(u + (j + 1) * u_step, minus);
     }
-    PUT(size - 1, t[taps - 1])
-#undef PUT
 }
 
-/* The same down the columns of taps, then along the rows that this makes: the first, two, or the last. */
-V8_INLINE void winograd_filter(int taps, int size, const float g[6][5], float *u, int64_t u_step,
-                               const float *x, int pair, int count)
+WINOGRAD_INLINE void winograd_filters_of(int taps, int size, const float g[6][5], float *u, int64_t u_step,
+                                         const float *x, int64_t n, int pair)
 {
-    v8 t[5], minus[5];
-#define TAP(a, b) v8_load(x + 8 * ((a)*taps + (b)))
-    if (pair == 0 || pair == size / 2) {
-        CPU_UNROLL
-        for (int b = 0; b < taps; b++) t[b] = TAP(pair ? taps - 1 : 0, b);
-        winograd_filter_row(taps, size, g, u, u_step, t, count);
-        return;
-    }
-    const float *c = g[2 * pair - 1];
-    CPU_UNROLL
-    for (int b = 0; b < taps; b++) {
-        v8 even = v8_mul(v8_set1(c[0]), TAP(0, b)), odd = v8_mul(v8_set1(c[1]), TAP(1, b));
-        even = v8_fma(v8_set1(c[2]), TAP(2, b), even);
-        if (taps == 5) {
-            odd = v8_fma(v8_set1(c[3]), TAP(3, b), odd);
-            even = v8_fma(v8_set1(c[4]), TAP(4, b), even);
+    for (int64_t i = 0; i < n; i += 8, u += 8, x += 8 * taps * taps) {
+        v8 t[5], minus[5], column[5];
+        const bool alone = pair == 0 || pair == size / 2;
+        WINOGRAD_UNROLL
+        for (int b = 0; b < taps; b++) {
+            if (alone) {
+                t[b] = v8_load(x + 8 * ((pair ? (taps - 1) * taps : 0) + b));
+                continue;
+            }
+            WINOGRAD_UNROLL
+            for (int a = 0; a < taps; a++) column[a] = v8_load(x + 8 * (a * taps + b));
+            winograd_points(taps, g[2 * pair - 1], &t[b], &minus[b], column);
         }
-        t[b] = v8_add(even, odd);
-        minus[b] = v8_sub(even, odd);
+        winograd_filter_row(taps, size, g, u, u_step, t);
+        if (!alone) winograd_filter_row(taps, size, g, u + size * u_step, u_step, minus);
     }
-#undef TAP
-    winograd_filter_row(taps, size, g, u, u_step, t, count);
-    winograd_filter_row(taps, size, g, u + size * u_step, u_step, minus, count);
 }
-
-V8_INLINE void winograd_filters_of(int taps, int size, const float g[6][5], float *u, int64_t u_step,
-                                   const float *x, int64_t n, int pair)
-{
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, pair, 8);
-    if (i < n) winograd_filter(taps, size, g, u + i, u_step, x + i * taps * taps, pair, (int)(n - i));
-}
+#undef WINOGRAD_INLINE
+#undef WINOGRAD_UNROLL
 
 #define WINOGRAD_INPUT(SIZE)                                                                                 \
     static void winograd_rows_##SIZE(float *y, int64_t y_step, const float *const *x, int64_t n)             \
