@@ -51,35 +51,31 @@ V8_INLINE void epilogue_loop(float *y, const float *x, const float *residual, in
 {
     const v8 alpha = v8_set1(e->alpha), beta = v8_set1(e->beta);
     const bool before = e->residual == GR_RESIDUAL_BEFORE, after = e->residual == GR_RESIDUAL_AFTER;
-    const int wide = act == GR_ACT_SIGMOID || act == GR_ACT_SILU ? 2 : 1; /* see v8_exp_neg_plus_each */
+    const bool pairs = !before && !after && (act == GR_ACT_SIGMOID || act == GR_ACT_SILU);
     int64_t i = 0;
-    for (; i + 8 * wide <= n; i += 8 * wide) {
-        v8 v[2];
-        CPU_UNROLL
-        for (int j = 0; j < wide; j++) {
-            v[j] = v8_load(x + i + 8 * j);
-            if (before) v[j] = v8_add(v[j], v8_load(residual + i + 8 * j));
-        }
+    for (; pairs && i + 16 <= n; i += 16) { /* see v8_exp_neg_plus_each */
+        v8 v[2] = {v8_load(x + i), v8_load(x + i + 8)};
         if (act == GR_ACT_SIGMOID)
-            v8_sigmoids(v, wide);
-        else if (act == GR_ACT_SILU)
-            v8_silus(v, wide);
+            v8_sigmoids(v, 2);
         else
-            v[0] = activate(v[0], act, alpha, beta);
-        CPU_UNROLL
-        for (int j = 0; j < wide; j++) {
-            if (after) v[j] = v8_add(v[j], v8_load(residual + i + 8 * j));
-            v8_store(y + i + 8 * j, v[j]);
-        }
+            v8_silus(v, 2);
+        v8_store(y + i, v[0]);
+        v8_store(y + i + 8, v[1]);
     }
-    for (; i < n; i += 8) {
-        const int rest = (int)vkb_min(n - i, 8);
-        v8 v = v8_load_n(x + i, rest);
-        if (before) v = v8_add(v, v8_load_n(residual + i, rest));
+    for (; i + 8 <= n; i += 8) {
+        v8 v = v8_load(x + i);
+        if (before) v = v8_add(v, v8_load(residual + i));
         v = activate(v, act, alpha, beta);
-        if (after) v = v8_add(v, v8_load_n(residual + i, rest));
-        v8_store_n(y + i, v, rest);
+        if (after) v = v8_add(v, v8_load(residual + i));
+        v8_store(y + i, v);
     }
+    if (i == n) return;
+    const int rest = (int)(n - i);
+    v8 v = v8_load_n(x + i, rest);
+    if (before) v = v8_add(v, v8_load_n(residual + i, rest));
+    v = activate(v, act, alpha, beta);
+    if (after) v = v8_add(v, v8_load_n(residual + i, rest));
+    v8_store_n(y + i, v, rest);
 }
 
 static void epilogue(float *y, const float *x, const float *residual, int64_t n, const gr_epilogue *e)
