@@ -27,9 +27,9 @@ static void choose_grid(cpu_gemm *p, int threads)
     p->grid_m = p->grid_n = 1;
     for (int64_t gm = 1; gm <= vkb_min(threads, panels_m); gm++)
         for (int64_t gn = 1; gm * gn <= 2 * threads && gn <= panels_n; gn++) {
-            int64_t rounds = vkb_ceil_div(p->jobs * gm * gn, threads);
-            int64_t cost =
-                rounds * vkb_ceil_div(panels_n, gn) * (vkb_ceil_div(panels_m, gm) * p->micro->mr + PACK_COST);
+            const int64_t rounds = vkb_ceil_div(p->jobs * gm * gn, threads);
+            const int64_t cols = vkb_min(p->n, vkb_ceil_div(panels_n, gn) * CPU_NR); /* at most, of a task */
+            const int64_t cost = rounds * cols * (vkb_ceil_div(panels_m, gm) * p->micro->mr + PACK_COST);
             if (cost >= best) continue;
             best = cost;
             p->grid_m = gm;
