@@ -48,7 +48,9 @@ V8_INLINE void pixel_tile(const cpu_pixels *t, int64_t at, int64_t row, int pixe
         for (int v = 0; v < vecs; v++) s[r][v] = v8_load(from + (t->start ? 0 : r * w_step) + col + 8 * v);
     }
     const int64_t ahead = t->start && t->y ? 16 : 0; /* of few k, waiting for the next pixels would tell */
+#if V8_TILE_VECS == 2                                /* not in plain C: less code */
     CPU_UNROLL_SUM
+#endif
     for (int64_t k = 0; k < count; k++, x += x_step, w += w_step) {
         __builtin_prefetch(x + ahead);
         add_pixels(s, x, w, pixels, vecs);
@@ -65,12 +67,7 @@ V8_INLINE void pixel_tile(const cpu_pixels *t, int64_t at, int64_t row, int pixe
     }
 }
 
-V8_INLINE void pixel_tiles(const cpu_pixels *t, int64_t at, int64_t row, int pixels, int vecs)
-{
-    const int together = V8_TILE_VECS == 2 ? vecs : 1; /* what the registers hold */
-    for (int v = 0; v < vecs; v += together) pixel_tile(t, at, row, pixels, 8 * v, together);
-}
-
+#if V8_TILE_VECS == 2
 /* Fetches a share of the weights that come next, so that all tiles together fetch them all. */
 V8_INLINE const float *fetch_weights(const float *w, int64_t lines)
 {
@@ -88,17 +85,26 @@ static void pixels(const cpu_pixels *t)
     if (t->width > CPU_NR) { /* the last tile may overlap the one before it, but not in the sums */
         for (; at < t->pixels; at += WIDE_PIXELS) {
             next = fetch_weights(next, lines);
-            pixel_tiles(t, at + WIDE_PIXELS < t->pixels ? at : t->pixels - WIDE_PIXELS, at, WIDE_PIXELS, 3);
+            pixel_tile(t, at + WIDE_PIXELS < t->pixels ? at : t->pixels - WIDE_PIXELS, at, WIDE_PIXELS, 0, 3);
         }
         return;
     }
     int64_t larger = t->pixels - tiles * (TILE_PIXELS - 1);
     for (; larger > 0; larger--, at += TILE_PIXELS) {
         next = fetch_weights(next, lines);
-        pixel_tiles(t, at, at, TILE_PIXELS, 2);
+        pixel_tile(t, at, at, TILE_PIXELS, 0, 2);
     }
     for (; at < t->pixels; at += TILE_PIXELS - 1) {
         next = fetch_weights(next, lines);
-        pixel_tiles(t, at, at, TILE_PIXELS - 1, 2);
+        pixel_tile(t, at, at, TILE_PIXELS - 1, 0, 2);
     }
 }
+#else /* plain C: less code */
+static void pixels(const cpu_pixels *t)
+{
+    for (int64_t at = 0; at < t->pixels; at += WIDE_PIXELS)
+        for (int col = 0; col < t->width; col += 8)
+            pixel_tile(t, at + WIDE_PIXELS < t->pixels ? at : t->pixels - WIDE_PIXELS, at, WIDE_PIXELS, col,
+                       1);
+}
+#endif
