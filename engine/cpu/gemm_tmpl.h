@@ -200,6 +200,7 @@ static const part_fn parts[V8_TILE_VECS][V8_TILE_ROWS] = {{part_1_1, part_2_1, p
 #endif
 #undef PART
 
+#if V8_TILE_VECS == 2
 /* One or two columns, as the last ones of 7x7 images: lanes are rows. Reads nothing beyond A. */
 V8_INLINE void narrow(const cpu_tile *t, int cols)
 {
@@ -227,11 +228,13 @@ V8_INLINE void narrow(const cpu_tile *t, int cols)
     }
     store_edge(t, sums, 0, t->rows, 0);
 }
+#endif
 
 /* The whole tile in parts that fit into the registers. */
 static void gemm(const cpu_tile *t)
 {
     const int vecs = t->cols > 8 ? 2 : 1;
+#if V8_TILE_VECS == 2 /* plain C: less code */
     if (t->cols <= 2 && t->rows <= 8) {
         if (t->cols == 1)
             narrow(t, 1);
@@ -239,6 +242,7 @@ static void gemm(const cpu_tile *t)
             narrow(t, 2);
         return;
     }
+#endif
     for (int v = 0; v < vecs; v += V8_TILE_VECS)
         for (int r = 0; r < t->rows; r += V8_TILE_ROWS)
             parts[at_most(vecs - v, V8_TILE_VECS) - 1][at_most(t->rows - r, V8_TILE_ROWS) - 1](t, r, 8 * v);
