@@ -36,6 +36,21 @@ static int cheapest(const candidate *c, int n)
     return best;
 }
 
+static double cost(const candidate *c)
+{
+    return c->price * (double)c->bytes;
+}
+
+/* Of those that save enough alone the one that costs least, if that is no more than `other` costs; else it.
+ */
+static int last_one(const candidate *c, int n, double excess, int other)
+{
+    int best = other;
+    for (int i = 0; i < n && other >= 0; i++)
+        if (!c[i].lean && (double)c[i].bytes >= excess && cost(&c[i]) < cost(&c[best])) best = i;
+    return best;
+}
+
 /* Of those that are lean the dearest whose bytes there is room for. */
 static int dearest(const candidate *c, int n, double room)
 {
@@ -47,7 +62,8 @@ static int dearest(const candidate *c, int n, double room)
 
 static void choose(candidate *c, int n, double excess)
 {
-    for (int i; excess > 0 && (i = cheapest(c, n)) >= 0; excess -= (double)c[i].bytes) c[i].lean = true;
+    for (int i; excess > 0 && (i = last_one(c, n, excess, cheapest(c, n))) >= 0; excess -= (double)c[i].bytes)
+        c[i].lean = true;
     for (int i; (i = dearest(c, n, -excess)) >= 0; excess += (double)c[i].bytes) c[i].lean = false;
 }
 
