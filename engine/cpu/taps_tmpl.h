@@ -65,18 +65,36 @@ static void taps_sum(const cpu_taps *t)
         taps_columns(t, col, 1, last);
 }
 
+V8_INLINE void taps_largest(v8 max[4], const cpu_taps *t, const float *x, int vecs)
+{
+    CPU_UNROLL
+    for (int v = 0; v < vecs; v++) max[v] = v8_set1(-INFINITY);
+    for (int k = 0; k < t->count; k++) {
+        const float *p = x + t->offset[k];
+        CPU_UNROLL
+        for (int v = 0; v < vecs; v++) max[v] = v8_max(v8_load(p + 8 * v), max[v]);
+    }
+}
+
 static void taps_max(const cpu_taps *t)
 {
-    for (int64_t r = 0; r < t->rows; r++)
-        for (int64_t i = 0; i < t->cols; i += 8) {
-            const float *x = t->x + r * t->x_row + i;
-            v8 max = v8_set1(-INFINITY);
-            for (int k = 0; k < t->count; k++) max = v8_max(v8_load(x + t->offset[k]), max);
-            if (i + 8 <= t->cols)
-                v8_store(t->y + r * t->y_row + i, max);
-            else
-                v8_store_n(t->y + r * t->y_row + i, max, (int)(t->cols - i));
+    for (int64_t r = 0; r < t->rows; r++) {
+        const float *x = t->x + r * t->x_row;
+        float *y = t->y + r * t->y_row;
+        v8 max[4];
+        int64_t i = 0;
+        for (; i + 32 <= t->cols; i += 32) {
+            taps_largest(max, t, x + i, 4);
+            for (int v = 0; v < 4; v++) v8_store(y + i + 8 * v, max[v]);
         }
+        for (; i < t->cols; i += 8) {
+            taps_largest(max, t, x + i, 1);
+            if (i + 8 <= t->cols)
+                v8_store(y + i, max[0]);
+            else
+                v8_store_n(y + i, max[0], (int)(t->cols - i));
+        }
+    }
 }
 
 static void copy_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols)
