@@ -51,12 +51,15 @@ V8_INLINE void epilogue_loop(float *y, const float *x, const float *residual, in
 {
     const v8 alpha = v8_set1(e->alpha), beta = v8_set1(e->beta);
     const bool before = e->residual == GR_RESIDUAL_BEFORE, after = e->residual == GR_RESIDUAL_AFTER;
-    const bool pairs = !before && !after && (act == GR_ACT_SIGMOID || act == GR_ACT_SILU);
+    const bool exponential = act == GR_ACT_SIGMOID || act == GR_ACT_TANH || act == GR_ACT_SILU;
+    const bool pairs = !before && !after && exponential;
     int64_t i = 0;
     for (; pairs && i + 16 <= n; i += 16) { /* see v8_exp_neg_plus_each */
         v8 v[2] = {v8_load(x + i), v8_load(x + i + 8)};
         if (act == GR_ACT_SIGMOID)
             v8_sigmoids(v, 2);
+        else if (act == GR_ACT_TANH)
+            v8_tanhs(v, 2);
         else
             v8_silus(v, 2);
         v8_store(y + i, v[0]);

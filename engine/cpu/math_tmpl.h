@@ -91,11 +91,21 @@ V8_INLINE v8 v8_silu(v8 x)
     return x;
 }
 
-/* -e / (e + 2) with e = exp(-2 x) - 1 */
+/* -e / (e + 2) with e = exp(-2 x) - 1, of n <= 2 vectors in place */
+V8_INLINE void v8_tanhs(v8 *x, int n)
+{
+    v8 e[2];
+    CPU_UNROLL
+    for (int i = 0; i < n; i++) x[i] = v8_add(x[i], x[i]);
+    v8_exp_neg_plus_each(e, x, n, -1);
+    CPU_UNROLL
+    for (int i = 0; i < n; i++) x[i] = v8_neg(v8_div(e[i], v8_add(e[i], v8_set1(2))));
+}
+
 V8_INLINE v8 v8_tanh(v8 x)
 {
-    const v8 e = v8_exp_neg_plus(v8_add(x, x), -1);
-    return v8_neg(v8_div(e, v8_add(e, v8_set1(2))));
+    v8_tanhs(&x, 1);
+    return x;
 }
 
 /* x E(x^2) on |x| < 1, else 1 - exp(L(|x|)) with x's sign, where L fits ln erfc on [1, 4]. */
