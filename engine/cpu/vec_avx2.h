@@ -28,6 +28,12 @@ V8_INLINE v8 v8_load(const float *p)
 {
     return _mm256_loadu_ps(p);
 }
+V8_INLINE v8 v8_load_once(const float *p) /* compilers rather load again for each instruction that can */
+{
+    v8 a = v8_load(p);
+    __asm__("" : "+x"(a));
+    return a;
+}
 V8_INLINE void v8_store(float *p, v8 a)
 {
     _mm256_storeu_ps(p, a);

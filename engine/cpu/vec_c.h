@@ -60,6 +60,10 @@ V8_INLINE v8 v8_load(const float *p)
 {
     V8_HALVES(v4_load(p), v4_load(p + 4));
 }
+V8_INLINE v8 v8_load_once(const float *p) /* for values that are read several times */
+{
+    return v8_load(p);
+}
 V8_INLINE void v8_store(float *p, v8 a)
 {
     memcpy(p, &a.q[0], sizeof a.q[0]);

@@ -31,6 +31,10 @@ V8_INLINE v8 v8_load(const float *p)
 {
     V8_OF(vld1q_f32(p), vld1q_f32(p + 4));
 }
+V8_INLINE v8 v8_load_once(const float *p)
+{
+    return v8_load(p);
+}
 V8_INLINE void v8_store(float *p, v8 a)
 {
     vst1q_f32(p, a.lo);
