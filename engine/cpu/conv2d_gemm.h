@@ -63,9 +63,10 @@ void cpu_padded_run(const cpu_padded *s, const cpu_conv_args *a, float *scratch,
 
 /* Rows of a convolution's output: what a pool needs for its rows row .. row + rows. */
 typedef struct cpu_pool_rows {
-    const float *x;        /* x_rows of them; planes follow one another */
+    const float *x;        /* x_rows of them, x_row apart; planes follow one another */
     int64_t plane, planes; /* channels, counted through the batch */
-    int64_t x_rows, above; /* in front of them the windows reach over so many rows of padding */
+    int64_t x_rows, x_row;
+    int64_t above; /* in front of them the windows reach over so many rows of padding */
     int64_t row, rows;
 } cpu_pool_rows;
 

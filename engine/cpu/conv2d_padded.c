@@ -86,7 +86,8 @@ typedef struct lines { /* of outputs: panels first..end of a job's channels at s
     int64_t job, row, rows, first, end;
     const float *x; /* the padded channels of the job, from the rows' first input row on */
     float *y;       /* the first of them */
-    int64_t y_plane;
+    int64_t y_plane, y_row;
+    int64_t cols; /* of a row: as many as it has, or up to the next multiple of 8 if there is room in y */
 } lines;
 
 static void compute(const padded_run *p, const lines *l)
@@ -99,7 +100,7 @@ static void compute(const padded_run *p, const lines *l)
     cpu_tile t = {.k = s->k,
                   .b_offset = s->offset,
                   .c_stride = l->y_plane,
-                  .cols = (int)w->out_w,
+                  .cols = (int)l->cols,
                   .epilogue = a->epilogue};
     for (int64_t i = l->first; i < l->end; i++) {
         const int64_t m = cpu_panel_row(s->m, micro->mr, i);
@@ -108,7 +109,7 @@ static void compute(const padded_run *p, const lines *l)
         t.bias_row = a->bias ? a->bias + channel + m : NULL;
         for (int64_t r = 0; r < l->rows; r++) {
             t.b = l->x + r * w->stride_h * s->bands.row;
-            t.c = l->y + (m - top) * l->y_plane + r * w->out_w;
+            t.c = l->y + (m - top) * l->y_plane + r * l->y_row;
             if (a->residual)
                 t.residual = a->residual + (l->job * s->m + m) * l->y_plane + (l->row + r) * w->out_w;
             micro->gemm_line(&t);
@@ -145,6 +146,7 @@ static void on_bands(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t i = begin; i < end; i++) {
         lines l = {.job = i / b->count, .row = i % b->count * b->rows, .x = padded, .y_plane = out_plane};
         l.rows = vkb_min(b->rows, b->w.out_h - l.row);
+        l.y_row = l.cols = b->w.out_w;
         load_bands(p, &l, padded);
         l.end = cpu_panels(s->m, b->micro->mr);
         l.y = p->a->y + l.job * s->m * out_plane + l.row * b->w.out_w;
@@ -216,6 +218,12 @@ void cpu_conv2d_padded_run(const cpu_call *c)
 
 /* ---- rows that are handed on ---- */
 
+/* Whole cache lines: stores that cross their ends cost as much as an eighth of the products. */
+static int64_t between_row(const op_window *w)
+{
+    return (int64_t)vkb_round_up((uint64_t)w->out_w, 16);
+}
+
 vki_status cpu_conv2d_padded_prepare_rows(cpu_prep *p, const op_window *pool, vki_error *err)
 {
     cpu_padded *s;
@@ -225,7 +233,7 @@ vki_status cpu_conv2d_padded_prepare_rows(cpu_prep *p, const op_window *pool, vk
     s->pool = *pool;
     /* of one row of the pool: the input of all channels, and outputs of a panel */
     const int64_t mr = s->bands.micro->mr;
-    const int64_t line = (s->channels * w.stride_h * s->bands.row + mr * w.out_w) * pool->stride_h;
+    const int64_t line = (s->channels * w.stride_h * s->bands.row + mr * between_row(&w)) * pool->stride_h;
     const int64_t room = cpu_caches_get()->second * 5 / 8 / (int64_t)sizeof(float);
     const int64_t tasks = p->threads > 1 ? 2 * p->threads : 1; /* of each image: few, they share rows */
     const int64_t bands = vkb_max(tasks, vkb_ceil_div(pool->out_h, vkb_max(1, room / line)));
@@ -234,7 +242,7 @@ vki_status cpu_conv2d_padded_prepare_rows(cpu_prep *p, const op_window *pool, vk
     s->parts = vkb_ceil_div(pool->out_h, s->pooled);
     cpu_bands_hold(&s->bands, vkb_min(w.out_h, (s->pooled - 1) * pool->stride_h + pool->kernel_h));
     plan_rows(s);
-    s->between = vkb_round_up((uint64_t)(mr * s->bands.rows * w.out_w), 16);
+    s->between = vkb_round_up((uint64_t)(mr * s->bands.rows * between_row(&w)), 16);
     s->floats = (s->own + s->between) * (uint64_t)p->threads;
     p->scratch_bytes = s->floats * sizeof(float);
     return VKI_OK;
@@ -261,8 +269,11 @@ static void on_pooled(void *arg, int64_t begin, int64_t end, int thread)
         const int64_t last = vkb_min(w->out_h, first + (rows.rows - 1) * pool->stride_h + pool->kernel_h);
         lines l = {.job = i / s->parts, .row = vkb_max(0, first), .x = padded, .y = between};
         l.rows = vkb_max(0, last - l.row); /* 0: the windows are in the padding below */
-        l.y_plane = l.rows * w->out_w;
+        l.y_row = between_row(w);
+        l.cols = (int64_t)vkb_round_up((uint64_t)w->out_w, 8);
+        l.y_plane = l.rows * l.y_row;
         rows.x_rows = l.rows;
+        rows.x_row = l.y_row;
         rows.above = l.row - first;
         if (l.rows) load_bands(&r->padded, &l, padded);
         for (; l.first < cpu_panels(s->m, mr); l.first++) {

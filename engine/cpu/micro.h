@@ -123,6 +123,7 @@ typedef struct cpu_pool {
     float *y;       /* rows x out_w, dense; of the next plane y_plane further */
     const float *x; /* a plane; the next is x_plane further */
     int64_t planes, x_plane, y_plane;
+    int64_t x_row; /* from one row of x to the next */
     int64_t in_h, in_w, out_w;
     int64_t row, rows; /* output rows row .. row + rows */
     int64_t pad_top, pad_left;

@@ -15,7 +15,7 @@ static void pool_one(const cpu_pool *t, float *y, const float *x, int64_t top, i
     float r = t->max ? -INFINITY : 0;
     for (int64_t i = vkb_max(0, top); i < bottom; i++)
         for (int64_t j = vkb_max(0, left); j < right; j++) {
-            const float v = x[i * t->in_w + j];
+            const float v = x[i * t->x_row + j];
             if (!t->max)
                 r += v;
             else if (v > r)
@@ -72,7 +72,7 @@ __attribute__((noinline)) static void pool_end(float *y, v8 out, int n)
 V8_INLINE void pool_planes(const cpu_pool *t, const pool_strip *s, int size, int stride, bool max, bool whole)
 {
     const int keep = size - stride; /* lines that the next window shares */
-    const int64_t before = (keep + stride - 1) / stride, in_w = t->in_w, out_w = t->out_w, rows = t->rows;
+    const int64_t before = (keep + stride - 1) / stride, x_row = t->x_row, out_w = t->out_w, rows = t->rows;
     const int64_t first = s->first;
     const uint64_t full = (uint64_t)s->full, in_plane = (uint64_t)(s->end - first);
     const v8 none = v8_set1(max ? -INFINITY : 0);
@@ -84,7 +84,7 @@ V8_INLINE void pool_planes(const cpu_pool *t, const pool_strip *s, int size, int
         w[k][1] = s->w[k][stride - 1];
     }
     for (int64_t c = 0; c < t->planes; c++) {
-        const float *x = t->x + c * t->x_plane + s->x + (keep - before * stride) * in_w;
+        const float *x = t->x + c * t->x_plane + s->x + (keep - before * stride) * x_row;
         float *y = t->y + c * t->y_plane + s->y;
         v8 lines[POOL_SIZE];
         CPU_UNROLL
@@ -94,12 +94,12 @@ V8_INLINE void pool_planes(const cpu_pool *t, const pool_strip *s, int size, int
             lines[keep] = lines[size - 1] = none;
             if (stride == 2) __builtin_prefetch(x + 16); /* of the strip to the right */
             if ((uint64_t)line < in_plane) lines[keep] = pool_line(x, w, size, stride, max, whole);
-            x += in_w;
+            x += x_row;
             if (stride == 2) {
                 __builtin_prefetch(x + 16);
                 if ((uint64_t)(line + 1) < in_plane)
                     lines[size - 1] = pool_line(x, w, size, stride, max, whole);
-                x += in_w;
+                x += x_row;
             }
             v8 out = lines[0];
             CPU_UNROLL
@@ -145,7 +145,7 @@ static void pool_columns(const cpu_pool *t, int64_t col)
 {
     const int64_t at = col * t->stride - t->pad_left, top = t->row * t->stride - t->pad_top;
     const int64_t lines = (t->rows - 1) * t->stride + t->size;
-    pool_strip s = {.x = top * t->in_w + at, .y = col, .full = t->rows};
+    pool_strip s = {.x = top * t->x_row + at, .y = col, .full = t->rows};
     s.whole = at >= 0 && at + (t->size - 1) / t->stride * t->stride + 8 * t->stride <= t->in_w;
     s.first = vkb_min(lines, vkb_max(0, -top));
     s.end = vkb_max(s.first, vkb_min(t->in_h - top, lines));
@@ -164,13 +164,13 @@ V8_INLINE void pool_pairs(const cpu_pool *t, int64_t left, int64_t right, bool m
     for (int64_t i = 0; i < t->planes * t->rows; i++) {
         const int64_t top = (t->row + i % t->rows) * 2 - t->pad_top;
         const int64_t first = vkb_max(0, top), lines = vkb_min(top + 2, t->in_h) - first;
-        const float *x = t->x + i / t->rows * t->x_plane + first * t->in_w - t->pad_left;
+        const float *x = t->x + i / t->rows * t->x_plane + first * t->x_row - t->pad_left;
         float *y = t->y + i / t->rows * t->y_plane + i % t->rows * t->out_w;
         for (int64_t col = left; col < right; col += 8) {
             const int64_t at = vkb_min(col, right - 8);
             const float *p = x + 2 * at;
             v8 down[2] = {none, none};
-            for (int64_t line = 0; line < lines; line++, p += t->in_w) {
+            for (int64_t line = 0; line < lines; line++, p += t->x_row) {
                 down[0] = pool_join(v8_load(p), down[0], max);
                 down[1] = pool_join(v8_load(p + 8), down[1], max);
             }

@@ -226,6 +226,7 @@ static void on_strips(const cpu_call *c, int64_t begin, int64_t end)
                                .planes = planes,
                                .x_plane = in,
                                .y_plane = out,
+                               .x_row = w->in_w,
                                .in_h = w->in_h,
                                .row = row,
                                .rows = vkb_min(b->rows, w->out_h - row),
@@ -269,8 +270,9 @@ void cpu_pool_window_rows(const cpu_call *c, const cpu_pool_rows *rows)
     const cpu_pool part = {.y = (float *)c->out[0] + rows->plane * out + rows->row * w->out_w,
                            .x = rows->x,
                            .planes = rows->planes,
-                           .x_plane = rows->x_rows * w->in_w,
+                           .x_plane = rows->x_rows * rows->x_row,
                            .y_plane = out,
+                           .x_row = rows->x_row,
                            .in_h = rows->x_rows,
                            .rows = rows->rows,
                            .pad_top = rows->above};

@@ -133,7 +133,7 @@ ENTRY(split_pairs, m->split_pairs(y, y + LENGTH / 2, x, LENGTH / 2))
 ENTRY(copy_rows, m->copy_rows(y, 60, x, 57, 16, 55))
 static void run_pool(const cpu_micro *m)
 {
-    const cpu_pool p = {y, x, 1, 0, 0, 28, 28, 28, 0, 28, 1, 1, 3, 1, true};
+    const cpu_pool p = {y, x, 1, 0, 0, 28, 28, 28, 28, 0, 28, 1, 1, 3, 1, true};
     m->pool(&p);
 }
 /* 16x16 pixels by 4x4 taps to 32x32. */

@@ -54,7 +54,8 @@ static cpu_pool random_pool(void)
     if (p.max && pick(0, 1)) p.size = p.stride == 1 ? 5 : 3;
     p.pad_top = pick(0, p.size - 1);
     p.pad_left = pick(0, p.size - 1);
-    p.x_plane = p.in_h * p.in_w;
+    p.x_row = p.in_w + pick(0, 3);
+    p.x_plane = p.in_h * p.x_row;
     p.y_plane = p.rows * p.out_w + pick(0, 9);
     return p;
 }
@@ -67,7 +68,7 @@ static float pooled(const cpu_pool *p, const float *x, int64_t row, int64_t col)
         const int64_t y = row * p->stride - p->pad_top + i / p->size;
         const int64_t at = col * p->stride - p->pad_left + i % p->size;
         if (y < 0 || y >= p->in_h || at < 0 || at >= p->in_w) continue;
-        const float v = x[y * p->in_w + at];
+        const float v = x[y * p->x_row + at];
         r = p->max ? fmaxf(r, v) : r + v;
     }
     return r;
