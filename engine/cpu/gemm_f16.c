@@ -16,13 +16,12 @@ static float sum_of(const cpu_tile *t, int row, int col)
     float sum = 0;
     for (int64_t k = 0; k < t->k;) {
         const int64_t end = vkb_min(k + CPU_F16_STEPS, t->k);
-        float parts[2] = {0, 0}; /* of values that fp16 holds: their products are exact in fp32 */
+        float part = 0; /* of values that fp16 holds: their products are exact in fp32 */
         for (; k < end; k++)
             for (int i = 0; i < 2; i++)
-                parts[i] =
-                    vkb_f16_to_f32(vkb_f32_to_f16(parts[i] + half_at(t->a, k * t->rows + row, i) *
-                                                                 half_at(t->b, k * t->b_stride + col, i)));
-        sum += parts[0] + parts[1];
+                part = vkb_f16_to_f32(vkb_f32_to_f16(part + half_at(t->a, k * t->rows + row, i) *
+                                                                half_at(t->b, k * t->b_stride + col, i)));
+        sum += part;
     }
     return sum;
 }

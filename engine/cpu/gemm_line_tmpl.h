@@ -25,24 +25,22 @@ V8_INLINE void line_tile(const line *l, int rows, const float *b, float *c, int 
     }
     for (int64_t k = 0; k < count; k++, a += a_step, b += b_step) {
         const float *p = offsets ? b + l->offset[k] : b;
-        v8 w[V8_TILE_ROWS], x[2 * V8_TILE_VECS];
+        const v8_factors w = v8_factors_load(a, rows);
+        v8 x[2 * V8_TILE_VECS];
         if (rows > vecs) { /* what there is less of waits in registers */
             CPU_UNROLL
             for (int v = 0; v < vecs; v++) x[v] = v8_load(p + 8 * v);
             CPU_UNROLL
             for (int r = 0; r < rows; r++) {
-                w[0] = v8_set1(a[r]);
                 CPU_UNROLL
-                for (int v = 0; v < vecs; v++) s[r][v] = v8_fma(w[0], x[v], s[r][v]);
+                for (int v = 0; v < vecs; v++) s[r][v] = v8_fma_by(w, r, x[v], s[r][v]);
             }
         } else {
-            CPU_UNROLL
-            for (int r = 0; r < rows; r++) w[r] = v8_set1(a[r]);
             CPU_UNROLL
             for (int v = 0; v < vecs; v++) {
                 x[0] = v8_load(p + 8 * v);
                 CPU_UNROLL
-                for (int r = 0; r < rows; r++) s[r][v] = v8_fma(w[r], x[0], s[r][v]);
+                for (int r = 0; r < rows; r++) s[r][v] = v8_fma_by(w, r, x[0], s[r][v]);
             }
         }
     }

@@ -26,7 +26,7 @@
 #define CPU_UNROLL_SUM
 #endif
 
-enum { CPU_F16_STEPS = 64 }; /* of a sum in fp16 */
+enum { CPU_F16_STEPS = 32 }; /* of pairs, of a sum in fp16 */
 enum { CPU_NR = 16 };        /* columns of a GEMM tile; panels of B are CPU_NR or, for a short rest, 8 wide */
 
 /* Bytes that gemm_i8 multiplies. b_flip is XORed to each element of B: bytes that were stored XOR their zero
@@ -213,9 +213,9 @@ typedef struct cpu_micro {
     void (*gemm_i16)(const cpu_tile *t);
     /* The same on elements of four bytes that follow each other along the sum, of both A and B. */
     void (*gemm_i8)(const cpu_tile *t);
-    /* The same on elements of four bytes that are two fp16, as pairs are two int16, with sums in fp16: of at
-     * most CPU_F16_STEPS products, those of first and of second elements apart, which are then added up in
-     * fp32. C, biases and residual are fp32. NULL: the CPU has no such arithmetic. */
+    /* The same on elements of four bytes that are two fp16, as pairs are two int16, with sums in fp16: of
+     * CPU_F16_STEPS pairs at most, which are then added up in fp32. C, biases and residual are fp32. NULL:
+     * the CPU has no such arithmetic. */
     void (*gemm_f16)(const cpu_tile *t);
     /* pairs[i] = two fp16: first[i], and second[i] (NULL: 0) above it. NULL with gemm_f16 */
     void (*pair_f16)(int32_t *pairs, const float *first, const float *second, int64_t n);

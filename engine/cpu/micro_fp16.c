@@ -6,42 +6,83 @@
 
 #include "cpu/vec_neon.h"
 
-enum { ROWS = 6, QUADS = CPU_NR / 4 };
+enum { ROWS = 6, EIGHTS = CPU_NR / 8 };
 
 static void (*epilogue)(float *y, const float *x, const float *residual, int64_t n,
                         const gr_epilogue *e); /* of the table below; set once, with the tables */
 
-V8_INLINE float16x8_t pairs_at(const float *p) /* four of them */
+typedef struct columns { /* eight: their first elements, and the second ones */
+    float16x8_t first, second;
+} columns;
+
+V8_INLINE columns columns_at(const float *p)
 {
-    return vreinterpretq_f16_f32(vld1q_f32(p));
+    const float16x8_t lo = vreinterpretq_f16_f32(vld1q_f32(p)), hi = vreinterpretq_f16_f32(vld1q_f32(p + 4));
+    return (columns){vuzp1q_f16(lo, hi), vuzp2q_f16(lo, hi)};
 }
 
-/* Adds what CPU_F16_STEPS steps at most come to. A register is four columns; its lanes are what the first and
- * what the second elements of their pairs come to. */
+/* sum + x times half i of the factors, a constant. gcc 12 would first move what the intrinsic multiplies by
+ * to a register of its own. */
+#define BY_LANE(lane) __asm__("fmla %0.8h, %1.8h, %2.h[" #lane "]" : "+w"(sum) : "w"(x), "x"(f))
+V8_INLINE float16x8_t fma_by(v8_factors factors, int i, float16x8_t x, float16x8_t sum)
+{
+    const float32x4_t f = factors.q[i / 8];
+    switch (i % 8) {
+    case 0:
+        BY_LANE(0);
+        break;
+    case 1:
+        BY_LANE(1);
+        break;
+    case 2:
+        BY_LANE(2);
+        break;
+    case 3:
+        BY_LANE(3);
+        break;
+    case 4:
+        BY_LANE(4);
+        break;
+    case 5:
+        BY_LANE(5);
+        break;
+    case 6:
+        BY_LANE(6);
+        break;
+    default:
+        BY_LANE(7);
+        break;
+    }
+    return sum;
+}
+#undef BY_LANE
+
+/* Adds what CPU_F16_STEPS steps at most come to. */
 V8_INLINE void add_steps(float sums[ROWS][CPU_NR], const cpu_tile *t, const float *a, const float *b,
-                         int64_t steps, int rows, int quads)
+                         int64_t steps, int rows, int eights)
 {
     const int64_t a_step = t->rows, b_step = t->b_stride;
-    float16x8_t s[ROWS][QUADS];
+    float16x8_t s[ROWS][EIGHTS];
     CPU_UNROLL
     for (int r = 0; r < rows; r++) CPU_UNROLL
-    for (int q = 0; q < quads; q++) s[r][q] = vdupq_n_f16(0);
+    for (int e = 0; e < eights; e++) s[r][e] = vdupq_n_f16(0);
     for (; steps > 0; steps--, a += a_step, b += b_step) {
-        float16x8_t x[QUADS];
+        const v8_factors w = v8_factors_load(a, rows);
+        columns x[EIGHTS];
         CPU_UNROLL
-        for (int q = 0; q < quads; q++) x[q] = pairs_at(b + 4 * q);
+        for (int e = 0; e < eights; e++) x[e] = columns_at(b + 8 * e);
         CPU_UNROLL
-        for (int r = 0; r < rows; r++) {
-            const float16x8_t w = vreinterpretq_f16_f32(vld1q_dup_f32(a + r));
-            CPU_UNROLL
-            for (int q = 0; q < quads; q++) s[r][q] = vfmaq_f16(s[r][q], w, x[q]);
-        }
+        for (int r = 0; r < rows; r++) CPU_UNROLL
+        for (int e = 0; e < eights; e++) s[r][e] = fma_by(w, 2 * r, x[e].first, s[r][e]);
+        CPU_UNROLL
+        for (int r = 0; r < rows; r++) CPU_UNROLL
+        for (int e = 0; e < eights; e++) s[r][e] = fma_by(w, 2 * r + 1, x[e].second, s[r][e]);
     }
     CPU_UNROLL
     for (int r = 0; r < rows; r++) CPU_UNROLL
-    for (int q = 0; q < quads; q++) {
-        const float32x4_t sum = vpaddq_f32(vcvt_f32_f16(vget_low_f16(s[r][q])), vcvt_high_f32_f16(s[r][q]));
-        vst1q_f32(sums[r] + 4 * q, vaddq_f32(vld1q_f32(sums[r] + 4 * q), sum));
+    for (int e = 0; e < eights; e++) {
+        const v8 sum = {vcvt_f32_f16(vget_low_f16(s[r][e])), vcvt_high_f32_f16(s[r][e])};
+        v8_store(sums[r] + 8 * e, v8_add(v8_load(sums[r] + 8 * e), sum));
     }
 }
 
@@ -65,12 +106,12 @@ static void finish(const cpu_tile *t, float sums[ROWS][CPU_NR], int row, int row
     }
 }
 
-V8_INLINE void part(const cpu_tile *t, int row, int rows, int quads)
+V8_INLINE void part(const cpu_tile *t, int row, int rows, int eights)
 {
     float sums[ROWS][CPU_NR] = {{0}};
     for (int64_t k = 0; k < t->k; k += CPU_F16_STEPS) {
         const int64_t left = t->k - k, steps = left < CPU_F16_STEPS ? left : CPU_F16_STEPS;
-        add_steps(sums, t, t->a + k * t->rows + row, t->b + k * t->b_stride, steps, rows, quads);
+        add_steps(sums, t, t->a + k * t->rows + row, t->b + k * t->b_stride, steps, rows, eights);
     }
     finish(t, sums, row, rows);
 }
@@ -79,9 +120,9 @@ V8_INLINE void part(const cpu_tile *t, int row, int rows, int quads)
     static void part_##ROWS(const cpu_tile *t, int row)                                                      \
     {                                                                                                        \
         if (t->cols > 8)                                                                                     \
-            part(t, row, ROWS, 4);                                                                           \
-        else                                                                                                 \
             part(t, row, ROWS, 2);                                                                           \
+        else                                                                                                 \
+            part(t, row, ROWS, 1);                                                                           \
     }
 PART(1)
 PART(2)
@@ -102,7 +143,7 @@ V8_INLINE float16x8_t narrow(v8 x)
 {
     return vcvt_high_f16_f32(vcvt_f16_f32(x.lo), x.hi);
 }
-V8_INLINE float16x8x2_t pairs_of(v8 first, v8 second)
+V8_INLINE float16x8x2_t zipped(v8 first, v8 second)
 {
     const float16x8_t a = narrow(first), b = narrow(second);
     return (float16x8x2_t){{vzip1q_f16(a, b), vzip2q_f16(a, b)}};
@@ -113,7 +154,7 @@ static void pair_f16(int32_t *pairs, const float *first, const float *second, in
     for (int64_t i = 0; i < n; i += 8) {
         const int count = n - i < 8 ? (int)(n - i) : 8;
         const v8 b = second ? v8_load_n(second + i, count) : v8_set1(0);
-        const float16x8x2_t both = pairs_of(v8_load_n(first + i, count), b);
+        const float16x8x2_t both = zipped(v8_load_n(first + i, count), b);
         const v8 bits = {vreinterpretq_f32_f16(both.val[0]), vreinterpretq_f32_f16(both.val[1])};
         v8_store_n((float *)(void *)(pairs + i), bits, count);
     }

@@ -9,19 +9,22 @@
     {                                                                                                        \
         enum { AHEAD = 2048, LINE = 64 }; /* bytes */                                                        \
         v8 s[4][2];                                                                                          \
-        for (int j = 0; j < 4; j++)                                                                          \
-            for (int v = 0; v < vecs; v++) s[j][v] = v8_set1(0);                                             \
+        CPU_UNROLL                                                                                           \
+        for (int j = 0; j < 4; j++) CPU_UNROLL                                                               \
+        for (int v = 0; v < vecs; v++) s[j][v] = v8_set1(0);                                                 \
         int64_t i = 0;                                                                                       \
         for (; i + 4 <= k; i += 4) {                                                                         \
             for (int at = 0; at < vecs * 32 * (int)sizeof(type); at += LINE)                                 \
                 __builtin_prefetch((const char *)(panel + i * vecs * 8) + AHEAD + at);                       \
-            for (int j = 0; j < 4; j++)                                                                      \
-                for (int v = 0; v < vecs; v++)                                                               \
-                    s[j][v] = v8_fma(v8_set1(x[i + j]), load(panel + ((i + j) * vecs + v) * 8), s[j][v]);    \
-        }                                                                                                    \
-        for (; i < k; i++)                                                                                   \
+            const v8_factors w = v8_factors_load(x + i, 4);                                                  \
+            CPU_UNROLL                                                                                       \
+            for (int j = 0; j < 4; j++) CPU_UNROLL                                                           \
             for (int v = 0; v < vecs; v++)                                                                   \
-                s[0][v] = v8_fma(v8_set1(x[i]), load(panel + (i * vecs + v) * 8), s[0][v]);                  \
+                s[j][v] = v8_fma_by(w, j, load(panel + ((i + j) * vecs + v) * 8), s[j][v]);                  \
+        }                                                                                                    \
+        for (; i < k; i++) CPU_UNROLL                                                                        \
+        for (int v = 0; v < vecs; v++)                                                                       \
+            s[0][v] = v8_fma(v8_set1(x[i]), load(panel + (i * vecs + v) * 8), s[0][v]);                      \
         for (int v = 0; v < vecs; v++) {                                                                     \
             const v8 sum = v8_add(v8_add(s[0][v], s[1][v]), v8_add(s[2][v], s[3][v]));                       \
             const int n = v + 1 < vecs ? 8 : last;                                                           \

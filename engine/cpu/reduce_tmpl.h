@@ -101,12 +101,15 @@ V8_INLINE void row_panel_of(float *y, const float *x, const float *panel, int64_
     for (int j = 0; j < 4; j++) CPU_UNROLL
     for (int v = 0; v < vecs; v++) s[j][v] = v8_set1(0);
     int64_t i = 0;
-    for (; i + 4 <= k; i += 4) CPU_UNROLL
-    for (int j = 0; j < 4; j++) {
-        const float *row = panel + (i + j) * vecs * 8;
-        __builtin_prefetch(row + AHEAD);
+    for (; i + 4 <= k; i += 4) {
+        const v8_factors w = v8_factors_load(x + i, 4);
         CPU_UNROLL
-        for (int v = 0; v < vecs; v++) s[j][v] = v8_fma(v8_set1(x[i + j]), v8_load(row + v * 8), s[j][v]);
+        for (int j = 0; j < 4; j++) {
+            const float *row = panel + (i + j) * vecs * 8;
+            __builtin_prefetch(row + AHEAD);
+            CPU_UNROLL
+            for (int v = 0; v < vecs; v++) s[j][v] = v8_fma_by(w, j, v8_load(row + v * 8), s[j][v]);
+        }
     }
     for (; i < k; i++) CPU_UNROLL
     for (int v = 0; v < vecs; v++)
