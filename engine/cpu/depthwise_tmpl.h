@@ -166,7 +166,7 @@ V8_INLINE void dw_planes(const cpu_depthwise *t, const dw_strips *s, int size, i
         const float *x = t->x + c * t->x_plane + s->x, *weights = t->weight + c * size * size;
         float *y = t->y + c * t->y_plane + s->y;
         const v8 bias = v8_set1(t->bias ? t->bias[c] : 0);
-        if (form == DW_SINGLE && size > 3 && stride == 1) {
+        if (V8_TILE_VECS == 2 && form == DW_SINGLE && size > 3 && stride == 1) { /* plain C: less code */
             dw_tiles(t, s, x, y, weights, bias, size);
             continue;
         }
