@@ -33,24 +33,48 @@ static vki_status part_one(const ses_parts *s, uint64_t *best, int32_t *peak, in
     return VKI_OK;
 }
 
+/* Copies the parts of all nodes that share. */
+static vki_status part_all(const ses_parts *s, uint64_t *bytes, bool *any)
+{
+    int32_t step;
+    *any = false;
+    VKB_TRY(measure(s, bytes, &step));
+    for (bool more = true; more; *any = *any || more) { /* where some are copied others may come to share */
+        more = false;
+        for (gr_id i = 0; i < s->nodes; i++)
+            if (s->shares[i]) more = s->apart[i] = true;
+        if (more) VKB_TRY(measure(s, bytes, &step));
+    }
+    return VKI_OK;
+}
+
+/* From copies of all parts: those are left out that do not take more memory. */
+static vki_status share_again(const ses_parts *s, uint64_t copies, int tries)
+{
+    uint64_t bytes;
+    int32_t step;
+    bool any;
+    VKB_TRY(part_all(s, &bytes, &any));
+    for (gr_id i = 0; i < s->nodes; i++) {
+        if (!s->apart[i] || !tries) continue;
+        tries--;
+        s->apart[i] = false;
+        VKB_TRY(measure(s, &bytes, &step));
+        if (bytes > copies) s->apart[i] = true;
+    }
+    return measure(s, &bytes, &step);
+}
+
 vki_status ses_settle_parts(const ses_parts *s)
 {
-    const size_t n = (size_t)s->nodes;
     int32_t peak;
     uint64_t best, copies;
     int tries = s->most_tries;
-    bool any = false, done = false;
-    VKB_TRY(measure(s, &best, &peak));
-    for (size_t i = 0; i < n; i++) any = any || s->shares[i];
+    bool any, done = false;
+    VKB_TRY(part_all(s, &copies, &any));
     if (!any) return VKI_OK;
-    memset(s->apart, true, n);
-    VKB_TRY(measure(s, &copies, &peak));
-    const bool costs = best > copies;
-    memset(s->apart, false, n);
+    memset(s->apart, false, (size_t)s->nodes);
     VKB_TRY(measure(s, &best, &peak));
-    if (!costs) return VKI_OK;
     while (best > copies && !done) VKB_TRY(part_one(s, &best, &peak, &tries, &done));
-    if (best <= copies) return VKI_OK;
-    memset(s->apart, true, n);
-    return measure(s, &best, &peak);
+    return best > copies ? share_again(s, copies, s->most_tries) : VKI_OK;
 }
