@@ -232,7 +232,7 @@ static gpu_bind const_in(gpu_builder *b, gr_id tensor, gpu_layout layout)
         return (gpu_bind){0};
     }
     gpu_pack_arg arg = {.half = b->half && gpu_is_float(t->dtype),
-                        .v = {t->dtype}}; /* equal bytes may differ */
+                        .v = {(int32_t)t->dtype}}; /* equal bytes may differ */
     uint64_t bytes = vkb_round_up(gpu_layout_bytes(t, layout, b->half), 16);
     return gpu_pack(b, tensor, layout == GPU_C4 ? gpu_pack_c4 : gpu_pack_row, arg, bytes);
 }

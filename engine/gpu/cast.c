@@ -72,7 +72,7 @@ gpu_bind gpu_in_as_float(gpu_builder *b, const gr_node *n, int i)
 {
     const gr_tensor *t = &b->g->tensors[n->in[i]];
     const uint64_t bytes = vkb_round_up((uint64_t)gr_elements(t) * gpu_element_bytes(VKI_F32, b->half), 16);
-    gpu_pack_arg arg = {.half = b->half, .v = {t->dtype}};
+    gpu_pack_arg arg = {.half = b->half, .v = {(int32_t)t->dtype}};
     if (gr_is_const(b->g, n->in[i])) return gpu_pack(b, n->in[i], pack_as_float, arg, bytes);
     gpu_bind x = gpu_in(b, n, i, GPU_ROW), y = gpu_scratch(b, bytes);
     emit_cast(b, x, t->dtype, y, VKI_F32, gr_elements(t), CONVERT, 0);

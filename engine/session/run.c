@@ -9,14 +9,14 @@ vki_status ses_watch_check(const ses_watch *w, vki_error *err)
 {
     if (w->cancelled && atomic_load_explicit(w->cancelled, memory_order_relaxed))
         return vkb_fail(err, VKI_E_CANCELLED, "the run was cancelled");
-    if (!w->deadline_ms || vkb_now_ms() < w->deadline_ms) return VKI_OK;
+    if (!(w->deadline_ms > 0) || vkb_now_ms() < w->deadline_ms) return VKI_OK;
     return vkb_fail(err, VKI_E_TIMEOUT, "the time given for the run is over");
 }
 
 uint64_t ses_watch_ns(const ses_watch *w)
 {
     double left = w->deadline_ms - vkb_now_ms();
-    if (!w->deadline_ms) return 0;
+    if (!(w->deadline_ms > 0)) return 0;
     return left > 0 ? (uint64_t)(left * 1e6) + 1 : 1;
 }
 

@@ -309,7 +309,7 @@ static vki_status make_twins(onnx_ctx *c)
         onnx_value *v = &c->values.entries[i];
         if (!v->defined) continue;
         const gr_tensor *t = &c->g->tensors[v->tensor];
-        if (!narrow_type(t->dtype) && !(v->made && v->narrow)) continue;
+        if (!narrow_type((int32_t)t->dtype) && !(v->made && v->narrow)) continue;
         const char *name = vkb_arena_printf(&c->scratch, "%s/float", v->name);
         v->value = name ? gr_add_tensor(c->g, name, VKI_DT_NONE, -1, NULL) : GR_NONE;
         if (v->value == GR_NONE) return onnx_nomem(c);
