@@ -32,6 +32,13 @@ bool cpu_conv_direct(const op_window *w)
            w->out_w == w->in_w;
 }
 
+int64_t cpu_conv_rows_kept(int64_t plane)
+{
+    int64_t lines = 64 * 8;
+    for (int64_t step = plane; step % 32 == 0 && lines > 8; step /= 2) lines /= 2;
+    return lines;
+}
+
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads)
 {
     c->w = *w;

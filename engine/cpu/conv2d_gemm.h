@@ -16,6 +16,10 @@ typedef struct cpu_conv {
 
 bool cpu_conv_fits(const op_window *w);   /* sizes that the kernel's 32-bit offsets hold, none of them 0 */
 bool cpu_conv_direct(const op_window *w); /* pointwise: X is the right matrix as it stands */
+
+/* Of how many channels the first level keeps a cache line each: planes of some sizes map to few of its sets,
+ * 64 of 8 lines as most CPUs have them, so that all choose the same kernels. */
+int64_t cpu_conv_rows_kept(int64_t plane);
 /* W[out][in][taps] to panels of A with k over taps, then channels. */
 void cpu_conv_pack(float *dst, const float *src, const op_window *w);
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads);

@@ -44,15 +44,6 @@ static int64_t lanes_of(int64_t m)
     return last * CPU_NR + width_of(m, last);
 }
 
-/* Whether one line of each of `k` channels stays in the first level, which planes of some sizes map to few of
- * its sets: 64 of 8 lines, as most CPUs have them, so that all choose the same kernels. */
-static bool spreads(int64_t plane, int64_t k)
-{
-    int64_t lines = 64 * 8;
-    for (int64_t step = plane; step % 32 == 0 && lines > 8; step /= 2) lines /= 2;
-    return vkb_min(k, KC) <= lines;
-}
-
 bool cpu_conv2d_pixels_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
@@ -60,8 +51,8 @@ bool cpu_conv2d_pixels_fits(const gr_graph *g, const gr_node *n)
         !op_window_of(g, n, &w) || !cpu_conv_fits(&w))
         return false;
     const int64_t m = w.out_c / w.group, k = w.in_c / w.group, pixels = w.out_d * w.out_h * w.out_w;
-    return cpu_conv_direct(&w) && pixels >= CPU_LEAST_PIXELS && k >= LEAST_K && spreads(pixels, k) &&
-           (lanes_of(m) - m) * 100 <= m * MOST_WASTE;
+    return cpu_conv_direct(&w) && pixels >= CPU_LEAST_PIXELS && k >= LEAST_K &&
+           vkb_min(k, KC) <= cpu_conv_rows_kept(pixels) && (lanes_of(m) - m) * 100 <= m * MOST_WASTE;
 }
 
 /* To [panel][k][width]; lanes beyond the last channel repeat it. */
