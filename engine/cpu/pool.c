@@ -41,7 +41,7 @@ static void pool_window(const cpu_call *c, const op_window_nd *w, int64_t plane,
                 if (!inside) continue;
                 double v = cpu_load(c->in[0], type, plane + (at[0] * w->in[1] + at[1]) * w->in[2] + at[2]);
                 r->sum += v;
-                r->power += power > 0 ? pow(fabs(v), power) : 0;
+                r->power += power != 0 ? pow(fabs(v), power) : 0;
                 if (r->count++ == 0 || v > r->max) {
                     r->max = v;
                     for (int d = 0; d < 3; d++) r->at[d] = at[d];
@@ -93,10 +93,10 @@ static void whole_channels(const cpu_call *c, const op_window_nd *w)
         double sum = 0, max = -INFINITY;
         for (int64_t i = 0; i < size; i++) {
             double v = cpu_load(c->in[0], type, plane * size + i);
-            sum += power > 0 ? pow(fabs(v), power) : v;
+            sum += power != 0 ? pow(fabs(v), power) : v;
             max = fmax(max, v);
         }
-        double mean = power > 0 ? pow(sum, 1 / power) : sum / (double)size;
+        double mean = power != 0 ? pow(sum, 1 / power) : sum / (double)size;
         cpu_put(&sink, plane, c->n->op == OP_GlobalMaxPool ? max : mean);
     }
 }
