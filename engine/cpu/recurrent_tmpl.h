@@ -2,10 +2,11 @@
  * One pass over the gates of a recurrent step: nothing of them goes through memory between the activations.
  */
 
-/* sigmoid(x) tanh(y) with one division; absolute error below 3e-7 */
+/* sigmoid(x) tanh(y) with one division; absolute error below 3e-7. tanh is -1 long before 2y = -20; beyond,
+ * the product of both exponentials would leave the range of floats while sigmoid(x) still counts. */
 V8_INLINE v8 gate_times_tanh(v8 x, v8 y)
 {
-    const v8 e = v8_exp_neg_plus(v8_add(y, y), -1);
+    const v8 e = v8_exp_neg_plus(v8_max(v8_set1(-20), v8_add(y, y)), -1);
     return v8_div(v8_neg(e), v8_mul(v8_exp_neg_plus(x, 1), v8_add(e, v8_set1(2))));
 }
 
