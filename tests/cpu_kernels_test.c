@@ -163,10 +163,13 @@ static void strips(const cpu_micro *m)
                            .high = pick(0, 1) ? 0.5f : INFINITY,
                            .hardswish = pick(0, 1)};
         if (d.size == 7) d.stride = 1;
+        const bool common =
+            d.stride == 2 && pick(0, 2); /* as networks have it, which has kernels of its own */
+        if (common) d.pad_top = pick(0, 1), d.pad_left = pick(0, 1);
         d.dilation = d.stride == 1 ? pick(1, 3) : 1;
         d.out_w = pick(1, 40); /* whether or not the windows reach that far */
         const int64_t usual = (d.in_w + 2 * d.pad_left - (d.size - 1) * d.dilation - 1) / d.stride + 1;
-        if (pick(0, 1) && usual > 0) d.out_w = usual;
+        if ((common || pick(0, 1)) && usual > 0) d.out_w = usual;
         d.rows = pick(1, 9);
         d.row = pick(0, 3);
         d.top = vkb_min(d.in_h - 1, vkb_max(0, d.row * d.stride - d.pad_top));

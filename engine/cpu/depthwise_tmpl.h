@@ -9,6 +9,11 @@
  * summed depends on its column only. */
 
 enum { DW_SIZE = CPU_DEPTHWISE_KERNEL, DW_VECS = 3, DW_ROWS = 7 };
+#ifdef V8_FEW_REGISTERS /* 3x3 by stride 2 mostly is depthwise_down_tmpl.h's */
+enum { DW_DOWN = 1 };
+#else
+enum { DW_DOWN = 0 };
+#endif
 
 typedef struct dw_strips {  /* strips of the same rows */
     int64_t x, y;           /* of the first tap of the first output, and of that output, in a plane */
@@ -192,14 +197,20 @@ static const dw_fn dw_kernels[3][2][1] = {
     {{dw_single_3_1}, {dw_single_3_2}}, {{dw_single_5_1}, {dw_single_5_2}}, {{dw_single_7_1}}};
 #else
 DW_KERNEL(edges, 3, 1, DW_EDGES)
-DW_KERNEL(edges, 3, 2, DW_EDGES)
 DW_KERNEL(edges, 5, 1, DW_EDGES)
 DW_KERNEL(edges, 5, 2, DW_EDGES)
 DW_KERNEL(three, 3, 1, DW_THREE)
-DW_KERNEL(three, 3, 2, DW_THREE)
 DW_KERNEL(whole, 3, 1, DW_WHOLE)
-DW_KERNEL(whole, 3, 2, DW_WHOLE)
 DW_KERNEL(whole, 5, 2, DW_WHOLE)
+#ifdef V8_FEW_REGISTERS
+#define dw_edges_3_2 NULL
+#define dw_three_3_2 NULL
+#define dw_whole_3_2 NULL
+#else
+DW_KERNEL(edges, 3, 2, DW_EDGES)
+DW_KERNEL(three, 3, 2, DW_THREE)
+DW_KERNEL(whole, 3, 2, DW_WHOLE)
+#endif
 /* windows cost little beside so many multiply-adds: not worth the code */
 #define dw_whole_5_1 dw_edges_5_1
 #define dw_three_5_1 NULL
@@ -250,10 +261,11 @@ static void dw_run(const cpu_depthwise *t, int64_t row, int64_t rows, const int6
     dw_kernels[t->size / 2 - 1][stride - 1][form](t, &s);
 }
 
-/* In plain C there is less code; and seven rows are about as fast as the sums of two strips of 7x7. */
+/* In plain C, and for what DW_DOWN leaves, there is less code; and seven rows are about as fast as the sums
+ * of two strips of 7x7. */
 static bool dw_pairs(const cpu_depthwise *t)
 {
-    return V8_TILE_VECS == 2 && t->size < DW_SIZE;
+    return V8_TILE_VECS == 2 && t->size < DW_SIZE && !(DW_DOWN && t->size == 3 && t->stride == 2);
 }
 
 /* Whether no loads of two strips but those of DW_EDGES reach beyond a line. */
@@ -299,8 +311,18 @@ static void dw_between(const cpu_depthwise *t, int64_t row, int64_t rows, int64_
     }
 }
 
+#ifdef V8_FEW_REGISTERS
+#include "cpu/depthwise_down_tmpl.h"
+#endif
+
 static void depthwise(const cpu_depthwise *t)
 {
+#ifdef V8_FEW_REGISTERS
+    if (dw_down_fits(t)) {
+        dw_down_planes(t);
+        return;
+    }
+#endif
     const int64_t stride = t->stride, reach = (t->size - 1) / stride * stride * t->dilation + 8 * stride;
     const int64_t left = (int64_t)vkb_round_up((uint64_t)vkb_ceil_div(t->pad_left, stride), 8);
     int64_t right =

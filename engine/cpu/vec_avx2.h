@@ -14,9 +14,10 @@
 #endif
 
 /* 12 of 16 registers hold sums */
-#define V8_TILE_ROWS 6
-#define V8_TILE_VECS 2
-#define V8_FMA_ONCE  1 /* v8_fma rounds once */
+#define V8_TILE_ROWS     6
+#define V8_TILE_VECS     2
+#define V8_FMA_ONCE      1 /* v8_fma rounds once */
+#define V8_FEW_REGISTERS   /* 16 of eight floats */
 
 typedef __m256 v8;
 
