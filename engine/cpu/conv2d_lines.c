@@ -122,7 +122,7 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
     const cpu_call *c = arg;
     const lines_state *s = c->state;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    float *copy = (float *)c->scratch + (uint64_t)thread * s->copy;
+    float *copy = s->copy ? (float *)c->scratch + (uint64_t)thread * s->copy : NULL;
     cpu_tile t = {.k = s->k, .c_stride = s->n, .epilogue = &c->n->epilogue};
     for (int64_t task = begin; task < end; task++) {
         const int64_t part = task % s->parts, block = task / s->parts % s->blocks;
