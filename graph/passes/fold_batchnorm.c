@@ -115,7 +115,8 @@ static float *new_const(gr_graph *g, gr_id like, int rank, const int64_t *dims, 
     return *id == GR_NONE ? NULL : data;
 }
 
-/* The channel that weight i belongs to: i / inner % count (+ group * count for a transposed convolution). */
+/* `inner` weights in a row belong to a channel, then come those of the next of `count`; a transposed
+ * convolution has as many for each group. */
 static void scale_weights(const gr_node *n, const gr_tensor *w, const affine *f, float *out)
 {
     const float *in = w->data;
@@ -129,9 +130,14 @@ static void scale_weights(const gr_node *n, const gr_tensor *w, const affine *f,
             per_group = total / ((const op_conv_attrs *)n->attrs)->group;
         }
     }
-    for (int64_t i = 0; i < total; i++) {
-        int64_t channel = i / inner % count + i / per_group * count;
-        out[i] = (float)((double)in[i] * f->scale[channel < f->channels ? channel : 0]);
+    for (int64_t i = 0, channel = 0, first = 0, end = per_group; i < total; i += inner) {
+        if (i == end) {
+            first += count;
+            end += per_group;
+        }
+        const double scale = f->scale[first + channel];
+        for (int64_t k = i; k < i + inner; k++) out[k] = (float)((double)in[k] * scale);
+        if (++channel == count) channel = 0;
     }
 }
 
