@@ -3,8 +3,6 @@
 #include "cpu/bands.h"
 #include "cpu/fast.h"
 
-#include <math.h>
-
 bool cpu_conv2d_depthwise_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
@@ -39,17 +37,12 @@ static void filter_band(const cpu_call *c, const cpu_bands *b, cpu_taps t, int64
     const gr_epilogue *e = &c->n->epilogue;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
     const int64_t first = ((batch * w->out_c + channel) * w->out_h + band * b->rows) * w->out_w;
-    const bool clamps = !residual && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
+    const bool rest = cpu_clamp_of(e, &t.low, &t.high);
     t.y = (float *)c->out[0] + first;
     t.weight = (const float *)c->in[1] + channel * t.count;
     t.bias = bias ? bias[channel] : 0;
-    if (clamps) {
-        t.low = e->act == GR_ACT_RELU ? 0 : e->alpha;
-        t.high = e->act == GR_ACT_RELU ? INFINITY : e->beta;
-    }
     b->micro->taps_sum(&t);
-    if (!clamps && cpu_has_epilogue(c->n))
-        b->micro->epilogue(t.y, t.y, residual ? residual + first : NULL, t.rows * t.cols, e);
+    if (rest) b->micro->epilogue(t.y, t.y, residual ? residual + first : NULL, t.rows * t.cols, e);
 }
 
 /* The same with windows of three dimensions, plane by plane. */

@@ -43,13 +43,6 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     cpu_conv_pack(dst, g->tensors[n->in[1]].data, &((const lines_state *)state)->w);
 }
 
-/* Whether tiles leave some of the epilogue, which then goes over whole lines. */
-static bool leaves(const gr_epilogue *e)
-{
-    return e->residual != GR_RESIDUAL_NONE ||
-           (e->act != GR_ACT_NONE && e->act != GR_ACT_RELU && e->act != GR_ACT_CLIP);
-}
-
 /* Columns that the first level keeps while the panels go over them; where these are few, a copy is read or
  * lines are read again for the epilogue, longer ones matter more, and the second level keeps them. */
 static void choose_block(lines_state *s, bool longer)
@@ -96,7 +89,9 @@ vki_status cpu_conv2d_lines_prepare(cpu_prep *p, vki_error *err)
     s->panels = cpu_panels(s->m, s->micro->mr);
     const int64_t kept = cpu_conv_rows_kept(s->n);
     const bool copies = s->k > kept && s->m > kept;
-    choose_block(s, copies || s->panels <= FEW_PANELS || leaves(&p->n->epilogue));
+    float low, high; /* are the tiles' matter */
+    const bool leaves = cpu_clamp_of(&p->n->epilogue, &low, &high);
+    choose_block(s, copies || s->panels <= FEW_PANELS || leaves);
     choose_parts(s, p->threads);
     if (copies) s->copy = (uint64_t)(s->k * row_of_copy(2 * s->line));
     p->scratch_bytes = s->copy * sizeof(float) * (uint64_t)p->threads;

@@ -5,8 +5,6 @@
 #include "cpu/fast.h"
 #include "graph/ops/schema.h"
 
-#include <math.h>
-
 enum {
     KC = 128,          /* input channels at a time: their weights and pixels of a tile fit the first level */
     LEAST_K = 16,      /* with fewer the stores cost too much */
@@ -90,14 +88,6 @@ static void choose_tasks(pixels_state *s, int threads)
         }
 }
 
-static void choose_epilogue(pixels_state *s, const gr_epilogue *e)
-{
-    const bool clamps = e->residual == GR_RESIDUAL_NONE && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
-    s->low = !clamps ? -INFINITY : e->act == GR_ACT_RELU ? 0 : e->alpha;
-    s->high = clamps && e->act == GR_ACT_CLIP ? e->beta : INFINITY;
-    s->rest = !clamps && (e->act != GR_ACT_NONE || e->residual != GR_RESIDUAL_NONE);
-}
-
 vki_status cpu_conv2d_pixels_prepare(cpu_prep *p, vki_error *err)
 {
     pixels_state *s = vkb_arena_alloc(p->arena, sizeof *s);
@@ -111,7 +101,7 @@ vki_status cpu_conv2d_pixels_prepare(cpu_prep *p, vki_error *err)
     s->panels = panels_of(s->m);
     s->kc = vkb_ceil_div(s->k, vkb_ceil_div(s->k, KC)); /* equal blocks */
     choose_tasks(s, p->threads);
-    choose_epilogue(s, &p->n->epilogue);
+    s->rest = cpu_clamp_of(&p->n->epilogue, &s->low, &s->high);
     s->floats = (uint64_t)(vkb_ceil_div(s->n, s->blocks) + 3) * CPU_WIDE_PANEL;
     p->state = s;
     p->scratch_bytes = s->floats * sizeof(float) * (uint64_t)p->threads;

@@ -7,8 +7,6 @@
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 
-#include <math.h>
-
 enum {
     GRAIN_MACS = 50000, /* a loop range that is worth a thread */
     TASKS = 4           /* a thread, at least */
@@ -67,7 +65,6 @@ void cpu_strips_run(const cpu_call *c, const cpu_strips *s)
     const gr_epilogue *e = &c->n->epilogue;
     const int64_t first = ((s->batch * w->out_c + s->channel) * w->out_h + s->row) * w->out_w;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    const bool clamps = !residual && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
     cpu_depthwise d = {.y = (float *)c->out[0] + first,
                        .x = s->x,
                        .weight = (const float *)c->in[1] + s->channel * w->kernel_h * w->kernel_w,
@@ -85,16 +82,11 @@ void cpu_strips_run(const cpu_call *c, const cpu_strips *s)
                        .pad_left = w->pad_left,
                        .dilation = w->dilation_h,
                        .size = (int)w->kernel_h,
-                       .stride = (int)w->stride_h,
-                       .low = -INFINITY,
-                       .high = INFINITY};
+                       .stride = (int)w->stride_h};
+    const bool rest = cpu_clamp_of(e, &d.low, &d.high);
     d.hardswish = !residual && e->act == GR_ACT_HARDSWISH;
-    if (clamps) {
-        d.low = e->act == GR_ACT_RELU ? 0 : e->alpha;
-        d.high = e->act == GR_ACT_RELU ? INFINITY : e->beta;
-    }
     s->micro->depthwise(&d);
-    for (int64_t i = 0; !clamps && !d.hardswish && cpu_has_epilogue(c->n) && i < s->planes; i++) {
+    for (int64_t i = 0; rest && !d.hardswish && i < s->planes; i++) {
         const int64_t at = i * d.y_plane;
         s->micro->epilogue(d.y + at, d.y + at, residual ? residual + first + at : NULL, s->rows * w->out_w,
                            e);

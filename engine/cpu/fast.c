@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/fast.h"
 
+#include <math.h>
+
 #include "cpu/gemm.h"
 #include "graph/ops/schema.h"
 
@@ -38,6 +40,14 @@ const float *cpu_residual(const cpu_call *c)
 bool cpu_has_epilogue(const gr_node *n)
 {
     return n->epilogue.act != GR_ACT_NONE || n->epilogue.residual != GR_RESIDUAL_NONE;
+}
+
+bool cpu_clamp_of(const gr_epilogue *e, float *low, float *high)
+{
+    const bool clamps = e->residual == GR_RESIDUAL_NONE && (e->act == GR_ACT_RELU || e->act == GR_ACT_CLIP);
+    *low = !clamps ? -INFINITY : e->act == GR_ACT_RELU ? 0 : e->alpha;
+    *high = clamps && e->act == GR_ACT_CLIP ? e->beta : INFINITY;
+    return !clamps && (e->act != GR_ACT_NONE || e->residual != GR_RESIDUAL_NONE);
 }
 
 typedef struct elements {

@@ -11,6 +11,9 @@ uint64_t cpu_pack_key(const char *form, const int64_t *sizes, int count);
 const void *cpu_own_input(const cpu_call *c, int i); /* NULL if absent, or if that is the residual */
 const float *cpu_residual(const cpu_call *c);        /* NULL if the epilogue has none */
 bool cpu_has_epilogue(const gr_node *n);
+/* What a kernel does of the epilogue as it stores a sum: clamps it to *low .. *high, infinite if there is
+ * nothing to do. true: more of the epilogue is left. */
+bool cpu_clamp_of(const gr_epilogue *e, float *low, float *high);
 
 /* Sums of a row of any length: blocks in fp32, their sums in double. */
 double cpu_row_sum(const cpu_micro *m, const float *x, int64_t n);

@@ -10,6 +10,8 @@ typedef enum cpu_matmul_bias { CPU_BIAS_NONE = 0, CPU_BIAS_ROW, CPU_BIAS_COL } c
 
 /* Batches that share B are rows of one product. false: a product or a bias that the kernels do not take. */
 bool cpu_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d, cpu_matmul_bias *bias);
+/* Why the node is not one product by a constant matrix, of such a form; NULL: it is. */
+const char *cpu_matmul_refusal(const gr_graph *g, const gr_node *n, op_matmul_dims *d);
 float cpu_matmul_alpha(const gr_node *n); /* 1 but for Gemm's */
 
 /* y[i] = epilogue(alpha (x . row i) + bias[i bias_step]) of n rows of k elements, `step` apart. */

@@ -53,6 +53,14 @@ bool cpu_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d, cpu_m
     return d->m < most && d->n < most && d->k < most && find_bias(g, n, d, bias);
 }
 
+const char *cpu_matmul_refusal(const gr_graph *g, const gr_node *n, op_matmul_dims *d)
+{
+    cpu_matmul_bias bias;
+    if (!gr_is_const(g, n->in[1])) return "the matrix is computed";
+    if (!cpu_all_f32(g, n) || !cpu_matmul_of(g, n, d, &bias)) return "not of the form that fast kernels take";
+    return d->batch != 1 ? "a matrix for each product of a batch" : NULL;
+}
+
 float cpu_matmul_alpha(const gr_node *n)
 {
     return n->op == OP_Gemm ? ((const op_gemm_attrs *)n->attrs)->alpha : 1;

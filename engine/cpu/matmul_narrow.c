@@ -18,11 +18,8 @@ typedef struct narrow_state {
 const char *cpu_matmul_narrow_refusal(const gr_graph *g, const gr_node *n)
 {
     op_matmul_dims d;
-    cpu_matmul_bias bias;
-    if (!gr_is_const(g, n->in[1])) return "the matrix is computed";
-    if (!cpu_all_f32(g, n) || !cpu_matmul_of(g, n, &d, &bias))
-        return "not of the form that fast kernels take";
-    if (d.batch != 1) return "a matrix for each product of a batch";
+    const char *refusal = cpu_matmul_refusal(g, n, &d);
+    if (refusal) return refusal;
     if (d.m > CPU_NARROW_ROWS) return "more than 4 rows: arithmetic is the bound, not memory";
     if (d.a_col != 1) return "the rows of the other operand do not lie dense";
     return NULL;
