@@ -253,6 +253,7 @@ typedef struct group { /* some sequences of one direction; row r of what follows
     float *h, *cell, *own, *turned; /* rows `padded` apart; turned: [hidden][rows] */
     float *gates;                   /* of the step: W x + b, to which R h is added; rows gates_step apart */
     int64_t gates_step;
+    bool back;      /* every other step: what the one before read last is still in the cache */
     vkb_pool *pool; /* where this group is all there is to do: its products are split. Else NULL */
 } group;
 
@@ -263,7 +264,7 @@ typedef struct recurrence { /* of one step */
     float *sums;
 } recurrence;
 
-/* Panels begin..end of R. */
+/* Panels begin..end of R, forth or back. */
 static void recur_panels(void *arg, int64_t begin, int64_t end, int thread)
 {
     const recurrence *a = arg;
@@ -271,7 +272,8 @@ static void recur_panels(void *arg, int64_t begin, int64_t end, int thread)
     const cpu_micro *m = q->s->gemm.micro;
     const int64_t hidden = q->s->r.hidden;
     (void)thread;
-    for (int64_t j = begin * CPU_NR; j < vkb_min(end * CPU_NR, a->columns); j += CPU_NR) {
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t j = (q->back ? begin + end - 1 - i : i) * CPU_NR;
         const int cols = (int)vkb_min(CPU_NR, a->columns - j);
         if (q->s->r_storage != VKI_WEIGHTS_FP32) {
             cpu_narrow_row(m, q->s->r_storage, a->sums + j, a->h, a->r, a->columns, hidden, j / CPU_NR);
@@ -475,6 +477,7 @@ static void run_group(const group *given)
     for (int64_t i = 0; i < r->steps; i++) {
         const int64_t t = op_recurrent_reverse(r, q.direction) ? r->steps - 1 - i : i;
         const int64_t row = (t * r->x_step + q.batch * r->x_batch) / r->input; /* of the products */
+        q.back = i & 1;
         q.gates = (float *)q.c->scratch + (row * r->directions + q.direction) * s->rows;
         (s->op == OP_LSTM ? lstm_step : s->op == OP_GRU ? gru_step : rnn_step)(&q);
         put(&q, 0, t * r->y_step + q.direction * r->y_direction + q.batch * r->y_batch, r->y_batch, q.h);
