@@ -17,8 +17,8 @@ const cpu_kernel cpu_conv2d_kernels[] = {KERNEL(conv2d_strips),   KERNEL(conv2d_
                                          KERNEL(conv2d_regions),  KERNEL(conv2d_lines),
                                          KERNEL(conv2d_pixels),   KERNEL(conv2d_dots),
                                          KERNEL(conv2d_gemm),     END};
-const cpu_kernel cpu_deconv2d_kernels[] = {KERNEL(deconv2d_pixel), KERNEL(deconv2d_scatter),
-                                           KERNEL(deconv2d_phases), END};
+const cpu_kernel cpu_deconv2d_kernels[] = {KERNEL(deconv2d_pixel), KERNEL(deconv2d_karatsuba),
+                                           KERNEL(deconv2d_scatter), KERNEL(deconv2d_phases), END};
 const cpu_kernel cpu_conv_pool_kernels[] = {KERNEL(conv_pool_parts), END};
 const cpu_kernel cpu_pool_kernels[] = {KERNEL(pool_window), KERNEL(pool_positions), KERNEL(pool_global), END};
 const cpu_kernel cpu_matmul_kernels[] = {KERNEL(matmul_rows), KERNEL(matmul_gemm), END};

@@ -142,6 +142,20 @@ typedef struct cpu_fold {
     float bias;
 } cpu_fold;
 
+/* Four rows of one channel of a transposed convolution of stride 2 from what a row of blocks of 2x2 pixels
+ * was multiplied to, see karatsuba_tmpl.h: rows of its uncropped outputs, of n blocks and of one more that
+ * has only what the last one carries over. */
+typedef struct cpu_karatsuba {
+    float *y; /* 4 (n + 1) to a row, y_row apart; written to the next multiple of 32 */
+    int64_t y_row;
+    const float *own, *above; /* products of the row of blocks, and of the row above; NULL: none */
+    const int64_t (
+        *product)[9]; /* of phase 2 py + px: where product 3 i + j of the first block lies in these;
+                         negative in the middle if the phase has one tap along a dimension */
+    int64_t n;
+    float bias;
+} cpu_karatsuba;
+
 typedef enum cpu_binary_op {
     CPU_ADD = 0,
     CPU_SUB,
@@ -237,6 +251,11 @@ typedef struct cpu_micro {
     void (*join_pairs)(float *y, const float *even, const float *odd,
                        int64_t n); /* the reverse; no overlap */
     void (*fold)(const cpu_fold *t);
+    /* v[(3 i + j) * v_step + block] = row i and column j of top[2 block..] and bottom (NULL: zeros): the
+     * first pixel, the sum of both, the second; of n pixels a row, and of blocks to the next multiple of
+     * eight. */
+    void (*karatsuba_in)(float *v, int64_t v_step, const float *top, const float *bottom, int64_t n);
+    void (*karatsuba_out)(const cpu_karatsuba *t);
     void (*depthwise)(const cpu_depthwise *t);
     void (*pool)(const cpu_pool *t);
     void (*taps_sum)(const cpu_taps *t);

@@ -27,6 +27,8 @@
 
 #include "cpu/fold_tmpl.h"
 
+#include "cpu/karatsuba_tmpl.h"
+
 #include "cpu/gemm_tmpl.h"
 
 #include "cpu/gemm_line_tmpl.h"
@@ -91,6 +93,8 @@ const cpu_micro CPU_MICRO_TABLE = {
     .split_pairs = split_pairs,
     .join_pairs = join_pairs,
     .fold = fold,
+    .karatsuba_in = karatsuba_in,
+    .karatsuba_out = karatsuba_out,
     .depthwise = depthwise,
     .pool = pool,
     .taps_sum = taps_sum,

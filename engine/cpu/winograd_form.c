@@ -5,14 +5,14 @@
 #include "cpu/winograd.h"
 
 /* What a product of n columns costs, in columns: panels are 16 or 8 wide, one or two columns are quick. */
-static double columns_cost(int64_t n)
+double cpu_columns_cost(int64_t n)
 {
     const int64_t rest = n % CPU_NR;
     return (double)(n - rest) + (rest > 8 ? 16 : rest > 2 ? 9 : rest ? 3 : 0);
 }
 
 /* Reading the weights takes as long as multiplying them with these many columns. */
-static double reading_cost(double floats)
+double cpu_reading_cost(double floats)
 {
     const double cached = 4 << 20; /* floats that a shared cache may hold */
     return floats > cached ? 8 : 4;
@@ -25,7 +25,7 @@ static const struct {
 } transform_costs[CPU_WINOGRADS] = {{300, 100}, {600, 190}, {560, 300}};
 
 /* What lies between the steps is read and written where it fits: floats. */
-static double away_cost(double between)
+double cpu_away_cost(double between)
 {
     return between > 1 << 20 ? 1.5 : between > 1 << 18 ? 1.1 : 1;
 }
@@ -39,19 +39,19 @@ static double cost_of(const op_window *w, const cpu_winograd_form *f)
     const int64_t rest = tiles_y % f->strip, strips = vkb_ceil_div(tiles_y, f->strip);
     const double products = t->size * t->size, weights = products * in * out;
     const double between = products * (in + out) * (double)(f->strip * tiles_x);
-    double reading = reading_cost(weights * (double)w->group);
+    double reading = cpu_reading_cost(weights * (double)w->group);
     if (f->fresh) reading += transform_costs[f->kind].filter / products;
     double columns =
-        (double)(tiles_y / f->strip) * columns_cost(f->strip * tiles_x) + (double)strips * reading;
-    if (rest) columns += columns_cost(rest * tiles_x);
-    const double transforms = transform_costs[f->kind].tile * (in + out) * away_cost(between);
+        (double)(tiles_y / f->strip) * cpu_columns_cost(f->strip * tiles_x) + (double)strips * reading;
+    if (rest) columns += cpu_columns_cost(rest * tiles_x);
+    const double transforms = transform_costs[f->kind].tile * (in + out) * cpu_away_cost(between);
     return (double)w->group * (weights * columns + (double)(tiles_x * tiles_y) * transforms);
 }
 
 static double direct_cost(const op_window *w)
 {
     const double weights = (double)op_window_taps(w) * (double)(w->in_c / w->group) * (double)w->out_c;
-    return weights * (columns_cost(w->out_w * w->out_h) + reading_cost(weights));
+    return weights * (cpu_columns_cost(w->out_w * w->out_h) + cpu_reading_cost(weights));
 }
 
 static cpu_winograd_form best_strip(const op_window *w, cpu_winograd_form f)

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Transposed convolutions of stride 2 by 3x3 to 4x4 kernels with fewer multiplications: the outputs of each
+ * of the four phases are the image, cut into blocks of 2x2 pixels, times 2x2 taps, for which nine products
+ * stand instead of sixteen (karatsuba_tmpl.h). A phase of one tap along a dimension takes six, or four.
+ *
+ * Rows of blocks are worked on in strips, so that what lies between the steps - sums of pixels, products,
+ * outputs - stays in a cache. The row above a strip is carried over in front of the strip's products. */
+#include "cpu/conv2d_gemm.h"
+#include "cpu/fast.h"
+#include "cpu/winograd.h"
+
+#include <string.h>
+
+enum {
+    LEAST_CHANNELS = 16,
+    PHASES = 4,   /* 2 py + px */
+    PRODUCTS = 9, /* 3 i + j, of rows and columns */
+    APART = 16    /* floats: see conv2d_winograd.c */
+};
+
+typedef struct karatsuba {
+    op_window w;
+    int64_t channels, filters;           /* of a group */
+    int64_t blocks_x, blocks_y;          /* blocks */
+    int64_t strip;                       /* rows of blocks */
+    int jobs;                            /* products of matrices */
+    int product[PHASES * PRODUCTS];      /* of each job */
+    int job[PHASES][PRODUCTS];           /* the reverse; negative: none */
+    bool joined;                         /* all phases have all products: one job has the rows of all */
+    cpu_gemm whole, rest;                /* of a strip, and of the last one if it is shorter */
+    int64_t lead;                        /* columns in front of a strip's products: of the row above */
+    int64_t place[PHASES][PRODUCTS];     /* of the products of filter 0 and column 0; negative: none */
+    int64_t stage_step;                  /* from product to product of a channel's blocks */
+    uint64_t v_floats, m_floats, floats; /* scratch: sums of pixels; products; a thread's own */
+    int64_t grain;                       /* channels a task */
+} karatsuba;
+
+/* ---- which layers ---- */
+
+/* Taps of a phase of either dimension. */
+static int64_t taps_of(int64_t kernel, int phase)
+{
+    return (kernel - phase + 1) / 2;
+}
+
+static bool has(const op_window *w, int phase, int product)
+{
+    return (product / 3 != 1 || taps_of(w->kernel_h, phase / 2) == 2) &&
+           (product % 3 != 1 || taps_of(w->kernel_w, phase % 2) == 2);
+}
+
+static double products_of(const op_window *w)
+{
+    int count = 0;
+    for (int i = 0; i < PHASES * PRODUCTS; i++) count += has(w, i / PRODUCTS, i % PRODUCTS);
+    return count;
+}
+
+/* Of a group of an image, in multiply-accumulates at the speed of a large product. */
+static double cost_of(const op_window *w, int64_t strip)
+{
+    enum { IN = 70, OUT = 250 }; /* the steps before and after the products: of a block and channel */
+    const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
+    const int64_t columns = vkb_ceil_div(w->in_w, 2), rows = vkb_ceil_div(w->in_h, 2), rest = rows % strip;
+    const double weights = products_of(w) * in * out, blocks = (double)(columns * rows);
+    const double between = (PRODUCTS * in + products_of(w) * out) * (double)(columns * strip);
+    const double reading = cpu_reading_cost(weights * (double)w->group);
+    double wide = (double)(rows / strip) * (cpu_columns_cost(strip * columns) + reading);
+    if (rest) wide += cpu_columns_cost(rest * columns) + reading;
+    return weights * wide + blocks * (IN * in + OUT * out) * cpu_away_cost(between);
+}
+
+static int64_t best_strip(const op_window *w)
+{
+    const int64_t rows = vkb_ceil_div(w->in_h, 2);
+    int64_t best = rows;
+    for (int64_t strips = 1; strips <= rows; strips++) {
+        const int64_t strip = vkb_ceil_div(rows, strips);
+        if (cost_of(w, strip) < cost_of(w, best)) best = strip;
+    }
+    return best;
+}
+
+/* The other kernels: all taps, and the parts or the copied inputs that these read and write. */
+static double direct_cost(const op_window *w)
+{
+    enum { PART = 2 };
+    const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
+    const double weights = (double)op_window_taps(w) * in * out;
+    const int64_t pixels = w->in_h * w->in_w;
+    return weights * (cpu_columns_cost(pixels) + cpu_reading_cost(weights * (double)w->group)) +
+           PART * (double)op_window_taps(w) * out * (double)pixels;
+}
+
+/* Along one dimension: by what there are blocks, and a row of blocks more. */
+static bool reaches(int64_t in, int64_t out, int64_t pad)
+{
+    return pad >= 0 && out + pad <= 4 * (vkb_ceil_div(in, 2) + 1);
+}
+
+static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
+{
+    if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_2d_of(g, n, w) || !cpu_conv_fits(w))
+        return false;
+    return w->stride_h == 2 && w->stride_w == 2 && w->dilation_h == 1 && w->dilation_w == 1 &&
+           (w->kernel_h == 3 || w->kernel_h == 4) && (w->kernel_w == 3 || w->kernel_w == 4) &&
+           w->in_c / w->group >= LEAST_CHANNELS && reaches(w->in_h, w->out_h, w->pad_top) &&
+           reaches(w->in_w, w->out_w, w->pad_left);
+}
+
+bool cpu_deconv2d_karatsuba_fits(const gr_graph *g, const gr_node *n)
+{
+    op_window w;
+    return is_wanted(g, n, &w) && cost_of(&w, best_strip(&w)) < direct_cost(&w);
+}
+
+/* ---- weights ---- */
+
+static int64_t rows_of(const karatsuba *s) /* of a job */
+{
+    return s->joined ? PHASES * s->filters : s->filters;
+}
+
+static int64_t first_row(const karatsuba *s, int phase)
+{
+    return s->joined ? phase * s->filters : 0;
+}
+
+/* Along a dimension, product i of taps x[0] and x[step], or of the only one. */
+static float product_of(const float *x, int64_t step, int64_t taps, int i)
+{
+    return taps == 1 || i == 0 ? x[0] : i == 1 ? x[0] + x[step] : x[step];
+}
+
+/* One filter's taps of a phase, to its products: in place of all that stands in `to` at those products' jobs.
+ */
+static void pack_taps(const karatsuba *s, float *to, const float *x, int phase)
+{
+    const op_window *w = &s->w;
+    const int64_t down = taps_of(w->kernel_h, phase / 2), along = taps_of(w->kernel_w, phase % 2);
+    const int64_t job_floats = rows_of(s) * s->channels;
+    x += phase / 2 * w->kernel_w + phase % 2;
+    for (int j = 0; j < 3; j++) {
+        if (along == 1 && j == 1) continue;
+        float rows[2] = {product_of(x, 2, along, j), 0};
+        if (down == 2) rows[1] = product_of(x + 2 * w->kernel_w, 2, along, j);
+        for (int i = 0; i < 3; i++)
+            if (down == 2 || i != 1) to[s->job[phase][3 * i + j] * job_floats] = product_of(rows, 1, down, i);
+    }
+}
+
+/* W[in][out of a group][taps] to panels of A, job by job. */
+static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
+{
+    const karatsuba *s = state;
+    const int64_t m = rows_of(s), k = s->channels, taps = op_window_taps(&s->w);
+    const int mr = s->whole.micro->mr;
+    const float *weights = g->tensors[n->in[1]].data;
+    float *to = dst;
+    for (int64_t group = 0; group < s->w.group; group++, to += s->jobs * m * k)
+        for (int64_t panel = 0; panel < cpu_panels(m, mr); panel++) {
+            const int64_t first = cpu_panel_row(m, mr, panel), end = cpu_panel_row(m, mr, panel + 1);
+            for (int64_t row = first; row < end; row++)
+                for (int64_t c = 0; c < k; c++) {
+                    const int64_t filter = (group * k + c) * s->filters + row % s->filters;
+                    float *at = to + first * k + c * (end - first) + row - first;
+                    for (int p = 0; p < PHASES; p++)
+                        if (first_row(s, p) == row - row % s->filters)
+                            pack_taps(s, at, weights + filter * taps, p);
+                }
+        }
+}
+
+/* ---- the plan ---- */
+
+static void plan_jobs(karatsuba *s)
+{
+    s->joined = s->w.kernel_h == 4 && s->w.kernel_w == 4;
+    for (int p = 0; p < PHASES; p++)
+        for (int i = 0; i < PRODUCTS; i++) {
+            s->job[p][i] = !has(&s->w, p, i) ? -1 : s->joined ? i : s->jobs++;
+            if (s->job[p][i] >= 0) s->product[s->job[p][i]] = i;
+        }
+    if (s->joined) s->jobs = PRODUCTS;
+}
+
+static void plan_gemm(const karatsuba *s, cpu_gemm *p, int64_t rows, int threads)
+{
+    cpu_gemm_plan(p, rows_of(s), rows * s->blocks_x, s->channels, s->jobs, threads, false, false);
+    p->c_stride = s->lead + (int64_t)vkb_round_up((uint64_t)(s->strip * s->blocks_x), CPU_NR);
+}
+
+static int64_t v_step_of(const karatsuba *s)
+{
+    return (int64_t)cpu_packed_b_floats(s->whole.n, s->channels) + APART;
+}
+
+static int64_t m_step_of(const karatsuba *s)
+{
+    return rows_of(s) * s->whole.c_stride + APART;
+}
+
+static int64_t y_row_of(const karatsuba *s)
+{
+    return 4 * (int64_t)vkb_round_up((uint64_t)s->blocks_x + 1, 8);
+}
+
+static void plan_scratch(karatsuba *s, cpu_prep *p)
+{
+    s->stage_step = (int64_t)vkb_round_up((uint64_t)s->whole.n, CPU_NR) + CPU_NR;
+    s->v_floats = vkb_round_up((uint64_t)(PRODUCTS * v_step_of(s)), 16);
+    s->m_floats = vkb_round_up((uint64_t)(s->jobs * m_step_of(s)), 16);
+    s->floats = vkb_round_up((uint64_t)vkb_max(PRODUCTS * s->stage_step, 4 * y_row_of(s)), 16);
+    p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
+    for (int phase = 0; phase < PHASES; phase++)
+        for (int i = 0; i < PRODUCTS; i++) {
+            const int64_t row = s->job[phase][i] * m_step_of(s) + first_row(s, phase) * s->whole.c_stride;
+            s->place[phase][i] = s->job[phase][i] < 0 ? -1 : row;
+        }
+}
+
+vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
+{
+    karatsuba *s = vkb_arena_alloc(p->arena, sizeof *s);
+    if (!s) return vkb_nomem(err, sizeof *s);
+    *s = (karatsuba){0};
+    const op_window *w = &s->w;
+    if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    s->channels = w->in_c / w->group;
+    s->filters = w->out_c / w->group;
+    s->blocks_x = vkb_ceil_div(w->in_w, 2);
+    s->blocks_y = vkb_ceil_div(w->in_h, 2);
+    s->strip = best_strip(w);
+    s->lead = (int64_t)vkb_round_up((uint64_t)s->blocks_x, CPU_NR);
+    plan_jobs(s);
+    plan_gemm(s, &s->whole, s->strip, p->threads);
+    const int64_t rest = s->blocks_y % s->strip;
+    plan_gemm(s, &s->rest, rest ? rest : s->strip, p->threads);
+    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PRODUCTS * s->whole.n));
+    plan_scratch(s, p);
+    p->state = s;
+    p->weight_bytes = (uint64_t)(w->group * s->jobs * rows_of(s) * s->channels) * sizeof(float);
+    p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[1]];
+    p->pack_key =
+        cpu_pack_key("karatsuba", (int64_t[]){w->in_c, w->out_c, w->group, w->kernel_h, w->kernel_w}, 5);
+    return VKI_OK;
+}
+
+/* ---- the run ---- */
+
+typedef struct strip { /* of one group of one image */
+    const karatsuba *s;
+    const cpu_gemm *gemm;
+    const cpu_call *call;
+    const float *x, *weights, *bias, *residual; /* of the group; bias and residual may be NULL */
+    float *y, *v, *m, *own;                     /* own: of all threads */
+    int64_t first, count;                       /* rows of blocks */
+} strip;
+
+/* Panels of B: the sums' matrices are channels by blocks. */
+static void add_pixels(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const karatsuba *s = t->s;
+    const cpu_micro *micro = t->gemm->micro;
+    const int64_t in_w = s->w.in_w, in_h = s->w.in_h, blocks = t->gemm->n;
+    float *stage = t->own + (uint64_t)thread * s->floats;
+    for (int64_t c = begin; c < end; c++) {
+        for (int64_t row = 0; row < t->count; row++) {
+            const int64_t y = 2 * (t->first + row);
+            const float *top = t->x + (c * in_h + y) * in_w;
+            micro->karatsuba_in(stage + row * s->blocks_x, s->stage_step, top,
+                                y + 1 < in_h ? top + in_w : NULL, in_w);
+        }
+        for (int64_t col = 0; col < blocks; col += CPU_NR) {
+            const int64_t width = cpu_panel_width(vkb_min(CPU_NR, blocks - col));
+            micro->copy_rows(t->v + col * s->channels + c * width, v_step_of(s), stage + col, s->stage_step,
+                             PRODUCTS, width);
+        }
+    }
+}
+
+static void job(const void *user, int64_t index, cpu_gemm_job *j)
+{
+    const strip *t = user;
+    const karatsuba *s = t->s;
+    j->a = t->weights + index * rows_of(s) * s->channels;
+    j->b = t->v + s->product[index] * v_step_of(s);
+    j->c = t->m + index * m_step_of(s) + s->lead;
+}
+
+/* The rows of a channel that a row of blocks reaches, cropped. */
+static void store_rows(const strip *t, const float *rows, int64_t filter, int64_t block_row)
+{
+    const op_window *w = &t->s->w;
+    const int64_t first = 4 * block_row - w->pad_top;
+    for (int64_t y = vkb_max(0, first); y < vkb_min(w->out_h, first + 4); y++) {
+        const int64_t at = (filter * w->out_h + y) * w->out_w;
+        t->gemm->micro->epilogue(t->y + at, rows + (y - first) * y_row_of(t->s) + w->pad_left,
+                                 t->residual ? t->residual + at : NULL, w->out_w, &t->call->n->epilogue);
+    }
+}
+
+/* The last row of products to where the next strip looks for the row above. */
+static void carry(const karatsuba *s, float *above, const float *last)
+{
+    for (int phase = 0; phase < PHASES; phase++)
+        for (int i = 6; i < PRODUCTS; i++)
+            if (s->place[phase][i] >= 0)
+                memcpy(above + s->place[phase][i], last + s->place[phase][i],
+                       (size_t)s->blocks_x * sizeof *last);
+}
+
+static void add_products(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const karatsuba *s = t->s;
+    const bool last = t->first + t->count == s->blocks_y;
+    cpu_karatsuba k = {.y = t->own + (uint64_t)thread * s->floats,
+                       .y_row = y_row_of(s),
+                       .product = s->place,
+                       .n = s->blocks_x};
+    for (int64_t f = begin; f < end; f++) {
+        float *m = t->m + f * s->whole.c_stride + s->lead; /* the row above ends here */
+        k.bias = t->bias ? t->bias[f] : 0;
+        for (int64_t row = 0; row < t->count + last; row++) {
+            k.own = row < t->count ? m + row * s->blocks_x : NULL;
+            k.above = t->first + row ? m + (row - 1) * s->blocks_x : NULL;
+            t->gemm->micro->karatsuba_out(&k);
+            store_rows(t, k.y, f, t->first + row);
+        }
+        if (!last) carry(s, m - s->blocks_x, m + (t->count - 1) * s->blocks_x);
+    }
+}
+
+static void run_strips(strip *t, vkb_pool *pool)
+{
+    const karatsuba *s = t->s;
+    const cpu_gemm_source source = {.user = t, .job = job};
+    for (t->first = 0; t->first < s->blocks_y; t->first += s->strip) {
+        t->count = vkb_min(s->strip, s->blocks_y - t->first);
+        t->gemm = t->count == s->strip ? &s->whole : &s->rest;
+        vkb_parallel_for(pool, s->channels, s->grain, add_pixels, t);
+        cpu_gemm_run(t->gemm, &source, NULL, pool);
+        vkb_parallel_for(pool, s->filters, vkb_max(1, s->grain / PHASES), add_products, t);
+    }
+}
+
+void cpu_deconv2d_karatsuba_run(const cpu_call *c)
+{
+    const karatsuba *s = c->state;
+    const op_window *w = &s->w;
+    const int64_t in = s->channels * w->in_h * w->in_w, out = s->filters * w->out_h * w->out_w;
+    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
+    cpu_call call = *c;
+    for (int64_t i = 0; i < w->batch * w->group; i++) {
+        const int64_t group = i % w->group;
+        strip t = {.s = s,
+                   .call = &call,
+                   .x = (const float *)c->in[0] + i * in,
+                   .y = (float *)c->out[0] + i * out,
+                   .weights = (const float *)c->weights + group * s->jobs * rows_of(s) * s->channels,
+                   .bias = bias ? bias + group * s->filters : NULL,
+                   .residual = residual ? residual + i * out : NULL,
+                   .v = c->scratch};
+        t.m = t.v + s->v_floats;
+        t.own = t.m + s->m_floats;
+        run_strips(&t, s->whole.threaded ? c->pool : NULL);
+    }
+}
