@@ -191,6 +191,34 @@ static void random_deconvs(void **state)
     }
 }
 
+/* By Karatsuba's products where they pay: rows and columns of all rests, strips, phases of one tap, groups,
+ * outputs that the input does not reach. */
+static void random_upsampling(void **state)
+{
+    (void)state;
+    int kernels = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        node_check c;
+        node_check_begin(&c, seed + 7000);
+#define PICK(low, high) node_check_random(&c, low, high)
+        const bool large = seed % 4 == 0;
+        const int64_t group = PICK(1, 2), in = group * PICK(40, large ? 90 : 60), out = PICK(16, 40);
+        const int64_t kh = PICK(0, 3) ? 4 : 3, kw = PICK(0, 3) ? 4 : 3, least = large ? 20 : 6;
+        node_check_input(&c, 4, (int64_t[]){PICK(1, 2), in, PICK(least, 24), PICK(least, large ? 60 : 20)},
+                         false, -1, 1);
+        node_check_input(&c, 4, (int64_t[]){in, out, kh, kw}, true, -1, 1);
+        if (PICK(0, 1)) node_check_input(&c, 1, (int64_t[]){out * group}, true, -1, 1);
+        op_conv_attrs *a = node_check_node(&c, OP_ConvTranspose)->attrs;
+        a->group = group;
+        a->strides = (op_ints){2, {2, 2}};
+        a->pads = (op_ints){4, {PICK(0, 3), PICK(0, 5), PICK(0, 2), PICK(0, 2)}};
+        a->output_padding = (op_ints){2, {PICK(0, 1), PICK(0, 1)}};
+#undef PICK
+        kernels += node_check_run(&c, seed % 2, 2 * sum_tolerance(in / group * kh * kw));
+    }
+    assert_in_range(kernels, 78, 120); /* beside the phases, and what is scattered */
+}
+
 static void random_pools(void **state)
 {
     (void)state;
@@ -342,12 +370,13 @@ static void random_softmaxes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_convs),   cmocka_unit_test(random_winograds),
-        cmocka_unit_test(real_convs),     cmocka_unit_test(random_depthwise),
-        cmocka_unit_test(random_deconvs), cmocka_unit_test(random_pools),
-        cmocka_unit_test(random_gemms),   cmocka_unit_test(random_matmuls),
-        cmocka_unit_test(every_unary),    cmocka_unit_test(random_binaries),
-        cmocka_unit_test(random_norms),   cmocka_unit_test(random_softmaxes),
+        cmocka_unit_test(random_convs),     cmocka_unit_test(random_winograds),
+        cmocka_unit_test(real_convs),       cmocka_unit_test(random_depthwise),
+        cmocka_unit_test(random_deconvs),   cmocka_unit_test(random_upsampling),
+        cmocka_unit_test(random_pools),     cmocka_unit_test(random_gemms),
+        cmocka_unit_test(random_matmuls),   cmocka_unit_test(every_unary),
+        cmocka_unit_test(random_binaries),  cmocka_unit_test(random_norms),
+        cmocka_unit_test(random_softmaxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

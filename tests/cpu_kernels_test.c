@@ -443,6 +443,7 @@ TABLE_TEST(taps)
 TABLE_TEST(strips)
 TABLE_TEST(pools)
 TABLE_TEST(folds)
+TABLE_TEST(karatsuba)
 TABLE_TEST(rows_of_dots)
 TABLE_TEST(recurrent_gates)
 TABLE_TEST(row_panels)
@@ -561,6 +562,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_strips),
         cmocka_unit_test(test_pools),
         cmocka_unit_test(test_folds),
+        cmocka_unit_test(test_karatsuba),
         cmocka_unit_test(test_row_panels),
         cmocka_unit_test(test_rows_of_dots),
         cmocka_unit_test(test_recurrent_gates),

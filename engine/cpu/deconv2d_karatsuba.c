@@ -20,6 +20,8 @@ enum {
 
 typedef struct karatsuba {
     op_window w;
+    void (*lean_run)(const cpu_call *c); /* of the kernel that does it instead, to pack less; NULL: none */
+    cpu_prep lean;
     int64_t channels, filters;           /* of a group */
     int64_t blocks_x, blocks_y;          /* blocks */
     int64_t strip;                       /* rows of blocks */
@@ -30,7 +32,7 @@ typedef struct karatsuba {
     cpu_gemm whole, rest;                /* of a strip, and of the last one if it is shorter */
     int64_t lead;                        /* columns in front of a strip's products: of the row above */
     int64_t place[PHASES][PRODUCTS];     /* of the products of filter 0 and column 0; negative: none */
-    int64_t stage_step;                  /* from product to product of a channel's blocks */
+    int64_t v_step, m_step, y_row;       /* from product to product; from job to job; of an output row */
     uint64_t v_floats, m_floats, floats; /* scratch: sums of pixels; products; a thread's own */
     int64_t grain;                       /* channels a task */
 } karatsuba;
@@ -153,6 +155,10 @@ static void pack_taps(const karatsuba *s, float *to, const float *x, int phase)
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const karatsuba *s = state;
+    if (s->lean_run) {
+        s->lean.pack(dst, g, n, s->lean.state);
+        return;
+    }
     const int64_t m = rows_of(s), k = s->channels, taps = op_window_taps(&s->w);
     const int mr = s->whole.micro->mr;
     const float *weights = g->tensors[n->in[1]].data;
@@ -190,33 +196,38 @@ static void plan_gemm(const karatsuba *s, cpu_gemm *p, int64_t rows, int threads
     p->c_stride = s->lead + (int64_t)vkb_round_up((uint64_t)(s->strip * s->blocks_x), CPU_NR);
 }
 
-static int64_t v_step_of(const karatsuba *s)
-{
-    return (int64_t)cpu_packed_b_floats(s->whole.n, s->channels) + APART;
-}
-
-static int64_t m_step_of(const karatsuba *s)
-{
-    return rows_of(s) * s->whole.c_stride + APART;
-}
-
-static int64_t y_row_of(const karatsuba *s)
-{
-    return 4 * (int64_t)vkb_round_up((uint64_t)s->blocks_x + 1, 8);
-}
-
 static void plan_scratch(karatsuba *s, cpu_prep *p)
 {
-    s->stage_step = (int64_t)vkb_round_up((uint64_t)s->whole.n, CPU_NR) + CPU_NR;
-    s->v_floats = vkb_round_up((uint64_t)(PRODUCTS * v_step_of(s)), 16);
-    s->m_floats = vkb_round_up((uint64_t)(s->jobs * m_step_of(s)), 16);
-    s->floats = vkb_round_up((uint64_t)vkb_max(PRODUCTS * s->stage_step, 4 * y_row_of(s)), 16);
+    s->v_step = (int64_t)cpu_packed_b_floats(s->whole.n, s->channels) + APART;
+    s->m_step = rows_of(s) * s->whole.c_stride + APART;
+    s->y_row = 4 * (int64_t)vkb_round_up((uint64_t)s->blocks_x + 1, 8);
+    s->v_floats = vkb_round_up((uint64_t)(PRODUCTS * s->v_step), 16);
+    s->m_floats = vkb_round_up((uint64_t)(s->jobs * s->m_step), 16);
+    s->floats = (uint64_t)(4 * s->y_row);
     p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
     for (int phase = 0; phase < PHASES; phase++)
         for (int i = 0; i < PRODUCTS; i++) {
-            const int64_t row = s->job[phase][i] * m_step_of(s) + first_row(s, phase) * s->whole.c_stride;
+            const int64_t row = s->job[phase][i] * s->m_step + first_row(s, phase) * s->whole.c_stride;
             s->place[phase][i] = s->job[phase][i] < 0 ? -1 : row;
         }
+}
+
+/* All taps, which take no more bytes than the weights had. */
+static vki_status plan_lean(karatsuba *s, cpu_prep *p, vki_error *err)
+{
+    const bool scatters = cpu_deconv2d_scatter_fits(p->g, p->n);
+    s->lean = *p;
+    VKB_TRY((scatters ? cpu_deconv2d_scatter_prepare : cpu_deconv2d_phases_prepare)(&s->lean, err));
+    if (!p->lean) {
+        p->lean_bytes = s->lean.weight_bytes;
+        p->lean_cost = (direct_cost(&s->w) - cost_of(&s->w, s->strip)) * (double)(s->w.group * s->w.batch);
+        return VKI_OK;
+    }
+    s->lean_run = scatters ? cpu_deconv2d_scatter_run : cpu_deconv2d_phases_run;
+    *p = s->lean;
+    p->state = s;
+    p->pack = pack;
+    return VKI_OK;
 }
 
 vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
@@ -226,6 +237,7 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     *s = (karatsuba){0};
     const op_window *w = &s->w;
     if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    if (p->lean) return plan_lean(s, p, err);
     s->channels = w->in_c / w->group;
     s->filters = w->out_c / w->group;
     s->blocks_x = vkb_ceil_div(w->in_w, 2);
@@ -263,20 +275,21 @@ static void add_pixels(void *arg, int64_t begin, int64_t end, int thread)
 {
     const strip *t = arg;
     const karatsuba *s = t->s;
-    const cpu_micro *micro = t->gemm->micro;
-    const int64_t in_w = s->w.in_w, in_h = s->w.in_h, blocks = t->gemm->n;
-    float *stage = t->own + (uint64_t)thread * s->floats;
+    const int64_t in_w = s->w.in_w, in_h = s->w.in_h, columns = t->gemm->n, rest = columns % CPU_NR;
+    cpu_karatsuba_in k = {.v_step = s->v_step,
+                          .panel_step = CPU_NR * s->channels,
+                          .whole = columns - (rest <= 8 ? rest : 0),
+                          .n = in_w};
+    (void)thread;
     for (int64_t c = begin; c < end; c++) {
+        k.v = t->v + c * CPU_NR;
+        k.narrow = t->v + k.whole * s->channels + c * cpu_panel_width(rest);
         for (int64_t row = 0; row < t->count; row++) {
             const int64_t y = 2 * (t->first + row);
-            const float *top = t->x + (c * in_h + y) * in_w;
-            micro->karatsuba_in(stage + row * s->blocks_x, s->stage_step, top,
-                                y + 1 < in_h ? top + in_w : NULL, in_w);
-        }
-        for (int64_t col = 0; col < blocks; col += CPU_NR) {
-            const int64_t width = cpu_panel_width(vkb_min(CPU_NR, blocks - col));
-            micro->copy_rows(t->v + col * s->channels + c * width, v_step_of(s), stage + col, s->stage_step,
-                             PRODUCTS, width);
+            k.at = row * s->blocks_x;
+            k.top = t->x + (c * in_h + y) * in_w;
+            k.bottom = y + 1 < in_h ? k.top + in_w : NULL;
+            t->gemm->micro->karatsuba_in(&k);
         }
     }
 }
@@ -286,8 +299,8 @@ static void job(const void *user, int64_t index, cpu_gemm_job *j)
     const strip *t = user;
     const karatsuba *s = t->s;
     j->a = t->weights + index * rows_of(s) * s->channels;
-    j->b = t->v + s->product[index] * v_step_of(s);
-    j->c = t->m + index * m_step_of(s) + s->lead;
+    j->b = t->v + s->product[index] * s->v_step;
+    j->c = t->m + index * s->m_step + s->lead;
 }
 
 /* The rows of a channel that a row of blocks reaches, cropped. */
@@ -297,7 +310,7 @@ static void store_rows(const strip *t, const float *rows, int64_t filter, int64_
     const int64_t first = 4 * block_row - w->pad_top;
     for (int64_t y = vkb_max(0, first); y < vkb_min(w->out_h, first + 4); y++) {
         const int64_t at = (filter * w->out_h + y) * w->out_w;
-        t->gemm->micro->epilogue(t->y + at, rows + (y - first) * y_row_of(t->s) + w->pad_left,
+        t->gemm->micro->epilogue(t->y + at, rows + (y - first) * t->s->y_row + w->pad_left,
                                  t->residual ? t->residual + at : NULL, w->out_w, &t->call->n->epilogue);
     }
 }
@@ -317,10 +330,8 @@ static void add_products(void *arg, int64_t begin, int64_t end, int thread)
     const strip *t = arg;
     const karatsuba *s = t->s;
     const bool last = t->first + t->count == s->blocks_y;
-    cpu_karatsuba k = {.y = t->own + (uint64_t)thread * s->floats,
-                       .y_row = y_row_of(s),
-                       .product = s->place,
-                       .n = s->blocks_x};
+    cpu_karatsuba k = {
+        .y = t->own + (uint64_t)thread * s->floats, .y_row = s->y_row, .product = s->place, .n = s->blocks_x};
     for (int64_t f = begin; f < end; f++) {
         float *m = t->m + f * s->whole.c_stride + s->lead; /* the row above ends here */
         k.bias = t->bias ? t->bias[f] : 0;
@@ -354,6 +365,11 @@ void cpu_deconv2d_karatsuba_run(const cpu_call *c)
     const int64_t in = s->channels * w->in_h * w->in_w, out = s->filters * w->out_h * w->out_w;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
     cpu_call call = *c;
+    if (s->lean_run) {
+        call.state = s->lean.state;
+        s->lean_run(&call);
+        return;
+    }
     for (int64_t i = 0; i < w->batch * w->group; i++) {
         const int64_t group = i % w->group;
         strip t = {.s = s,

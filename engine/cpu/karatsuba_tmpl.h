@@ -5,85 +5,168 @@
  * the one in the middle is (a + b)(g + h) - a g - b h, three products for four. The next block adds to the
  * third again. A phase of one tap has no product in the middle: it gives a g and b g. Lanes are blocks. */
 
-/* The columns of a row of products, of both pixels of a row of the blocks. */
-V8_INLINE void karatsuba_columns(v8 *y, v8 left, v8 right)
+/* Where the sums of the blocks in columns col.. of B lie, of which col is a multiple of eight. */
+V8_INLINE float *karatsuba_place(const cpu_karatsuba_in *t, int64_t col)
 {
-    y[0] = left;
-    y[1] = v8_add(left, right);
-    y[2] = right;
+    return (col < t->whole ? t->v + col / CPU_NR * t->panel_step : t->narrow) + col % CPU_NR;
 }
 
-/* Eight blocks of a row of pixels: the left ones, the right ones. */
-V8_INLINE void karatsuba_load(v8 x[2], const float *row, int64_t n)
+/* What column j of a phase's products of block i adds to its two rows of outputs. Apart: small. */
+__attribute__((noinline)) static void karatsuba_column(float y[2], const cpu_karatsuba *t,
+                                                       const int64_t *product, int j, int64_t i)
+{
+    const float above = t->above && product[3] >= 0 ? t->above[product[6 + j] + i] : 0;
+    const float first = t->own ? t->own[product[j] + i] : 0, last = t->own ? t->own[product[6 + j] + i] : 0;
+    y[0] = first + above;
+    y[1] = !t->own || product[3] < 0 ? last : t->own[product[3 + j] + i] - first - last;
+}
+
+/* Behind the last block there is what it carries over. */
+__attribute__((noinline)) static void karatsuba_end(const cpu_karatsuba *t)
+{
+    for (int phase = 0; phase < 4; phase++) {
+        const int64_t *product = t->product[phase];
+        float carried[2] = {0};
+        if (product[1] >= 0) karatsuba_column(carried, t, product, 2, t->n - 1);
+        for (int r = 0; r < 2; r++) {
+            float *y = t->y + (2 * r + phase / 2) * t->y_row + 4 * t->n + phase % 2;
+            y[0] = carried[r] + t->bias;
+            y[2] = t->bias;
+        }
+    }
+}
+
+#if V8_TILE_VECS == 1 /* plain C: small */
+__attribute__((noinline)) static float karatsuba_pixel(const float *x, int64_t at, int64_t n)
+{
+    return x && at < n ? x[at] : 0;
+}
+
+static void karatsuba_in(const cpu_karatsuba_in *t)
+{
+    for (int64_t i = 0; 2 * i < t->n || (t->at + i) % 8; i++) {
+        float *v = karatsuba_place(t, (t->at + i) / 8 * 8) + (t->at + i) % 8;
+        float rows[3][2];
+        for (int k = 0; k < 2; k++) {
+            rows[0][k] = karatsuba_pixel(t->top, 2 * i + k, t->n);
+            rows[2][k] = karatsuba_pixel(t->bottom, 2 * i + k, t->n);
+            rows[1][k] = rows[0][k] + rows[2][k];
+        }
+        for (int r = 0; r < 3; r++) {
+            v[3 * r * t->v_step] = rows[r][0];
+            v[(3 * r + 1) * t->v_step] = rows[r][0] + rows[r][1];
+            v[(3 * r + 2) * t->v_step] = rows[r][1];
+        }
+    }
+}
+
+static void karatsuba_out(const cpu_karatsuba *t)
+{
+    for (int64_t i = 0; i < 4 * t->n; i++) {
+        const int64_t at = i / 4;
+        const int phase = (int)(i % 4);
+        const int64_t *product = t->product[phase];
+        float first[2], middle[2], last[2], carried[2] = {0};
+        karatsuba_column(first, t, product, 0, at);
+        karatsuba_column(last, t, product, 2, at);
+        if (product[1] >= 0) karatsuba_column(middle, t, product, 1, at);
+        if (product[1] >= 0 && at) karatsuba_column(carried, t, product, 2, at - 1);
+        for (int r = 0; r < 2; r++) {
+            float *y = t->y + (2 * r + phase / 2) * t->y_row + 4 * at + phase % 2;
+            y[0] = first[r] + carried[r] + t->bias;
+            y[2] = (product[1] < 0 ? last[r] : middle[r] - first[r] - last[r]) + t->bias;
+        }
+    }
+    karatsuba_end(t);
+}
+
+#else
+/* Of a row of eight blocks: the left pixels and the right ones. */
+V8_INLINE void karatsuba_load(v8 x[2], const float *row, const v8_window w[2])
 {
     v8 halves[2];
-    if (n >= 16)
-        v8_split(halves, v8_load(row), v8_load(row + 8));
-    else if (n > 8)
-        v8_split(halves, v8_load(row), v8_load_n(row + 8, (int)n - 8));
-    else
-        v8_split(halves, v8_load_n(row, (int)n), v8_set1(0));
+    v8_split(halves, v8_load_window(row, w[0]), v8_load_window(row + 8, w[1]));
     x[0] = v8_join(halves[0]);
     x[1] = v8_join(halves[1]);
 }
 
-static void karatsuba_in(float *v, int64_t v_step, const float *top, const float *bottom, int64_t n)
+/* Eight columns at a time, the first of which may be those of the row of blocks before: these stay. */
+static void karatsuba_in(const cpu_karatsuba_in *t)
 {
-    for (int64_t i = 0; i < n; i += 16, v += 8) {
-        v8 upper[2], lower[2], y[9];
-        karatsuba_load(upper, top + i, n - i);
-        lower[0] = lower[1] = v8_set1(0);
-        if (bottom) karatsuba_load(lower, bottom + i, n - i);
-        karatsuba_columns(y, upper[0], upper[1]);
-        karatsuba_columns(y + 3, v8_add(upper[0], lower[0]), v8_add(upper[1], lower[1]));
-        karatsuba_columns(y + 6, lower[0], lower[1]);
-        CPU_UNROLL
-        for (int j = 0; j < 9; j++) v8_store(v + j * v_step, y[j]);
+    const int64_t before = t->at % 8;
+    const v8_window kept = v8_window_of(0, before);
+    for (int64_t i = -before; 2 * i < t->n; i += 8) {
+        const v8_window w[2] = {v8_window_of(2 * i, t->n), v8_window_of(2 * i + 8, t->n)};
+        float *v = karatsuba_place(t, t->at + i);
+        v8 rows[3][2] = {0};
+        karatsuba_load(rows[0], t->top + 2 * i, w);
+        if (t->bottom) karatsuba_load(rows[2], t->bottom + 2 * i, w);
+        rows[1][0] = v8_add(rows[0][0], rows[2][0]);
+        rows[1][1] = v8_add(rows[0][1], rows[2][1]);
+        for (int r = 0; r < 3; r++, v += 3 * t->v_step) {
+            v8 y[3] = {rows[r][0], v8_add(rows[r][0], rows[r][1]), rows[r][1]};
+            CPU_UNROLL
+            for (int j = 0; j < 3; j++) {
+                if (i < 0) y[j] = v8_add(y[j], v8_load_window(v + j * t->v_step, kept));
+                v8_store(v + j * t->v_step, y[j]);
+            }
+        }
     }
 }
 
-/* Column j of a phase's products, of the blocks from `at` on, to its two rows of outputs. */
-V8_INLINE void karatsuba_rows(v8 y[2], const cpu_karatsuba *t, const int64_t *product, int j, int64_t at,
-                              v8_window w)
+/* karatsuba_column of eight blocks. */
+V8_INLINE void karatsuba_columns(v8 y[2], const cpu_karatsuba *t, const int64_t *product, int j, int64_t i,
+                                 v8_window w)
 {
     const v8 zero = v8_set1(0);
-    const v8 above = t->above && product[3] >= 0 ? v8_load_window(t->above + product[6 + j] + at, w) : zero;
+    const v8 above = t->above && product[3] >= 0 ? v8_load_window(t->above + product[6 + j] + i, w) : zero;
     if (!t->own) {
         y[0] = above;
         y[1] = zero;
         return;
     }
-    const float *own = t->own + at;
+    const float *own = t->own + i;
     const v8 first = v8_load_window(own + product[j], w), last = v8_load_window(own + product[6 + j], w);
     y[0] = v8_add(first, above);
-    y[1] = product[3] >= 0 ? v8_sub(v8_sub(v8_load_window(own + product[3 + j], w), first), last) : last;
+    y[1] = product[3] < 0 ? last : v8_sub(v8_sub(v8_load_window(own + product[3 + j], w), first), last);
+}
+
+/* Outputs of eight blocks from i on: rows py and 2 + py. */
+V8_INLINE void karatsuba_phases(const cpu_karatsuba *t, int py, int64_t i)
+{
+    static const int32_t apart[8] = {0, 4, 8, 12, 16, 20, 24, 28};
+    const v8_window here = v8_window_of(i, t->n), before = v8_window_of(i - 1, t->n);
+    const v8 bias = v8_set1(t->bias);
+    v8 rows[2][4];
+    CPU_UNROLL
+    for (int px = 0; px < 2; px++) {
+        const int64_t *product = t->product[2 * py + px];
+        v8 first[2], middle[2], last[2], carried[2];
+        karatsuba_columns(first, t, product, 0, i, here);
+        karatsuba_columns(last, t, product, 2, i, here);
+        if (product[1] >= 0) {
+            karatsuba_columns(middle, t, product, 1, i, here);
+            karatsuba_columns(carried, t, product, 2, i - 1, before);
+            CPU_UNROLL
+            for (int r = 0; r < 2; r++) {
+                last[r] = v8_sub(v8_sub(middle[r], first[r]), last[r]);
+                first[r] = v8_add(first[r], carried[r]);
+            }
+        }
+        CPU_UNROLL
+        for (int r = 0; r < 2; r++) {
+            rows[r][px] = v8_add(first[r], bias);
+            rows[r][2 + px] = v8_add(last[r], bias);
+        }
+    }
+    CPU_UNROLL
+    for (int r = 0; r < 2; r++) v8_store_quads(t->y + (2 * r + py) * t->y_row + 4 * i, apart, rows[r]);
 }
 
 static void karatsuba_out(const cpu_karatsuba *t)
 {
-    static const int32_t apart[8] = {0, 4, 8, 12, 16, 20, 24, 28};
-    for (int64_t i = 0; i <= t->n; i += 8) {
-        const v8_window here = v8_window_of(i, t->n), before = v8_window_of(i - 1, t->n);
-        for (int py = 0; py < 2; py++) {
-            v8 rows[2][4];
-            for (int px = 0; px < 2; px++) {
-                const int64_t *product = t->product[2 * py + px];
-                v8 first[2], middle[2], last[2], carried[2] = {0};
-                karatsuba_rows(first, t, product, 0, i, here);
-                karatsuba_rows(last, t, product, 2, i, here);
-                if (product[1] >= 0) {
-                    karatsuba_rows(middle, t, product, 1, i, here);
-                    karatsuba_rows(carried, t, product, 2, i - 1, before);
-                }
-                for (int r = 0; r < 2; r++) {
-                    v8 right = last[r];
-                    if (product[1] >= 0) right = v8_sub(v8_sub(middle[r], first[r]), right);
-                    rows[r][px] = v8_add(v8_add(first[r], carried[r]), v8_set1(t->bias));
-                    rows[r][2 + px] = v8_add(right, v8_set1(t->bias));
-                }
-            }
-            v8_store_quads(t->y + py * t->y_row + 4 * i, apart, rows[0]);
-            v8_store_quads(t->y + (2 + py) * t->y_row + 4 * i, apart, rows[1]);
-        }
-    }
+    for (int64_t i = 0; i < t->n; i += 8)
+        for (int py = 0; py < 2; py++) karatsuba_phases(t, py, i);
+    if (t->n % 8 == 0) karatsuba_end(t);
 }
+#endif

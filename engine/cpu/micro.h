@@ -142,6 +142,18 @@ typedef struct cpu_fold {
     float bias;
 } cpu_fold;
 
+/* Sums of the pixels of a row of blocks of 2x2, see karatsuba_tmpl.h: product 3 i + j of the block in column
+ * c of B goes to v[(3 i + j) * v_step + c / CPU_NR * panel_step + c % CPU_NR], or, from column `whole` on, to
+ * narrow[(3 i + j) * v_step + c - whole]. Columns up to a multiple of eight are written, and `at` % 8 before.
+ */
+typedef struct cpu_karatsuba_in {
+    float *v, *narrow;
+    int64_t v_step, panel_step, whole;
+    int64_t at;                /* column of the first block */
+    const float *top, *bottom; /* n pixels; NULL: zeros */
+    int64_t n;
+} cpu_karatsuba_in;
+
 /* Four rows of one channel of a transposed convolution of stride 2 from what a row of blocks of 2x2 pixels
  * was multiplied to, see karatsuba_tmpl.h: rows of its uncropped outputs, of n blocks and of one more that
  * has only what the last one carries over. */
@@ -251,10 +263,7 @@ typedef struct cpu_micro {
     void (*join_pairs)(float *y, const float *even, const float *odd,
                        int64_t n); /* the reverse; no overlap */
     void (*fold)(const cpu_fold *t);
-    /* v[(3 i + j) * v_step + block] = row i and column j of top[2 block..] and bottom (NULL: zeros): the
-     * first pixel, the sum of both, the second; of n pixels a row, and of blocks to the next multiple of
-     * eight. */
-    void (*karatsuba_in)(float *v, int64_t v_step, const float *top, const float *bottom, int64_t n);
+    void (*karatsuba_in)(const cpu_karatsuba_in *t);
     void (*karatsuba_out)(const cpu_karatsuba *t);
     void (*depthwise)(const cpu_depthwise *t);
     void (*pool)(const cpu_pool *t);

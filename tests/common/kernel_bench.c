@@ -142,6 +142,28 @@ static void run_fold(const cpu_micro *m)
     const cpu_fold f = {y, x, 16, 16, 32, 0, 32, 4, 4, 2, 2, 1, 1, 1, 1, 0.5f};
     m->fold(&f);
 }
+
+static void run_karatsuba_in(const cpu_micro *m)
+{
+    const cpu_karatsuba_in k = {.v = y,
+                                .narrow = y,
+                                .v_step = 48,
+                                .panel_step = 16,
+                                .whole = 48,
+                                .top = x,
+                                .bottom = x + 96,
+                                .n = 96};
+    m->karatsuba_in(&k);
+}
+
+static void run_karatsuba_out(const cpu_micro *m)
+{
+    static int64_t product[4][9];
+    for (int i = 0; i < 36 && !product[3][8]; i++) product[i / 9][i % 9] = 16 * i;
+    const cpu_karatsuba k = {
+        .y = y, .y_row = 96, .own = x, .above = x, .product = product, .n = 16, .bias = 0.5f};
+    m->karatsuba_out(&k);
+}
 ENTRY(join_pairs, m->join_pairs(y, x, z, LENGTH))
 TAPS_ENTRY(taps_sum)
 TAPS_ENTRY(taps_max)
@@ -197,6 +219,8 @@ static const struct {
     RUN(depthwise),
     RUN(pool),
     RUN(fold),
+    RUN(karatsuba_in),
+    RUN(karatsuba_out),
     RUN(join_pairs),
     RUN(taps_sum),
     RUN(taps_max),

@@ -50,6 +50,7 @@ void winograd_tiles(const cpu_micro *m);
 
 /* ---- kernel_windows.c ---- */
 void folds(const cpu_micro *m);
+void karatsuba(const cpu_micro *m);
 void pools(const cpu_micro *m);
 
 /* ---- kernel_bench.c: nanoseconds of every entry of every table, and the ratio to the C table ---- */

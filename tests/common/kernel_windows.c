@@ -40,6 +40,65 @@ void folds(const cpu_micro *m)
     }
 }
 
+/* Two rows of blocks that follow each other in the panels of the last of some channels. */
+static void karatsuba_sums(const cpu_micro *m)
+{
+    const int64_t n = pick(1, 40), blocks = (n + 1) / 2, columns = 2 * blocks, k = pick(1, 3);
+    const int64_t rest = columns % CPU_NR;
+    float *x = input(3 * n, -1, 1);
+    cpu_karatsuba_in t = {.v_step = (int64_t)cpu_packed_b_floats(columns, k) + pick(0, 5),
+                          .panel_step = CPU_NR * k,
+                          .whole = columns - (rest <= 8 ? rest : 0),
+                          .n = n};
+    outputs o = outputs_make(9 * t.v_step);
+    for (int table = 0; table < 2; table++) {
+        float *v = table ? o.v : o.c;
+        t.v = v + (k - 1) * CPU_NR;
+        t.narrow = v + t.whole * k + (k - 1) * cpu_panel_width(rest);
+        for (int row = 0; row < 2; row++) {
+            t.at = row * blocks;
+            t.top = x + row * n;
+            t.bottom = row ? NULL : x + 2 * n;
+            (table ? m : c_table)->karatsuba_in(&t);
+        }
+    }
+    outputs_check(&o, 1e-6, "karatsuba in");
+    vkb_free(heap, x);
+}
+
+static void karatsuba_outputs(const cpu_micro *m)
+{
+    const int64_t n = pick(1, 30), down = pick(0, 1), along = pick(0, 1), kind = pick(0, 2);
+    float *own = input(36 * n, -1, 1), *above = input(36 * n, -1, 1);
+    int64_t product[4][9];
+    for (int i = 0; i < 36; i++) {
+        const bool middle = (i / 3 % 3 == 1 && i / 18 < down) || (i % 3 == 1 && i / 9 % 2 < along);
+        product[i / 9][i % 9] = middle ? -1 : i * n;
+    }
+    cpu_karatsuba t = {.own = kind == 1 ? NULL : own, .above = kind == 2 ? NULL : above, .n = n};
+    t.product = product;
+    t.bias = 0.25f;
+    t.y_row = 4 * (n / 8 + 1) * 8;
+    outputs o = outputs_make(4 * t.y_row);
+    t.y = o.c;
+    c_table->karatsuba_out(&t);
+    t.y = o.v;
+    m->karatsuba_out(&t);
+    for (int r = 0; r < 4; r++) /* behind the rows anything may lie */
+        for (int64_t i = 4 * (n + 1); i < t.y_row; i++) o.c[r * t.y_row + i] = o.v[r * t.y_row + i];
+    outputs_check(&o, 1e-5, "karatsuba out");
+    vkb_free(heap, own);
+    vkb_free(heap, above);
+}
+
+void karatsuba(const cpu_micro *m)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        karatsuba_sums(m);
+        karatsuba_outputs(m);
+    }
+}
+
 static cpu_pool random_pool(void)
 {
     cpu_pool p = {.planes = pick(1, 3),
