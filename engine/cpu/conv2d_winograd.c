@@ -16,8 +16,17 @@
 enum {
     LEAST_CHANNELS = 16,
     APART = 16, /* floats: products would lie a power of two apart, and push each other out of the cache */
-    BLOCK_PANELS = 4 /* of fresh filters: what is transformed at once stays in the second-level cache */
+    BLOCK_PANELS = 2 /* of fresh filters: what is transformed at once stays in the second-level cache */
 };
+
+/* The tiles of a strip, full and short ones (cpu_winograd_form): those of short rows and full columns, of
+ * full rows and columns, of full rows and short columns, and those short both ways. A product that some have
+ * no use for is so made of tiles that follow one another. */
+typedef struct tiling {
+    cpu_gemm gemm;                         /* of the products of all tiles */
+    int32_t *in_offset, *out_offset;       /* of each in the transformed rows; among the outputs */
+    int64_t first_full, full_columns, end; /* full rows: first_full..end; full columns: all before */
+} tiling;
 
 typedef struct winograd {
     op_window w;
@@ -29,8 +38,7 @@ typedef struct winograd {
     int64_t u_step;                      /* from product to product of the filters */
     int64_t tiles_x, tiles_y;            /* tiles */
     int64_t x_step, y_step;              /* row lengths of the transformed rows; of the outputs */
-    int32_t *in_offset, *out_offset;     /* of each tile of a strip, in those rows */
-    cpu_gemm whole, rest;                /* of a strip, and of the last one if it is shorter */
+    tiling whole, rest;                  /* of a strip, and of the last one if it is shorter */
     uint64_t v_floats, m_floats, floats; /* scratch: products of the input; of the output; a thread's own */
     int64_t grain;                       /* channels a task */
     int64_t strips;                      /* of an image's group */
@@ -69,7 +77,7 @@ static int64_t filter_floats(const winograd *s)
 static void pack_transformed(const winograd *s, float *to, const float *weights)
 {
     const int64_t m = s->rows_out, k = s->channels;
-    const int mr = s->whole.micro->mr;
+    const int mr = s->whole.gemm.micro->mr;
     for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
         const int64_t first = cpu_panel_row(m, mr, p), rows = cpu_panel_row(m, mr, p + 1) - first;
         cpu_winograd_pack(s->transform, to + first * k, s->u_step, weights + first * k * filter_floats(s), k,
@@ -80,8 +88,8 @@ static void pack_transformed(const winograd *s, float *to, const float *weights)
 /* Parts by blocks of outputs, then by the GEMM's blocks of channels; panel by panel. */
 static void pack_fresh(const winograd *s, float *to, const float *weights)
 {
-    const int64_t k = s->channels, kc = s->whole.kc;
-    const int mr = s->whole.micro->mr;
+    const int64_t k = s->channels, kc = s->whole.gemm.kc;
+    const int mr = s->whole.gemm.micro->mr;
     for (int64_t b = 0; b < s->blocks; b++) {
         const int64_t begin = cpu_panel_row(s->rows_out, (int)s->block, b);
         const int64_t count = cpu_panel_row(s->rows_out, (int)s->block, b + 1) - begin;
@@ -116,10 +124,10 @@ static int64_t padded_tiles(int64_t tiles)
     return (int64_t)vkb_round_up((uint64_t)tiles, 8);
 }
 
-static void plan_gemm(const winograd *s, cpu_gemm *p, int64_t rows, int threads)
+/* Where a tile begins along a dimension that has so many full ones. */
+static int64_t start_of(const winograd *s, int64_t tile, int64_t full)
 {
-    cpu_gemm_plan(p, s->rows_out, rows * s->tiles_x, s->channels, products_of(s), threads, false, false);
-    p->c_stride = padded_tiles(p->n);
+    return tile * s->transform->tile - vkb_max(0, tile - full);
 }
 
 /* From product to product, of the input and of the output. */
@@ -133,19 +141,40 @@ static int64_t m_step_of(const cpu_gemm *p)
     return p->m * p->c_stride + APART;
 }
 
-/* The lanes that fill a last vector of a strip read its last tile again, and write behind the outputs. */
-static vki_status plan_offsets(winograd *s, vkb_arena *arena, vki_error *err)
+/* Tiles x0..x1 of the rows y0..y1 of a strip; returns their number. */
+static int64_t place_tiles(const winograd *s, const tiling *t, int64_t at, const int64_t x[2],
+                           const int64_t y[2])
 {
-    const cpu_winograd *f = s->transform;
-    const int64_t strip = s->form.strip, tiles = strip * s->tiles_x, padded = padded_tiles(tiles);
-    s->in_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *s->in_offset);
-    s->out_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *s->out_offset);
-    if (!s->in_offset || !s->out_offset) return vkb_nomem(err, (uint64_t)padded * sizeof *s->in_offset);
-    for (int64_t i = 0; i < padded; i++) {
-        const int64_t tile = vkb_min(i, tiles - 1), y = tile / s->tiles_x, x = tile % s->tiles_x;
-        s->in_offset[i] = (int32_t)(y * f->size * s->x_step + x * f->tile);
-        s->out_offset[i] =
-            (int32_t)(i < tiles ? y * f->tile * s->y_step + x * f->tile : strip * f->tile * s->y_step);
+    const int64_t begin = at;
+    for (int64_t ty = y[0]; ty < y[1]; ty++)
+        for (int64_t tx = x[0]; tx < x[1]; tx++, at++) {
+            const int64_t column = start_of(s, tx, s->form.full_x);
+            t->in_offset[at] = (int32_t)(ty * s->transform->size * s->x_step + column);
+            t->out_offset[at] = (int32_t)(start_of(s, ty, s->form.full_y) * s->y_step + column);
+        }
+    return at - begin;
+}
+
+/* Some rows of tiles. The lanes that fill a last vector read the last tile again, and write behind the
+ * outputs; vectors of full rows begin amid others. */
+static vki_status plan_tiling(winograd *s, tiling *t, int64_t rows, int threads, vkb_arena *arena,
+                              vki_error *err)
+{
+    const int64_t count = rows * s->tiles_x, padded = padded_tiles(count) + 8;
+    cpu_gemm_plan(&t->gemm, s->rows_out, count, s->channels, products_of(s), threads, false, false);
+    t->gemm.c_stride = padded_tiles(count);
+    t->in_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *t->in_offset);
+    t->out_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *t->out_offset);
+    if (!t->in_offset || !t->out_offset) return vkb_nomem(err, (uint64_t)padded * sizeof *t->in_offset);
+    const int64_t full = vkb_min(rows, s->form.full_y), full_y[] = {0, full}, short_y[] = {full, rows};
+    const int64_t full_x[] = {0, s->form.full_x}, short_x[] = {s->form.full_x, s->tiles_x};
+    t->first_full = place_tiles(s, t, 0, full_x, short_y);
+    t->full_columns = t->first_full + place_tiles(s, t, t->first_full, full_x, full_y);
+    t->end = t->full_columns + place_tiles(s, t, t->full_columns, short_x, full_y);
+    place_tiles(s, t, t->end, short_x, short_y);
+    for (int64_t i = count; i < padded; i++) {
+        t->in_offset[i] = t->in_offset[count - 1];
+        t->out_offset[i] = (int32_t)(s->form.strip * s->transform->tile * s->y_step);
     }
     return VKI_OK;
 }
@@ -163,10 +192,11 @@ static bool spreads(const winograd *s, int threads)
 /* How the weights lie, and their bytes. */
 static uint64_t plan_weights(winograd *s)
 {
-    const int64_t parts = vkb_ceil_div(s->channels, s->whole.kc);
-    s->block = BLOCK_PANELS * s->whole.micro->mr;
+    const cpu_gemm *whole = &s->whole.gemm;
+    const int64_t parts = vkb_ceil_div(s->channels, whole->kc);
+    s->block = BLOCK_PANELS * whole->micro->mr;
     s->blocks = vkb_ceil_div(s->rows_out, s->block);
-    const uint64_t lanes = (uint64_t)(vkb_ceil_div(s->rows_out, s->blocks) * s->whole.kc);
+    const uint64_t lanes = (uint64_t)(vkb_ceil_div(s->rows_out, s->blocks) * whole->kc);
     s->part_floats = (int64_t)vkb_round_up(lanes, 8) * filter_floats(s);
     s->u_step = s->form.fresh ? (int64_t)vkb_round_up(lanes, 16) + APART : s->rows_out * s->channels;
     s->group_floats =
@@ -178,8 +208,8 @@ static void plan_scratch(winograd *s, cpu_prep *p)
 {
     const cpu_winograd *t = s->transform;
     const int64_t strip = s->form.strip;
-    s->v_floats = (uint64_t)(products_of(s) * v_step_of(&s->whole));
-    s->m_floats = (uint64_t)(products_of(s) * m_step_of(&s->whole));
+    s->v_floats = (uint64_t)(products_of(s) * v_step_of(&s->whole.gemm));
+    s->m_floats = (uint64_t)(products_of(s) * m_step_of(&s->whole.gemm));
     const int64_t in_rows = strip * t->size * s->x_step + s->w.in_w,
                   out_rows = (strip + 1) * t->tile * s->y_step,
                   filters = s->form.fresh ? 2 * t->size * s->u_step : 0;
@@ -215,11 +245,10 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     s->x_step = s->y_step + s->transform->taps - 1;
     s->strips = vkb_ceil_div(s->tiles_y, s->form.strip);
     s->apart = spreads(s, p->threads);
-    VKB_TRY(plan_offsets(s, p->arena, err));
     const int together = s->apart ? 1 : p->threads;
-    plan_gemm(s, &s->whole, s->form.strip, together);
     const int64_t rest = s->tiles_y % s->form.strip;
-    plan_gemm(s, &s->rest, rest ? rest : s->form.strip, together);
+    VKB_TRY(plan_tiling(s, &s->whole, s->form.strip, together, p->arena, err));
+    if (rest) VKB_TRY(plan_tiling(s, &s->rest, rest, together, p->arena, err));
     s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (s->form.strip * s->tiles_x * products_of(s)));
     p->state = s;
     p->weight_bytes = plan_weights(s);
@@ -236,7 +265,7 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
 
 typedef struct strip { /* of one group of one image */
     const winograd *s;
-    const cpu_gemm *gemm;
+    const tiling *tiles;
     const cpu_call *call;
     const float *x, *weights, *bias, *residual; /* of the group; bias and residual may be NULL */
     float *y, *v, *m, *rows;                    /* rows: of all threads */
@@ -254,40 +283,99 @@ static void transform_rows(const strip *t, const float *x, float *rows)
     for (int64_t ty = 0; ty < t->count; ty++) {
         const float *in[6];
         for (int i = 0; i < f->size; i++) {
-            const int64_t y = (t->first + ty) * f->tile + i - w->pad_top;
+            const int64_t y = start_of(s, t->first + ty, s->form.full_y) + i - w->pad_top;
             in[i] = y >= 0 && y < w->in_h ? x + y * w->in_w : zeros;
         }
         f->rows(rows + ty * f->size * s->x_step + w->pad_left, s->x_step, in, columns);
     }
 }
 
-/* Panels of B: the products' matrices are channels by tiles. */
+typedef struct range { /* of tiles */
+    int64_t begin, end;
+} range;
+
+/* Those that a product is made of. */
+static range range_of(const strip *t, int64_t product)
+{
+    const tiling *tiles = t->tiles;
+    const int64_t n = t->s->transform->size;
+    const bool last_row = product / n == n - 1, last_column = product % n == n - 1;
+    return (range){last_row ? tiles->first_full : 0, last_column ? tiles->full_columns
+                                                     : last_row  ? tiles->end
+                                                                 : tiles->gemm.n};
+}
+
+/* The columns of the product: whole vectors, but for one or two that are quicker by themselves. What lies
+ * between is of no matter. */
+static int64_t columns_of(const strip *t, int64_t product)
+{
+    const range r = range_of(t, product);
+    const int64_t n = r.end - r.begin;
+    return n % CPU_NR > 2 ? padded_tiles(n) : n;
+}
+
+/* Some rows of products, and the tiles they are made of. */
+typedef struct pass {
+    int first, rows;
+    range tiles;
+    float *v, *last;    /* panels of the first row's first product, and of its last one */
+    int64_t last_count; /* tiles of the latter */
+} pass;
+
+static pass pass_of(const strip *t, int first, int end)
+{
+    const int64_t n = t->s->transform->size, product = first * n, v_step = v_step_of(&t->tiles->gemm);
+    const range r = range_of(t, product), last = range_of(t, product + n - 1);
+    return (pass){first,
+                  end - first,
+                  r,
+                  t->v + product * v_step,
+                  t->v + (product + n - 1) * v_step,
+                  last.end - last.begin};
+}
+
+/* The products' matrices are channels by tiles, in panels of B: column `i` of channel c. */
+static float *column_of(float *panels, int64_t k, int64_t columns, int64_t c, int64_t i)
+{
+    const int64_t panel = i / CPU_NR * CPU_NR;
+    return panels + panel * k + c * cpu_panel_width(vkb_min(CPU_NR, columns - panel)) + i - panel;
+}
+
+static void transform_channel(const strip *t, const pass *p, const float *rows, int64_t c)
+{
+    const winograd *s = t->s;
+    const int64_t count = p->tiles.end - p->tiles.begin, k = s->channels, v_step = v_step_of(&t->tiles->gemm);
+    for (int64_t i = 0; i < count; i += 8)
+        s->transform->in(column_of(p->v, k, count, c, i),
+                         i < p->last_count ? column_of(p->last, k, p->last_count, c, i) : NULL, v_step,
+                         rows + p->first * s->x_step, s->x_step, t->tiles->in_offset + p->tiles.begin + i,
+                         p->rows);
+}
+
 static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
 {
     const strip *t = arg;
     const winograd *s = t->s;
-    const int64_t tiles = t->gemm->n, k = s->channels, plane = s->w.in_h * s->w.in_w;
-    const int64_t v_step = v_step_of(t->gemm);
+    const int n = s->transform->size;
+    const bool mixed = t->tiles->first_full > 0 || t->tiles->end < t->tiles->gemm.n;
+    const pass most = pass_of(t, 0, mixed ? n - 1 : n), last = pass_of(t, n - 1, n);
     float *rows = t->rows + (uint64_t)thread * s->floats;
     memset(rows, 0, (size_t)s->floats * sizeof *rows);
     for (int64_t c = begin; c < end; c++) {
-        transform_rows(t, t->x + c * plane, rows);
-        for (int64_t i = 0; i < tiles; i += 8) {
-            const int64_t panel = i / CPU_NR * CPU_NR,
-                          width = cpu_panel_width(vkb_min(CPU_NR, tiles - panel));
-            s->transform->in(t->v + panel * k + c * width + i - panel, v_step, rows, s->x_step,
-                             s->in_offset + i);
-        }
+        transform_rows(t, t->x + c * s->w.in_h * s->w.in_w, rows);
+        transform_channel(t, &most, rows, c);
+        if (mixed) transform_channel(t, &last, rows, c);
     }
 }
 
 static void job(const void *user, int64_t index, cpu_gemm_job *j)
 {
     const strip *t = user;
-    const cpu_gemm *p = t->gemm;
+    const cpu_gemm *p = &t->tiles->gemm;
     j->a = t->weights + index * t->s->u_step;
     j->b = t->v + index * v_step_of(p);
     j->c = t->m + index * m_step_of(p);
+    j->n = columns_of(t, index);
 }
 
 typedef struct fresh_part {     /* of the filters: a block's outputs, and some channels */
@@ -302,12 +390,13 @@ typedef struct fresh_part {     /* of the filters: a block's outputs, and some c
 static void multiply_part(const strip *t, const fresh_part *f, int product, const float *u,
                           const float **next)
 {
-    const cpu_gemm *p = t->gemm;
+    const cpu_gemm *p = &t->tiles->gemm;
+    const int64_t columns = columns_of(t, product);
     const int64_t panels = cpu_panels(f->rows, p->micro->mr), larger = f->rows % panels;
     const bool fetches = product >= products_of(t->s) - filter_floats(t->s);
     cpu_tile tile = {.k = f->channels, .c_stride = p->c_stride, .accumulate = f->k0 > 0};
-    for (int64_t col = 0; col < p->n; col += CPU_NR) {
-        tile.cols = (int)vkb_min(CPU_NR, p->n - col);
+    for (int64_t col = 0; col < columns; col += CPU_NR) {
+        tile.cols = (int)vkb_min(CPU_NR, columns - col);
         tile.b_stride = cpu_panel_width(tile.cols);
         tile.b = t->v + product * v_step_of(p) + col * p->k + f->k0 * tile.b_stride;
         tile.a = u;
@@ -328,7 +417,7 @@ static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
 {
     const strip *t = arg;
     const winograd *s = t->s;
-    const int64_t k = s->channels, kc = t->gemm->kc, parts = vkb_ceil_div(k, kc);
+    const int64_t k = s->channels, kc = t->tiles->gemm.kc, parts = vkb_ceil_div(k, kc);
     const cpu_winograd *w = s->transform;
     fresh_part f = {.u = t->rows + (uint64_t)thread * s->floats,
                     .filters = t->weights + begin * parts * s->part_floats,
@@ -357,20 +446,26 @@ static void store_rows(const strip *t, const float *rows, int64_t channel)
     const int64_t last = vkb_min(s->w.out_h, first + t->count * tile);
     for (int64_t y = first; y < last; y++) {
         const int64_t at = (channel * s->w.out_h + y) * s->w.out_w;
-        s->whole.micro->epilogue(t->y + at, rows + (y - first) * s->y_step,
-                                 t->residual ? t->residual + at : NULL, s->w.out_w, &t->call->n->epilogue);
+        s->whole.gemm.micro->epilogue(t->y + at, rows + (y - first) * s->y_step,
+                                      t->residual ? t->residual + at : NULL, s->w.out_w,
+                                      &t->call->n->epilogue);
     }
 }
 
+/* Vectors without a full row of tiles have no last row of products: whatever is read there is not used. */
 static void transform_output(void *arg, int64_t begin, int64_t end, int thread)
 {
     const strip *t = arg;
     const winograd *s = t->s;
-    const cpu_gemm *p = t->gemm;
+    const tiling *tiles = t->tiles;
+    const int64_t c_stride = tiles->gemm.c_stride, m_step = m_step_of(&tiles->gemm), n = s->transform->size;
+    const int64_t first = tiles->first_full - 7, last_row = n * (n - 1) * m_step - tiles->first_full;
     float *rows = t->rows + (uint64_t)thread * s->floats;
     for (int64_t c = begin; c < end; c++) {
-        for (int64_t i = 0; i < p->n; i += 8)
-            s->transform->out(rows, s->y_step, s->out_offset + i, t->m + c * p->c_stride + i, m_step_of(p),
+        const float *m = t->m + c * c_stride;
+        for (int64_t i = 0; i < tiles->gemm.n; i += 8, m += 8)
+            s->transform->out(rows, s->y_step, tiles->out_offset + i, m,
+                              i >= first && i < tiles->end ? m + last_row : m, m_step,
                               t->bias ? t->bias[c] : 0);
         store_rows(t, rows, c);
     }
@@ -396,7 +491,7 @@ static strip strip_of(const cpu_call *c, int64_t index, int thread)
     t.m = t.v + s->v_floats;
     t.rows = t.m + s->m_floats;
     t.count = vkb_min(s->form.strip, s->tiles_y - t.first);
-    t.gemm = t.count == s->form.strip ? &s->whole : &s->rest;
+    t.tiles = t.count == s->form.strip ? &s->whole : &s->rest;
     return t;
 }
 
@@ -407,7 +502,7 @@ static void run_strip(strip *t, vkb_pool *pool)
     if (t->s->form.fresh)
         vkb_parallel_for(pool, t->s->blocks, 1, multiply_fresh, t);
     else
-        cpu_gemm_run(t->gemm, &source, NULL, pool);
+        cpu_gemm_run(&t->tiles->gemm, &source, NULL, pool);
     vkb_parallel_for(pool, t->s->rows_out, t->s->grain, transform_output, t);
 }
 
@@ -427,6 +522,6 @@ void cpu_conv2d_winograd_run(const cpu_call *c)
     if (s->apart) vkb_parallel_for(c->pool, strips, 1, on_strips, &call);
     for (int64_t i = 0; i < strips && !s->apart; i++) {
         strip t = strip_of(&call, i, 0);
-        run_strip(&t, t.gemm->threaded ? c->pool : NULL);
+        run_strip(&t, t.tiles->gemm.threaded ? c->pool : NULL);
     }
 }

@@ -15,15 +15,15 @@ static int64_t panel_row(const cpu_gemm *p, int64_t panel)
     return panel * p->panel_rows + vkb_min(panel, p->panels_larger);
 }
 
-static int64_t panels_of_b(const cpu_gemm *p)
+static int64_t panels_of_b(int64_t n)
 {
-    return vkb_ceil_div(p->n, CPU_NR);
+    return vkb_ceil_div(n, CPU_NR);
 }
 
 /* Cuts a job into a grid so that the busiest thread has the least to do. */
 static void choose_grid(cpu_gemm *p, int threads)
 {
-    int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p), best = INT64_MAX;
+    int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p->n), best = INT64_MAX;
     p->grid_m = p->grid_n = 1;
     for (int64_t gm = 1; gm <= vkb_min(threads, panels_m); gm++)
         for (int64_t gn = 1; gm * gn <= 2 * threads && gn <= panels_n; gn++) {
@@ -42,7 +42,7 @@ static void choose_grid(cpu_gemm *p, int threads)
 static void refine_grid(cpu_gemm *p, int threads, double macs, bool packs_b)
 {
     enum { TASKS = 4, LEAST_PANELS = 8 }; /* of a thread; of a task */
-    const int64_t panels = panels_of_b(p), least = packs_b ? p->nc : LEAST_PANELS;
+    const int64_t panels = panels_of_b(p->n), least = packs_b ? p->nc : LEAST_PANELS;
     int64_t tasks = p->jobs * p->grid_m * p->grid_n;
     for (; tasks < TASKS * threads && panels >= 2 * p->grid_n * least; tasks *= 2) {
         if (macs < 4.0 * CPU_GRAIN_MACS * (double)tasks) break;
@@ -52,7 +52,7 @@ static void refine_grid(cpu_gemm *p, int threads, double macs, bool packs_b)
 
 static void plan_blocks(cpu_gemm *p, int threads, bool packs_a, bool packs_b)
 {
-    const int64_t panels_n = panels_of_b(p), panels_m = cpu_panels(p->m, p->micro->mr);
+    const int64_t panels_n = panels_of_b(p->n), panels_m = cpu_panels(p->m, p->micro->mr);
     p->panel_rows = p->m / panels_m;
     p->panels_larger = p->m % panels_m;
     const int64_t block = cpu_caches_get()->second / 4 / (int64_t)sizeof(float); /* floats */
@@ -121,10 +121,10 @@ typedef struct place { /* of a panel of B: its columns */
     int cols;
 } place;
 
-static place place_of(const cpu_gemm *p, int64_t panel)
+static place place_of(const block *b, int64_t panel)
 {
     const int64_t col = panel * CPU_NR;
-    return (place){col, (int)vkb_min(CPU_NR, p->n - col)};
+    return (place){col, (int)vkb_min(CPU_NR, b->job.n - col)};
 }
 
 /* Which parts of panel j come before the block, and whether its own and later ones are there. */
@@ -149,7 +149,7 @@ static bool in_place(const block *b, const place *at)
 static void pack_columns(const run *r, const block *b)
 {
     for (int64_t j = b->n0; j < b->n1; j++) {
-        const place at = place_of(r->p, j);
+        const place at = place_of(b, j);
         if (in_place(b, &at) || !presence_of(r->p, b, j).here) continue;
         r->s->pack_b(r->s->user, b->index, b->b + (j - b->n0) * b->kc * CPU_NR, b->k0, b->kc, at.col, at.cols,
                      cpu_panel_width(at.cols));
@@ -188,7 +188,7 @@ static void multiply_block(const run *r, const block *b)
     int64_t first = panel_row(p, b->m0);
     cpu_tile t = {.k = b->kc, .c_stride = p->c_stride, .form = r->s->form};
     for (int64_t j = b->n0; j < b->n1; j++) {
-        const place at = place_of(p, j);
+        const place at = place_of(b, j);
         const presence parts = presence_of(p, b, j);
         if (!parts.here) continue;
         t.accumulate = parts.before;
@@ -233,12 +233,13 @@ static void multiply(const run *r, block *b, int64_t m0, int64_t m1, int64_t n0,
 static void run_task(const run *r, block *b, int64_t task)
 {
     const cpu_gemm *p = r->p;
-    const int64_t panels_m = cpu_panels(p->m, p->micro->mr), panels_n = panels_of_b(p);
+    const int64_t panels_m = cpu_panels(p->m, p->micro->mr);
     const int64_t gm = task / p->grid_n % p->grid_m, gn = task % p->grid_n;
     const int64_t m0 = panels_m * gm / p->grid_m, m1 = panels_m * (gm + 1) / p->grid_m;
     b->index = task / (p->grid_m * p->grid_n);
-    b->job = (cpu_gemm_job){0};
+    b->job = (cpu_gemm_job){.n = p->n};
     r->s->job(r->s->user, b->index, &b->job);
+    const int64_t panels_n = panels_of_b(b->job.n);
     multiply(r, b, m0, m1, panels_n * gn / p->grid_n, panels_n * (gn + 1) / p->grid_n);
 }
 

@@ -21,7 +21,8 @@ V8_INLINE void tile_sums(v8 s[6][2], const cpu_tile *t, int row, int rows, int c
     EACH_ROW(ZERO)
 #undef ZERO
     int64_t k = 0;
-    for (; twice && k + 2 <= count; k += 2, a += 2 * a_step, b += 2 * b_step) {
+    for (; twice && k + 2 <= count; k += 2, a += 2 * a_step, b += 2 * b_step, next += 2 * a_step) {
+        __builtin_prefetch(next);
         const v8 even = v8_load(b);
         const v8 odd = v8_load(b + b_step);
         const v8_factors w = v8_factors_load(a, rows), w_odd = v8_factors_load(a + a_step, rows);

@@ -206,12 +206,18 @@ typedef struct cpu_winograd {
     int tile, taps, size; /* m, r, n = m + r - 1 */
     /* Of the input down the columns: n rows of `count` values to n rows, y_step apart. */
     void (*rows)(float *y, int64_t y_step, const float *const *x, int64_t count);
-    /* Then along the rows, of eight tiles: the n values of tile l in row i start at x[i * x_step +
-     * offset[l]]; product n i + j of the tiles goes to v[(n i + j) * v_step + l]. */
-    void (*in)(float *v, int64_t v_step, const float *x, int64_t x_step, const int32_t *offset);
-    /* Of the output of eight tiles: their products n i + j at m[(n i + j) * m_step + l] become the m rows of
-     * m outputs at y[row * y_step + offset[l]], plus the bias. */
-    void (*out)(float *y, int64_t y_step, const int32_t *offset, const float *m, int64_t m_step, float bias);
+    /* Then along the rows, of eight tiles: the n values of tile l in row i < `rows` start at x[i * x_step +
+     * offset[l]]; product n i + j of the tiles goes to v[(n i + j) * v_step + l], but the last one of a row
+     * to v_last[n i * v_step + l]; NULL: nowhere. */
+    void (*in)(float *v, float *v_last, int64_t v_step, const float *x, int64_t x_step, const int32_t *offset,
+               int rows);
+    /* Of the output of eight tiles: their products n i + j at m[(n i + j) * m_step + l], those of the last
+     * row at m_last[j * m_step + l], become the m rows of m outputs at y[row * y_step + offset[l]], plus the
+     * bias. The last products of a row take part in the last output of a row alone, those of the last row
+     * in the last row of outputs. Tiles may overlap: where they do, a later one counts, as one does whose row
+     * is higher up. */
+    void (*out)(float *y, int64_t y_step, const int32_t *offset, const float *m, const float *m_last,
+                int64_t m_step, float bias);
     /* Of `count` filters, up to a multiple of eight, tap t of filter l at g[(l / 8 * r^2 + t) * 8 + l % 8]:
      * the product n i + j of some rows i goes to u[(n (i - first) + j) * u_step + l]. Rows
      * come as cpu_winograd_first says. */

@@ -225,10 +225,8 @@ V8_INLINE void v8_store_quads(float *y, const int32_t *offset, const v8 x[4])
 {
     v8 places[4];
     v8_transpose_quads(places, x);
-    for (int i = 0; i < 4; i++) {
-        _mm_storeu_ps(y + offset[i], _mm256_castps256_ps128(places[i]));
-        _mm_storeu_ps(y + offset[i + 4], _mm256_extractf128_ps(places[i], 1));
-    }
+    for (int i = 0; i < 4; i++) _mm_storeu_ps(y + offset[i], _mm256_castps256_ps128(places[i]));
+    for (int i = 0; i < 4; i++) _mm_storeu_ps(y + offset[i + 4], _mm256_extractf128_ps(places[i], 1));
 }
 
 /* Lanes of an im2col row mostly form one run of neighbours, or two where they cross the end of an image row

@@ -81,7 +81,7 @@ static void try_channel(const cpu_winograd *m, trial *t, const float *x, const f
     const float *in[MOST];
     for (int i = 0; i < size; i++) in[i] = x + i * size;
     m->rows(rows, size, in, size);
-    m->in(v, LANES, rows, size, same);
+    m->in(v, v + (size - 1) * LANES, LANES, rows, size, same, size);
     for (int i = 0; i <= size / 2; i++)
         m->filters(u + cpu_winograd_first(i) * size * LANES, LANES, g, LANES, i);
     for (int i = 0; i < size * size * LANES; i++) t->products[i] += u[i] * v[i];
@@ -103,7 +103,7 @@ static bool compare(const cpu_winograd *m, const trial *t)
     int32_t apart[LANES];
     float y[MOST_TILE * MOST_TILE * LANES];
     for (int f = 0; f < LANES; f++) apart[f] = f * m->tile;
-    m->out(y, LANES * m->tile, apart, t->products, LANES, 0);
+    m->out(y, LANES * m->tile, apart, t->products, t->products + (m->size - 1) * m->size * LANES, LANES, 0);
     for (int f = 0; f < LANES; f++)
         for (int i = 0; i < m->tile * m->tile; i++) {
             const double sum = t->sums[i * LANES + f];

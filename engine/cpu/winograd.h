@@ -10,7 +10,11 @@ typedef struct cpu_winograd_form {
     cpu_winograd_kind kind;
     bool fresh;    /* filters take no more bytes than they had, and are transformed at each run */
     int64_t strip; /* rows of tiles that are worked on at once */
-    double cost;   /* of an image, in multiply-accumulates at the speed of a large product */
+    /* Tiles across and down before the first short one. Where tiles would reach beyond the outputs, the last
+     * ones, as many as there are outputs too many, overlap the next one by an output: they have no use for
+     * their last output, nor for the last product, which has a part in no other. */
+    int64_t full_x, full_y;
+    double cost; /* of an image, in multiply-accumulates at the speed of a large product */
 } cpu_winograd_form;
 
 /* The cheapest form that is accurate enough for the node's weights. lean: with fresh filters; else false if

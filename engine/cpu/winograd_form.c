@@ -30,6 +30,36 @@ double cpu_away_cost(double between)
     return between > 1 << 20 ? 1.5 : between > 1 << 18 ? 1.1 : 1;
 }
 
+/* All products of some rows of tiles, of which some are full: how many columns each has, on average. */
+static double strip_columns(const op_window *w, const cpu_winograd_form *f, int64_t rows)
+{
+    const cpu_winograd *t = &cpu_micro_get()->winograd[f->kind];
+    const int64_t x = vkb_ceil_div(w->out_w, t->tile), full = vkb_min(rows, f->full_y);
+    const double plain = t->size - 1;
+    return (plain * plain * cpu_columns_cost(rows * x) +
+            plain * (cpu_columns_cost(full * x) + cpu_columns_cost(rows * f->full_x)) +
+            cpu_columns_cost(full * f->full_x)) /
+           (t->size * t->size);
+}
+
+static int64_t full_tiles(int64_t out, int64_t tile)
+{
+    const int64_t tiles = vkb_ceil_div(out, tile);
+    return vkb_max(0, tiles - (tiles * tile - out));
+}
+
+/* Tiles are short where that spares columns; down only where all rows of tiles are one strip. */
+static void choose_tiles(const op_window *w, cpu_winograd_form *f)
+{
+    const int64_t tile = cpu_micro_get()->winograd[f->kind].tile;
+    const int64_t tiles_x = vkb_ceil_div(w->out_w, tile), tiles_y = vkb_ceil_div(w->out_h, tile);
+    f->full_x = full_tiles(w->out_w, tile);
+    f->full_y = f->strip == tiles_y ? full_tiles(w->out_h, tile) : tiles_y;
+    if (strip_columns(w, f, f->strip) < cpu_columns_cost(f->strip * tiles_x)) return;
+    f->full_x = tiles_x;
+    f->full_y = tiles_y;
+}
+
 /* Of the groups of one image. */
 static double cost_of(const op_window *w, const cpu_winograd_form *f)
 {
@@ -41,9 +71,8 @@ static double cost_of(const op_window *w, const cpu_winograd_form *f)
     const double between = products * (in + out) * (double)(f->strip * tiles_x);
     double reading = cpu_reading_cost(weights * (double)w->group);
     if (f->fresh) reading += transform_costs[f->kind].filter / products;
-    double columns =
-        (double)(tiles_y / f->strip) * cpu_columns_cost(f->strip * tiles_x) + (double)strips * reading;
-    if (rest) columns += cpu_columns_cost(rest * tiles_x);
+    double columns = (double)(tiles_y / f->strip) * strip_columns(w, f, f->strip) + (double)strips * reading;
+    if (rest) columns += strip_columns(w, f, rest);
     const double transforms = transform_costs[f->kind].tile * (in + out) * cpu_away_cost(between);
     return (double)w->group * (weights * columns + (double)(tiles_x * tiles_y) * transforms);
 }
@@ -61,6 +90,7 @@ static cpu_winograd_form best_strip(const op_window *w, cpu_winograd_form f)
     for (int64_t strips = 1; strips <= rows; strips++) {
         f.strip = vkb_ceil_div(rows, strips);
         if (f.strip == best.strip) continue;
+        choose_tiles(w, &f);
         f.cost = cost_of(w, &f);
         if (!best.strip || f.cost < best.cost) best = f;
     }

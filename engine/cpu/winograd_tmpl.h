@@ -107,10 +107,10 @@ WINOGRAD_INLINE void winograd_rows_of(int size, float *y, int64_t y_step, const 
     }
 }
 
-WINOGRAD_INLINE void winograd_in_of(int size, float *v, int64_t v_step, const float *x, int64_t x_step,
-                                    const int32_t *offset)
+WINOGRAD_INLINE void winograd_in_of(int size, float *v, float *v_last, int64_t v_step, const float *x,
+                                    int64_t x_step, const int32_t *offset, int rows)
 {
-    for (int i = 0; i < size; i++, x += x_step, v += size * v_step) {
+    for (int i = 0; i < rows; i++, x += x_step, v += size * v_step) {
         v8 in[6], out[6], last[4];
         v8_load_quads(in, x, offset);
         if (size == 6) {
@@ -120,7 +120,8 @@ WINOGRAD_INLINE void winograd_in_of(int size, float *v, int64_t v_step, const fl
         }
         winograd_b(size, out, in);
         WINOGRAD_UNROLL
-        for (int j = 0; j < size; j++) v8_store(v + j * v_step, out[j]);
+        for (int j = 0; j < size - 1; j++) v8_store(v + j * v_step, out[j]);
+        if (v_last) v8_store(v_last + i * size * v_step, out[size - 1]);
     }
 }
 
@@ -141,10 +142,11 @@ V8_INLINE void winograd_store(int tile, float *y, const int32_t *offset, const v
 }
 
 WINOGRAD_INLINE void winograd_out_of(int tile, int size, float *y, int64_t y_step, const int32_t *offset,
-                                     const float *m, int64_t m_step, float bias)
+                                     const float *m, const float *m_last, int64_t m_step, float bias)
 {
     v8 t[4][6]; /* by column of the tile, then row of the products */
     for (int i = 0; i < size; i++, m += size * m_step) {
+        if (i == size - 1) m = m_last;
         v8 in[6] = {0}, out[4] = {0};
         WINOGRAD_UNROLL
         for (int j = 0; j < size; j++) in[j] = v8_load(m + j * m_step);
@@ -159,7 +161,7 @@ WINOGRAD_INLINE void winograd_out_of(int tile, int size, float *y, int64_t y_ste
         WINOGRAD_UNROLL
         for (int r = 0; r < tile; r++) rows[r][c] = v8_add(out[r], v8_set1(bias));
     }
-    for (int r = 0; r < tile; r++) winograd_store(tile, y + r * y_step, offset, rows[r]);
+    for (int r = tile - 1; r >= 0; r--) winograd_store(tile, y + r * y_step, offset, rows[r]);
 }
 
 /* ---- filters, eight at once ---- */
@@ -220,16 +222,17 @@ WINOGRAD_INLINE void winograd_filters_of(int taps, int size, const float g[6][5]
     {                                                                                                        \
         winograd_rows_of(SIZE, y, y_step, x, n);                                                             \
     }                                                                                                        \
-    static void winograd_in_##SIZE(float *v, int64_t v_step, const float *x, int64_t x_step,                 \
-                                   const int32_t *offset)                                                    \
+    static void winograd_in_##SIZE(float *v, float *v_last, int64_t v_step, const float *x, int64_t x_step,  \
+                                   const int32_t *offset, int rows)                                          \
     {                                                                                                        \
-        winograd_in_of(SIZE, v, v_step, x, x_step, offset);                                                  \
+        winograd_in_of(SIZE, v, v_last, v_step, x, x_step, offset, rows);                                    \
     }
 #define WINOGRAD(TILE, TAPS, SIZE)                                                                           \
     static void winograd_out_##TILE##_##TAPS(float *y, int64_t y_step, const int32_t *offset,                \
-                                             const float *m, int64_t m_step, float bias)                     \
+                                             const float *m, const float *m_last, int64_t m_step,            \
+                                             float bias)                                                     \
     {                                                                                                        \
-        winograd_out_of(TILE, SIZE, y, y_step, offset, m, m_step, bias);                                     \
+        winograd_out_of(TILE, SIZE, y, y_step, offset, m, m_last, m_step, bias);                             \
     }                                                                                                        \
     static void winograd_filters_##TILE##_##TAPS(float *u, int64_t u_step, const float *x, int64_t n,        \
                                                  int pair)                                                   \

@@ -176,9 +176,9 @@ ENTRY(lstm_gates, m->lstm_gates(y, z, x, LENGTH / 4))
 ENTRY(gru_gates, m->gru_gates(y, x, z, LENGTH / 4))
 #define WINOGRAD_INPUT_ENTRIES(size, kind)                                                                   \
     ENTRY(winograd_rows_##size, m->winograd[kind].rows(y, 64, lines, 58))                                    \
-    ENTRY(winograd_in_##size, m->winograd[kind].in(y, 16, x, 64, ramp))
+    ENTRY(winograd_in_##size, m->winograd[kind].in(y, y + (size - 1) * 16, 16, x, 64, ramp, size))
 #define WINOGRAD_ENTRIES(form)                                                                               \
-    ENTRY(winograd_out_##form, m->winograd[CPU_F##form].out(y, 64, ramp, x, 16, 0.5f))                       \
+    ENTRY(winograd_out_##form, m->winograd[CPU_F##form].out(y, 64, ramp, x, x + 16, 16, 0.5f))               \
     ENTRY(winograd_filters_##form, m->winograd[CPU_F##form].filters(y, 48, x, 40, 1))
 WINOGRAD_INPUT_ENTRIES(4, CPU_F2_3)
 WINOGRAD_INPUT_ENTRIES(6, CPU_F4_3)

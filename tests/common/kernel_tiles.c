@@ -195,7 +195,8 @@ void byte_tiles(const cpu_micro *m)
     }
 }
 
-/* Eight tiles at random places, the last of which ends where the memory does; some filters. */
+/* Eight tiles at random places, the last of which ends where the memory does; some filters. Outputs overlap
+ * by some columns, and by some rows those of the last four tiles. */
 static void check_winograd(const cpu_winograd *of_c, const cpu_winograd *of_m)
 {
     const int size = of_c->size, tile = of_c->tile, taps = of_c->taps * of_c->taps;
@@ -210,14 +211,17 @@ static void check_winograd(const cpu_winograd *of_c, const cpu_winograd *of_m)
     int32_t offset[8], apart[8];
     for (int i = 0; i < 8; i++) {
         offset[i] = i ? (int32_t)pick(0, n - size) : (int32_t)n - size;
-        apart[i] = tile * i;
+        apart[i] =
+            i & 3 ? apart[i - 1] + (int32_t)pick(tile - 1, tile) : (int32_t)(i / 4 * (tile - 1) * y_step);
     }
     outputs v = outputs_make((size * size - 1) * step + 8);
-    outputs y = outputs_make((tile - 1) * y_step + 8 * tile);
-    of_c->in(v.c, step, x, x_step, offset);
-    of_m->in(v.v, step, x, x_step, offset);
-    of_c->out(y.c, y_step, apart, v.c, step, 0.5f);
-    of_m->out(y.v, y_step, apart, v.c, step, 0.5f);
+    outputs y = outputs_make((2 * tile - 2) * y_step + 4 * tile);
+    const int64_t last = pick(0, 2) ? (size - 1) * step : 0, last_row = (size - 1) * size * step;
+    const int in_rows = (int)pick(1, size);
+    of_c->in(v.c, last ? v.c + last : NULL, step, x, x_step, offset, in_rows);
+    of_m->in(v.v, last ? v.v + last : NULL, step, x, x_step, offset, in_rows);
+    of_c->out(y.c, y_step, apart, v.c, v.c + last_row, step, 0.5f);
+    of_m->out(y.v, y_step, apart, v.c, v.c + last_row, step, 0.5f);
     outputs_check(&v, 2e-6, "winograd in");
     outputs_check(&y, 2e-6, "winograd out");
     const int64_t filters = 8 * pick(1, 5), u_step = filters + pick(0, 3);
