@@ -229,71 +229,93 @@ V8_INLINE void v8_store_quads(float *y, const int32_t *offset, const v8 x[4])
     for (int i = 0; i < 4; i++) _mm_storeu_ps(y + offset[i + 4], _mm256_extractf128_ps(places[i], 1));
 }
 
-/* Lanes of an im2col row mostly form one run of neighbours, or two where they cross the end of an image row
- * or the padding: masked loads at the runs' bases serve these. Neighbours two apart (stride 2) take two
- * overlapping loads. The rest is gathered. */
+/* Lanes of an im2col row mostly form one run of neighbours, or of every second element (stride 2), or two
+ * such where they cross the end of an image row or the padding: masked loads at the runs' bases serve these.
+ * The rest is gathered, which takes several times as long. */
 typedef struct v8_runs {
-    __m256i mask0, mask1;
-    int32_t base0, base1;
-    bool two; /* all valid lanes are in the two runs */
+    __m256i mask[2];
+    int32_t base[2]; /* of lane 0, were it in the run */
+    bool two;        /* all valid lanes are in the two runs */
 } v8_runs;
 
-V8_INLINE v8_runs v8_find_runs(const int32_t *offset, const int32_t *mask)
+V8_INLINE v8_runs v8_find_runs(const int32_t *offset, const int32_t *mask, int apart)
 {
     const __m256i iota = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i places = _mm256_mullo_epi32(iota, _mm256_set1_epi32(apart));
+    const __m256i base = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)offset), places);
     __m256i rest = _mm256_loadu_si256((const __m256i *)mask);
-    __m256i base = _mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)offset), iota);
-    v8_runs r = {.mask0 = _mm256_setzero_si256(), .mask1 = _mm256_setzero_si256()};
-    int left = _mm256_movemask_ps(_mm256_castsi256_ps(rest));
-    if (left) {
-        int lane = __builtin_ctz((unsigned)left);
-        r.base0 = offset[lane] - lane;
-        r.mask0 = _mm256_and_si256(rest, _mm256_cmpeq_epi32(base, _mm256_set1_epi32(r.base0)));
-        rest = _mm256_andnot_si256(r.mask0, rest);
-        left = _mm256_movemask_ps(_mm256_castsi256_ps(rest));
-    }
-    if (left) {
-        int lane = __builtin_ctz((unsigned)left);
-        r.base1 = offset[lane] - lane;
-        r.mask1 = _mm256_and_si256(rest, _mm256_cmpeq_epi32(base, _mm256_set1_epi32(r.base1)));
-        rest = _mm256_andnot_si256(r.mask1, rest);
+    v8_runs r = {{_mm256_setzero_si256(), _mm256_setzero_si256()}, {0, 0}, false};
+    for (int i = 0; i < 2; i++) {
+        const int left = _mm256_movemask_ps(_mm256_castsi256_ps(rest));
+        if (!left) break;
+        const int lane = __builtin_ctz((unsigned)left);
+        r.base[i] = offset[lane] - apart * lane;
+        r.mask[i] = _mm256_and_si256(rest, _mm256_cmpeq_epi32(base, _mm256_set1_epi32(r.base[i])));
+        rest = _mm256_andnot_si256(r.mask[i], rest);
     }
     r.two = _mm256_testz_si256(rest, rest);
     return r;
 }
 
-V8_INLINE bool v8_two_apart(const int32_t *offset, const int32_t *mask)
+V8_INLINE bool v8_all(__m256i mask)
 {
-    const __m256i twos = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
-    __m256i expected = _mm256_add_epi32(_mm256_set1_epi32(offset[0]), twos);
-    __m256i same = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)offset), expected);
-    same = _mm256_and_si256(same, _mm256_loadu_si256((const __m256i *)mask));
-    return _mm256_movemask_ps(_mm256_castsi256_ps(same)) == 0xff;
+    return _mm256_movemask_ps(_mm256_castsi256_ps(mask)) == 0xff;
+}
+
+/* Every second element from a[0] on, eight of them, the last four at b[1], b[3].. where b is a + 7. */
+V8_INLINE v8 v8_every_second(v8 a, v8 b)
+{
+    return v8_join(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 2, 0)));
+}
+
+V8_INLINE v8 v8_load_either(const float *p, const float *q, __m256i of_p, __m256i of_q)
+{
+    return _mm256_or_ps(_mm256_maskload_ps(p, of_p), _mm256_maskload_ps(q, of_q));
+}
+
+/* Runs two apart. */
+V8_INLINE void v8_load_pairs(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
+                             const v8_runs *r)
+{
+    if (v8_all(r->mask[0])) {
+        for (int64_t i = 0; i < count; i++) {
+            const float *p = x + i * x_step + r->base[0]; /* nothing beyond p[14] is read */
+            v8_store(y + i * y_step, v8_every_second(v8_load(p), v8_load(p + 7)));
+        }
+        return;
+    }
+    const __m256i low = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3), even = _mm256_set1_epi64x(0xffffffff);
+    const __m256i high = _mm256_add_epi32(low, _mm256_set1_epi32(4));
+    __m256i a[2], b[2];
+    for (int i = 0; i < 2; i++) {
+        a[i] = _mm256_and_si256(even, _mm256_permutevar8x32_epi32(r->mask[i], low));
+        b[i] = _mm256_andnot_si256(even, _mm256_permutevar8x32_epi32(r->mask[i], high));
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const float *p = x + i * x_step + r->base[0], *q = x + i * x_step + r->base[1];
+        v8_store(y + i * y_step,
+                 v8_every_second(v8_load_either(p, q, a[0], a[1]), v8_load_either(p + 7, q + 7, b[0], b[1])));
+    }
 }
 
 V8_INLINE void v8_gather_rows(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t count,
                               const int32_t *offset, const int32_t *mask)
 {
-    const v8_runs r = v8_find_runs(offset, mask);
-    if (_mm256_movemask_ps(_mm256_castsi256_ps(r.mask0)) == 0xff) {
-        for (int64_t i = 0; i < count; i++) v8_store(y + i * y_step, v8_load(x + i * x_step + r.base0));
+    const v8_runs r = v8_find_runs(offset, mask, 1);
+    if (v8_all(r.mask[0])) {
+        for (int64_t i = 0; i < count; i++) v8_store(y + i * y_step, v8_load(x + i * x_step + r.base[0]));
         return;
     }
     if (r.two) {
         for (int64_t i = 0; i < count; i++) {
-            v8 a = _mm256_maskload_ps(x + i * x_step + r.base0, r.mask0);
-            v8 b = _mm256_maskload_ps(x + i * x_step + r.base1, r.mask1);
-            v8_store(y + i * y_step, _mm256_or_ps(a, b));
+            const float *p = x + i * x_step;
+            v8_store(y + i * y_step, v8_load_either(p + r.base[0], p + r.base[1], r.mask[0], r.mask[1]));
         }
         return;
     }
-    if (v8_two_apart(offset, mask)) {
-        for (int64_t i = 0; i < count; i++) {
-            const float *p = x + i * x_step + offset[0]; /* p[0..7] and p[7..14]: nothing beyond p[14] */
-            v8 pairs = _mm256_shuffle_ps(v8_load(p), v8_load(p + 7), _MM_SHUFFLE(3, 1, 2, 0));
-            pairs = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(pairs), _MM_SHUFFLE(3, 1, 2, 0)));
-            v8_store(y + i * y_step, pairs);
-        }
+    const v8_runs pairs = v8_find_runs(offset, mask, 2);
+    if (pairs.two) {
+        v8_load_pairs(y, y_step, x, x_step, count, &pairs);
         return;
     }
     const __m256i at = _mm256_loadu_si256((const __m256i *)offset);
