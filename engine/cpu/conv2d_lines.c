@@ -6,8 +6,6 @@
 #include "cpu/fast.h"
 #include "graph/ops/schema.h"
 
-#include <string.h>
-
 enum {
     FEW_K = 40,                /* with more, conv2d_pixels is as fast on planes of any size */
     MOST_K = 64,               /* but where stores count: those of no fewer output channels */
@@ -103,11 +101,10 @@ vki_status cpu_conv2d_lines_prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-static void copy_block(cpu_tile *t, float *to)
+static void copy_block(const lines_state *s, cpu_tile *t, float *to)
 {
     const int64_t row = row_of_copy(t->cols);
-    for (int64_t k = 0; k < t->k; k++)
-        memcpy(to + k * row, t->b + k * t->b_stride, (size_t)t->cols * sizeof *to);
+    s->micro->copy_rows(to, row, t->b, t->b_stride, t->k, t->cols);
     t->b = to;
     t->b_stride = row;
 }
@@ -125,7 +122,7 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
         t.cols = (int)(block + 1 < s->blocks ? s->line : s->n - at);
         t.b = (const float *)c->in[0] + job * s->k * s->n + at;
         t.b_stride = s->n;
-        if (s->copy) copy_block(&t, copy);
+        if (s->copy) copy_block(s, &t, copy);
         for (int64_t i = s->panels * part / s->parts; i < s->panels * (part + 1) / s->parts; i++) {
             const int64_t row = cpu_panel_row(s->m, s->micro->mr, i), to = (job * s->m + row) * s->n + at;
             t.rows = (int)(cpu_panel_row(s->m, s->micro->mr, i + 1) - row);
