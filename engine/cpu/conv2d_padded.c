@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Convolutions of few input channels, as a network's first, or of few output channels, as an image network's
- * last. Making im2col panels would cost more than it gains there; so bands of input rows are copied with
- * their padding, split by the stride (bands.h), and products along whole lines of outputs read each tap's
- * elements where they lie: in the first-level cache, or of few outputs in the second. */
+ * last. Making im2col panels would cost more than it gains there, since few rows of products share them; so
+ * bands of input rows are copied with their padding, split by the stride (bands.h), and products along whole
+ * lines of outputs read each tap's elements where they lie: in the first-level cache, or of few outputs in
+ * the second. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 
 enum {
     FEW_IN = 8, /* channels of a group */
     FEW_OUT = 16,
-    TASKS = 4 /* a thread, at least */
+    MORE_OUT = 48,           /* where lines lose less than panels cost: */
+    LOST_OUT = 8,            /* columns lost of a line, times outputs, a column */
+    MOST_WINDOW = 64 * 1024, /* floats that a line of outputs reads: in the second level */
+    TASKS = 4                /* a thread, at least */
 };
 
 /* A line of outputs is cut into panels of 16 and a rest of 8 or 16: is little enough lost? */
@@ -163,11 +167,19 @@ void cpu_padded_run(const cpu_padded *s, const cpu_conv_args *a, float *scratch,
 
 /* ---- the kernel of Conv ---- */
 
+/* A panel costs as much as so many rows of products with it; here the columns that lines lose do. */
+static bool beats_panels(const op_window *w)
+{
+    const int64_t m = w->out_c / w->group, lost = (int64_t)vkb_round_up((uint64_t)w->out_w, 8) - w->out_w;
+    const int64_t line = (w->out_w + w->kernel_w) * w->stride_w, rows = MOST_WINDOW / line;
+    return m <= MORE_OUT && lost * m <= LOST_OUT * w->out_w && w->in_c / w->group <= rows / w->kernel_h;
+}
+
 bool cpu_conv2d_padded_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
     if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_2d_of(g, n, &w)) return false;
-    const bool few = w.in_c / w.group <= FEW_IN || w.out_c / w.group <= FEW_OUT;
+    const bool few = w.in_c / w.group <= FEW_IN || w.out_c / w.group <= FEW_OUT || beats_panels(&w);
     const bool reads_all = w.stride_w <= w.kernel_w && w.stride_h <= w.kernel_h;
     return few && reads_all && w.kernel_h * w.kernel_w > 1 && cpu_padded_fits(&w);
 }

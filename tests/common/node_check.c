@@ -176,7 +176,7 @@ int node_check_run(node_check *c, bool epilogue, double tolerance)
     for (const cpu_kernel *k = cpu_op_of(n->op)->kernels; k && k->name; k++)
         if (k->fits(&c->g, n)) {
             check_kernel(c, n, k, false, want, count, tolerance);
-            fitting++;
+            if (!fitting++) c->best = k->name;
         }
     release(want);
     for (int i = 0; i < c->n_in; i++) vkb_free(heap, c->data[i]);

@@ -13,6 +13,7 @@ typedef struct node_check {
     int n_in;
     float *data[NODE_INPUTS];
     uint64_t random;
+    const char *best; /* what node_check_run found: the first kernel that fits; NULL: none does */
 } node_check;
 
 void node_check_begin(node_check *c, uint64_t seed);
