@@ -13,7 +13,7 @@ enum {
     MORE_OUT = 48,           /* where lines lose less than panels cost: */
     LOST_OUT = 8,            /* columns lost of a line, times outputs, a column */
     MOST_WINDOW = 64 * 1024, /* floats that a line of outputs reads: in the second level */
-    TASKS = 4                /* a thread, at least */
+    TASKS = 2                /* a thread, at least */
 };
 
 /* A line of outputs is cut into panels of 16 and a rest of 8 or 16: is little enough lost? */
@@ -35,8 +35,15 @@ bool cpu_padded_fits(const op_window *w)
     return cpu_bands_fit(w) && lines_fill_panels(w) && offsets_fit(w);
 }
 
+/* Output rows of the thread that has most of them, by bands of so many. */
+static int64_t rows_of_busiest(const cpu_padded *s, int64_t rows, int threads)
+{
+    return vkb_ceil_div(s->jobs * vkb_ceil_div(s->bands.w.out_h, rows), threads) * rows;
+}
+
 /* Output rows of a band: as many as its share of the second-level cache holds, yet so many that at most every
- * second input row is copied twice, and so few that all threads have something to do. */
+ * second input row is copied twice, and so few that all threads have something to do; up to half of them less
+ * where they share it more evenly then. */
 static int64_t rows_of_band(const cpu_padded *s, int threads)
 {
     const op_window *w = &s->bands.w;
@@ -46,7 +53,11 @@ static int64_t rows_of_band(const cpu_padded *s, int threads)
     const int64_t room = bytes / (int64_t)sizeof(float) / line - window;
     const int64_t least = vkb_ceil_div(vkb_max(0, window - w->stride_h), w->stride_h);
     const int64_t most = vkb_ceil_div(w->out_h * s->jobs, (int64_t)TASKS * threads);
-    return vkb_max(1, vkb_min(most, vkb_max(least, room / w->stride_h + 1)));
+    const int64_t rows = vkb_max(1, vkb_min(most, vkb_max(least, room / w->stride_h + 1)));
+    int64_t best = rows;
+    for (int64_t r = rows; threads > 1 && r >= vkb_max(vkb_min(rows, least), rows / 2) && r > 0; r--)
+        if (rows_of_busiest(s, r, threads) < rows_of_busiest(s, best, threads)) best = r;
+    return best;
 }
 
 /* All but the bands' rows and what follows from them. */
