@@ -85,6 +85,18 @@ static void gathers(const cpu_micro *m)
     }
 }
 
+static void transposed(const cpu_micro *m) /* against the definition */
+{
+    const int64_t rows = pick(CPU_LEAST_TURNED, 30), cols = pick(CPU_LEAST_TURNED, 90),
+                  step = rows + pick(0, 9);
+    float *x = input((cols - 1) * step + rows, -1, 1);
+    outputs o = outputs_make(rows * cols);
+    for (int64_t i = 0; i < rows * cols; i++) o.c[i] = x[i % cols * step + i / cols];
+    m->transpose(o.v, cols, x, step, rows, cols);
+    outputs_check(&o, 0, "transpose");
+    vkb_free(heap, x);
+}
+
 static void copies(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
@@ -96,6 +108,7 @@ static void copies(const cpu_micro *m)
         m->copy_rows(o.v, y_step, x, x_step, rows, cols);
         outputs_check(&o, 0, "copy_rows");
         vkb_free(heap, x);
+        transposed(m);
     }
 }
 

@@ -60,6 +60,7 @@ typedef struct cpu_tile {
     cpu_dot_form form;                /* of gemm_i8 */
 } cpu_tile;
 
+enum { CPU_LEAST_TURNED = 8, CPU_MOST_TURNED = 1 << 28 };
 enum { CPU_LEAST_PIXELS = 20, CPU_WIDE_PANEL = 24 };
 
 /* A pointwise convolution of pixels that lie together, by a panel of output channels: y[offset[c] + i] =
@@ -265,6 +266,9 @@ typedef struct cpu_micro {
                    const cpu_lanes *lanes);
     /* y[i * y_step + j] = x[i * x_step + j], for i < rows, j < cols; no overlap */
     void (*copy_rows)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols);
+    /* y[i * y_step + j] = x[j * x_step + i], for i < rows, j < cols, both CPU_LEAST_TURNED at least, and
+     * |x_step| < CPU_MOST_TURNED; no overlap */
+    void (*transpose)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols);
     void (*split_pairs)(float *even, float *odd, const float *x, int64_t n); /* even[i] = x[2i], odd: 2i+1 */
     void (*join_pairs)(float *y, const float *even, const float *odd,
                        int64_t n); /* the reverse; no overlap */

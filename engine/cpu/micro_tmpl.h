@@ -90,6 +90,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .dequantize = dequantize,
     .gather = gather,
     .copy_rows = copy_rows,
+    .transpose = transpose,
     .split_pairs = split_pairs,
     .join_pairs = join_pairs,
     .fold = fold,

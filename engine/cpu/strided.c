@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/strided.h"
 
+#include "cpu/micro.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* One innermost run of n elements; strides in elements. */
@@ -30,16 +33,37 @@ static bool in_place(const void *dst, const void *src, size_t element, const op_
                (const char *)src + s->src_offset * (int64_t)element;
 }
 
-void cpu_strided_copy(void *dst, const void *src, size_t element, const op_strided *s)
+/* A dimension that is dense in the source, where the last one is in the destination alone: matrices of the
+ * two are transposed by vectors. -1: none. */
+static int turned_dim(size_t element, const op_strided *s)
+{
+    const int last = s->rank - 1;
+    const int64_t step = llabs(s->src[last]);
+    if (element != sizeof(float) || s->dst[last] != 1 || s->dims[last] < CPU_LEAST_TURNED || step <= 1 ||
+        step >= CPU_MOST_TURNED)
+        return -1;
+    for (int d = 0; d < last; d++)
+        if (s->src[d] == 1 && s->dims[d] >= CPU_LEAST_TURNED) return d;
+    return -1;
+}
+
+/* Elements of any size vki_dtype_size() gives; `turned`: of turned_dim, or -1. */
+static void copy(void *dst, const void *src, size_t element, const op_strided *s, int turned)
 {
     if (s->elements == 0 || in_place(dst, src, element, s)) return;
-    int last = s->rank - 1;
+    const int last = s->rank - 1;
     int64_t at[GR_MAX_RANK] = {0}, from = s->src_offset, to = s->dst_offset, size = (int64_t)element;
     for (;;) {
-        copy_run((uint8_t *)dst + to * size, (const uint8_t *)src + from * size, element, s->dims[last],
-                 s->dst[last], s->src[last]);
+        uint8_t *y = (uint8_t *)dst + to * size;
+        const uint8_t *x = (const uint8_t *)src + from * size;
+        if (turned < 0)
+            copy_run(y, x, element, s->dims[last], s->dst[last], s->src[last]);
+        else
+            cpu_micro_get()->transpose((float *)y, s->dst[turned], (const float *)x, s->src[last],
+                                       s->dims[turned], s->dims[last]);
         int d = last - 1;
         for (; d >= 0; d--) { /* count up, the innermost of the outer dimensions first */
+            if (d == turned) continue;
             from += s->src[d];
             to += s->dst[d];
             if (++at[d] < s->dims[d]) break;
@@ -60,7 +84,7 @@ void cpu_strided_reference(const cpu_call *c)
         const void *src = c->in[concat ? i : 0];
         op_strided s;
         /* Inference has read the same constants, so this cannot fail. */
-        if (op_strided_of(c->g, c->n, i, 1, &s) && dst) cpu_strided_copy(dst, src, element, &s);
+        if (op_strided_of(c->g, c->n, i, 1, &s) && dst) copy(dst, src, element, &s, -1);
     }
 }
 
@@ -82,7 +106,7 @@ static void copy_range(void *arg, int64_t begin, int64_t end, int thread)
     s.dims[0] = end - begin;
     s.src_offset += begin * s.src[0];
     s.dst_offset += begin * s.dst[0];
-    cpu_strided_copy(job->dst, job->src, job->element, &s);
+    copy(job->dst, job->src, job->element, &s, turned_dim(job->element, &s));
 }
 
 static bool fits_any(const gr_graph *g, const gr_node *n)

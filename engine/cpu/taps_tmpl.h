@@ -109,3 +109,22 @@ static void copy_rows(float *y, int64_t y_step, const float *x, int64_t x_step, 
             v8_store_n(y, v8_load_n(x, (int)cols), (int)cols);
     }
 }
+
+/* By blocks of 4 rows and 8 columns, the last ones over those before; some columns at a time, so that lines
+ * of x are read while they are in the cache. */
+static void transpose(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t rows, int64_t cols)
+{
+    enum { COLS = 32 };
+    int32_t offset[8];
+    for (int i = 0; i < 8; i++) offset[i] = (int32_t)(i * x_step);
+    for (int64_t begin = 0; begin < cols; begin += COLS)
+        for (int64_t i = 0; i < rows; i += 4) {
+            const int64_t row = vkb_min(i, rows - 4), end = vkb_min(cols, begin + COLS);
+            for (int64_t j = begin; j < end; j += 8) {
+                const int64_t col = vkb_min(j, cols - 8);
+                v8 block[4];
+                v8_load_quads(block, x + col * x_step + row, offset);
+                for (int k = 0; k < 4; k++) v8_store(y + (row + k) * y_step + col, block[k]);
+            }
+        }
+}

@@ -131,6 +131,7 @@ ENTRY(dequantize, m->dequantize(y, bytes[0], LENGTH, scale, form))
 ENTRY(gather, m->gather(y, CPU_NR, x, 30, 64, &lanes))
 ENTRY(split_pairs, m->split_pairs(y, y + LENGTH / 2, x, LENGTH / 2))
 ENTRY(copy_rows, m->copy_rows(y, 60, x, 57, 16, 55))
+ENTRY(transpose, m->transpose(y, 60, x, 16, 16, 55))
 static void run_pool(const cpu_micro *m)
 {
     const cpu_pool p = {y, x, 1, 0, 0, 28, 28, 28, 28, 0, 28, 1, 1, 3, 1, true};
@@ -216,6 +217,7 @@ static const struct {
     RUN(gather),
     RUN(split_pairs),
     RUN(copy_rows),
+    RUN(transpose),
     RUN(depthwise),
     RUN(pool),
     RUN(fold),
