@@ -283,6 +283,7 @@ static void add_pixels(void *arg, int64_t begin, int64_t end, int thread)
     (void)thread;
     for (int64_t c = begin; c < end; c++) {
         k.v = t->v + c * CPU_NR;
+        k.ahead = c + 1 < end ? in_h * in_w : 0;
         k.narrow = t->v + k.whole * s->channels + c * cpu_panel_width(rest);
         for (int64_t row = 0; row < t->count; row++) {
             const int64_t y = 2 * (t->first + row);

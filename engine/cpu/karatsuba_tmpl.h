@@ -99,6 +99,8 @@ static void karatsuba_in(const cpu_karatsuba_in *t)
         const v8_window w[2] = {v8_window_of(2 * i, t->n), v8_window_of(2 * i + 8, t->n)};
         float *v = karatsuba_place(t, t->at + i);
         v8 rows[3][2] = {0};
+        __builtin_prefetch(t->top + 2 * i + t->ahead);
+        if (t->bottom) __builtin_prefetch(t->bottom + 2 * i + t->ahead);
         karatsuba_load(rows[0], t->top + 2 * i, w);
         if (t->bottom) karatsuba_load(rows[2], t->bottom + 2 * i, w);
         rows[1][0] = v8_add(rows[0][0], rows[2][0]);

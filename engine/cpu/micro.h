@@ -152,7 +152,7 @@ typedef struct cpu_karatsuba_in {
     int64_t v_step, panel_step, whole;
     int64_t at;                /* column of the first block */
     const float *top, *bottom; /* n pixels; NULL: zeros */
-    int64_t n;
+    int64_t n, ahead;          /* ahead: so far behind these lie those that come next, fetched meanwhile */
 } cpu_karatsuba_in;
 
 /* Four rows of one channel of a transposed convolution of stride 2 from what a row of blocks of 2x2 pixels
