@@ -84,7 +84,8 @@ enum { GR_MAX_DEPTH = 16 }; /* bodies within bodies */
 
 typedef struct gr_graph {
     const vki_allocator *allocator;
-    vkb_arena arena; /* names, attributes, id lists, folded constants */
+    struct vkb_store *store; /* to which passes may add constants that need not stay; mostly NULL */
+    vkb_arena arena;         /* names, attributes, id lists, folded constants */
     gr_tensor *tensors;
     gr_node *nodes;
     gr_id *inputs, *outputs; /* order as in the source; an output may be an input or a constant */

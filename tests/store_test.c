@@ -115,6 +115,41 @@ static void what_is_kept_stays(void **state)
     vkb_store_destroy(&s);
 }
 
+static void negate(void *to, const void *from, const void *recipe)
+{
+    for (int i = 0; i < BYTES; i++)
+        ((uint8_t *)to)[i] = (uint8_t)(*(const uint8_t *)recipe - ((const uint8_t *)from)[i]);
+}
+
+/* Twice over: what is made of a constant that was made. */
+static void what_is_made_is_made_again(void **state)
+{
+    (void)state;
+    static uint8_t expected[BYTES];
+    const uint8_t *copy, *made, *again;
+    int other = 0;
+    vkb_store *s = store_of_noise(&copy, expected);
+    assert_null(vkb_store_make(s, &other, BYTES, negate, &(uint8_t){7}, 1));
+    made = vkb_store_make(s, copy, BYTES, negate, &(uint8_t){7}, 1);
+    again = vkb_store_make(s, made, BYTES, negate, &(uint8_t){7}, 1);
+    assert_non_null(made);
+    assert_non_null(again);
+    assert_true(is_there(again, expected) && made[5] == (uint8_t)(7 - copy[5]));
+    vkb_store_release_rest(s);
+    assert_left(copy);
+    assert_left(made);
+    assert_left(again);
+    assert_true(vkb_store_hold(s, again));
+    assert_true(is_there(again, expected));
+    assert_left(made); /* nobody holds them */
+    assert_left(copy);
+    assert_true(vkb_store_hold(s, made));
+    assert_true(made[5] == (uint8_t)(7 - expected[5]));
+    vkb_store_drop(s, made);
+    vkb_store_drop(s, again);
+    vkb_store_destroy(&s);
+}
+
 /* ---- models ---- */
 
 #ifdef VKI_HAVE_ONNX
@@ -123,6 +158,7 @@ enum { LAYERS = 16, ALIKE = 3 }; /* ALIKE: layers that share weights */
 typedef struct net { /* of convolutions of `taps` x `taps` */
     int64_t channels, taps;
     int layers;
+    bool scaled; /* each by factors of its own, which go into its weights */
 } net;
 
 static const float *noise(size_t n, uint32_t seed)
@@ -134,6 +170,22 @@ static const float *noise(size_t n, uint32_t seed)
         v[i] = ((float)(seed >> 8) / 16777216.0F - 0.5F) * 0.1F;
     }
     return v;
+}
+
+/* Multiplies `in`, which becomes the name of the result. */
+static void add_scale(ob *b, int64_t channels, int layer, const char *format, char *in, size_t size)
+{
+    char dims[32], factors[16], inputs[64];
+    float *data = malloc((size_t)channels * sizeof *data);
+    assert_non_null(data);
+    for (int64_t c = 0; c < channels; c++) data[c] = 0.75F + 0.5F * (float)(c % 2) + 0.01F * (float)layer;
+    snprintf(dims, sizeof dims, "1,%lld,1,1", (long long)channels);
+    snprintf(factors, sizeof factors, "f%d", layer);
+    ob_initializer(b, factors, VKI_F32, dims, data);
+    free(data);
+    snprintf(inputs, sizeof inputs, "%s,%s", in, factors);
+    snprintf(in, size, format, layer);
+    ob_node(b, "Mul", inputs, in);
 }
 
 /* x [1, channels, H, W] through convolutions, the last of which takes every other pixel. */
@@ -162,8 +214,9 @@ static void write_model(const char *path, const net *of)
         ob_ints(&b, n, "pads", 4, pads);
         if (i == layers - 1) ob_ints(&b, n, "strides", 2, (const int64_t[]){2, 2}); /* another kernel */
         snprintf(in, sizeof in, "%s", name);
+        if (of->scaled) add_scale(&b, channels, i, i + 1 < layers ? "z%d" : "z", in, sizeof in);
     }
-    ob_output(&b, "y", VKI_F32, NULL);
+    ob_output(&b, in, VKI_F32, NULL);
     size_t n;
     uint8_t *bytes = ob_pack(&b, &n);
     assert_int_equal(vkb_file_write(path, &(vkb_span){bytes, n}, 1, NULL), VKI_OK);
@@ -216,12 +269,11 @@ static void compare(vki_model *a, vki_model *b, int64_t channels, int64_t side, 
 }
 
 /* What the first session's plan packed is there for those that follow, and for the reference. */
-static void later_plans_find_their_weights(void **state)
+static void find_weights(bool scaled)
 {
-    (void)state;
     enum { FEW = 160 };
     const char *path = in_folder("small.onnx");
-    write_model(path, &(net){FEW, 1, 5});
+    write_model(path, &(net){FEW, 1, 5, scaled});
     vki_context *c = NULL;
     vki_model *file = NULL, *memory = NULL;
     vkb_file bytes;
@@ -238,6 +290,18 @@ static void later_plans_find_their_weights(void **state)
     vki_model_destroy(&file);
     vki_model_destroy(&memory);
     vki_context_destroy(&c);
+}
+
+static void later_plans_find_their_weights(void **state)
+{
+    (void)state;
+    find_weights(false);
+}
+
+static void later_plans_find_scaled_weights(void **state)
+{
+    (void)state;
+    find_weights(true);
 }
 
 typedef struct taken { /* by a process; 0: not known */
@@ -308,7 +372,7 @@ static void the_peak_is_near_the_weights(void **state)
 {
     (void)state;
     if (!PEAK_IS_KNOWN) skip();
-    const net of = {1024, 1, LAYERS};
+    const net of = {1024, 1, LAYERS, false};
     const uint64_t weights = (uint64_t)((LAYERS - ALIKE + 1) * of.channels * of.channels) * sizeof(float);
     const uint64_t limit = weights * 3 / 2 + 10000000;
     const char *path = in_folder("large.onnx");
@@ -327,13 +391,26 @@ static void the_peak_is_near_the_weights(void **state)
     unlink(path);
 }
 
+/* Scaled weights stand for those that they are made of, but for those of the layers that are alike. */
+static void so_it_is_with_scaled_weights(void **state)
+{
+    (void)state;
+    if (!PEAK_IS_KNOWN) skip();
+    const net of = {1024, 1, LAYERS, true};
+    const uint64_t weights = (uint64_t)(LAYERS * of.channels * of.channels) * sizeof(float);
+    const char *path = in_folder("large.onnx");
+    write_model_apart(path, &of);
+    peak_within(path, &of, 4, 0, weights, weights * 5 / 4 + 10000000);
+    unlink(path);
+}
+
 /* Filters that Winograd's algorithm transforms take four times their bytes, where the session allows that. */
 static void so_it_is_with_transformed_filters(void **state)
 {
     (void)state;
     if (!PEAK_IS_KNOWN) skip();
     enum { SIDE = 14 };
-    const net of = {128, 3, 42};
+    const net of = {128, 3, 42, false};
     const uint64_t weights =
         (uint64_t)((of.layers - ALIKE + 1) * of.channels * of.channels * 9) * sizeof(float);
     const char *path = in_folder("large.onnx");
@@ -365,9 +442,14 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_leave_and_come_back),        cmocka_unit_test(what_is_kept_stays),
+        cmocka_unit_test(copies_leave_and_come_back),
+        cmocka_unit_test(what_is_kept_stays),
+        cmocka_unit_test(what_is_made_is_made_again),
 #ifdef VKI_HAVE_ONNX
-        cmocka_unit_test(later_plans_find_their_weights),    cmocka_unit_test(the_peak_is_near_the_weights),
+        cmocka_unit_test(later_plans_find_their_weights),
+        cmocka_unit_test(later_plans_find_scaled_weights),
+        cmocka_unit_test(the_peak_is_near_the_weights),
+        cmocka_unit_test(so_it_is_with_scaled_weights),
         cmocka_unit_test(so_it_is_with_transformed_filters),
 #endif
     };

@@ -8,8 +8,10 @@
 
 typedef struct entry {
     uint8_t *copy;
-    const uint8_t *source; /* in the file */
+    const uint8_t *source; /* in the file; what it is made of */
     uint64_t bytes;
+    vkb_make_fn make; /* NULL: a copy */
+    void *recipe;
     int holds;
     bool gone, back, stays; /* its pages are not in memory; came back to it; are to stay there */
 } entry;
@@ -37,7 +39,10 @@ void vkb_store_destroy(vkb_store **store)
 {
     vkb_store *s = *store;
     if (!s) return;
-    for (int i = 0; i < s->count; i++) vkb_free(s->allocator, s->entries[i].copy);
+    for (int i = 0; i < s->count; i++) {
+        vkb_free(s->allocator, s->entries[i].copy);
+        vkb_free(s->allocator, s->entries[i].recipe);
+    }
     vkb_free(s->allocator, s->entries);
     vkb_file_unmap(&s->file);
     pthread_mutex_destroy(&s->lock);
@@ -78,15 +83,39 @@ static entry *find(const vkb_store *s, const void *data)
     return inside ? &s->entries[i] : NULL;
 }
 
-const void *vkb_store_copy(vkb_store *s, const void *bytes, uint64_t count)
+/* The whole pages; the allocator's own data may lie beside it on those at the ends. */
+static void leave(entry *e)
 {
-    if (count > SIZE_MAX) return NULL;
-    entry e = {.source = bytes, .bytes = count, .copy = vkb_alloc(s->allocator, (size_t)count)};
-    if (!e.copy) return NULL;
-    copy_in(s, &e);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)e->copy;
+    const uintptr_t first = (at + page - 1) / page * page, last = (at + (uintptr_t)e->bytes) / page * page;
+    if (first >= last || madvise((void *)first, last - first, MADV_DONTNEED)) return;
+    e->gone = true;
+}
+
+/* What it is made of need not be in memory, nor be so afterwards. */
+static void fill(const vkb_store *s, entry *e)
+{
+    e->gone = false;
+    if (!e->make) {
+        copy_in(s, e);
+        return;
+    }
+    entry *from = find(s, e->source);
+    const bool back = from->gone;
+    if (back) fill(s, from);
+    vkb_prefault(e->copy, (size_t)e->bytes);
+    e->make(e->copy, e->source, e->recipe);
+    if (back) leave(from);
+}
+
+/* Fills it, and takes over what belongs to it. */
+static const void *add(vkb_store *s, entry e)
+{
     pthread_mutex_lock(&s->lock);
-    bool room = VKB_GROW(s->allocator, s->entries, s->capacity, s->count + 1);
+    bool room =
+        (!e.make || find(s, e.source)) && VKB_GROW(s->allocator, s->entries, s->capacity, s->count + 1);
     if (room) {
+        fill(s, &e);
         int at = entries_up_to(s, e.copy);
         memmove(&s->entries[at + 1], &s->entries[at], (size_t)(s->count - at) * sizeof e);
         s->entries[at] = e;
@@ -95,6 +124,30 @@ const void *vkb_store_copy(vkb_store *s, const void *bytes, uint64_t count)
     pthread_mutex_unlock(&s->lock);
     if (room) return e.copy;
     vkb_free(s->allocator, e.copy);
+    vkb_free(s->allocator, e.recipe);
+    return NULL;
+}
+
+const void *vkb_store_copy(vkb_store *s, const void *bytes, uint64_t count)
+{
+    if (count > SIZE_MAX) return NULL;
+    entry e = {.source = bytes, .bytes = count, .copy = vkb_alloc(s->allocator, (size_t)count)};
+    return e.copy ? add(s, e) : NULL;
+}
+
+const void *vkb_store_make(vkb_store *s, const void *from, uint64_t bytes, vkb_make_fn make,
+                           const void *recipe, size_t recipe_bytes)
+{
+    if (!s || bytes > SIZE_MAX) return NULL;
+    entry e = {.source = from, .bytes = bytes, .make = make};
+    e.copy = vkb_alloc(s->allocator, (size_t)bytes);
+    e.recipe = vkb_alloc(s->allocator, recipe_bytes);
+    if (e.copy && e.recipe) {
+        memcpy(e.recipe, recipe, recipe_bytes);
+        return add(s, e);
+    }
+    vkb_free(s->allocator, e.copy);
+    vkb_free(s->allocator, e.recipe);
     return NULL;
 }
 
@@ -110,8 +163,7 @@ bool vkb_store_hold(vkb_store *s, const void *data)
     entry *e = find(s, data);
     if (e) e->holds++;
     if (e && e->gone) {
-        copy_in(s, e);
-        e->gone = false;
+        fill(s, e);
         e->stays = e->back; /* what is needed again and again is not worth the copying */
         e->back = true;
     }
@@ -135,15 +187,6 @@ void vkb_store_keep(vkb_store *s, const void *data)
     entry *e = find(s, data);
     if (e) e->stays = true;
     pthread_mutex_unlock(&s->lock);
-}
-
-/* The whole pages; the allocator's own data may lie beside it on those at the ends. */
-static void leave(entry *e)
-{
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)e->copy;
-    const uintptr_t first = (at + page - 1) / page * page, last = (at + (uintptr_t)e->bytes) / page * page;
-    if (first >= last || madvise((void *)first, last - first, MADV_DONTNEED)) return;
-    e->gone = true;
 }
 
 void vkb_store_release(vkb_store *s, const void *data, uint64_t bytes)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Constants of a model that need not stay in memory, since the model's file has them: those that are used
- * where they are mapped, and copies of those that lie there unaligned. Thread safe. */
+ * where they are mapped, copies of those that lie there unaligned, and what is made of these. Thread safe. */
 #ifndef BASE_STORE_H
 #define BASE_STORE_H
 
@@ -15,6 +15,12 @@ vki_status vkb_store_create(const vki_allocator *a, vkb_file *file, vkb_store **
 void vkb_store_destroy(vkb_store **store);
 /* A copy, 64-byte aligned, of bytes of the file, whose pages do not stay in memory. NULL if exhausted. */
 const void *vkb_store_copy(vkb_store *store, const void *bytes, uint64_t count);
+
+/* A constant of `bytes` that is made of another one's content, and again when it has left memory. NULL if
+ * exhausted, or if the store does not know the other one. The recipe is copied. */
+typedef void (*vkb_make_fn)(void *to, const void *from, const void *recipe);
+const void *vkb_store_make(vkb_store *store, const void *from, uint64_t bytes, vkb_make_fn make,
+                           const void *recipe, size_t recipe_bytes);
 
 /* In what follows `data` may be any address: where the store knows nothing of it nothing happens. */
 bool vkb_store_has_copies(const vkb_store *store); /* not while others may copy */

@@ -128,26 +128,24 @@ static int64_t first_row(const karatsuba *s, int phase)
     return s->joined ? phase * s->filters : 0;
 }
 
-/* Along a dimension, product i of taps x[0] and x[step], or of the only one. */
-static float product_of(const float *x, int64_t step, int64_t taps, int i)
-{
-    return taps == 1 || i == 0 ? x[0] : i == 1 ? x[0] + x[step] : x[step];
-}
-
-/* One filter's taps of a phase, to its products: in place of all that stands in `to` at those products' jobs.
- */
-static void pack_taps(const karatsuba *s, float *to, const float *x, int phase)
+/* The taps of a phase of one filter, of all channels, to its row of panels, `to_step` from channel to
+ * channel. The only tap along a dimension stands for both. */
+static void pack_phase(const karatsuba *s, float *to, int64_t to_step, const float *x, int phase)
 {
     const op_window *w = &s->w;
-    const int64_t down = taps_of(w->kernel_h, phase / 2), along = taps_of(w->kernel_w, phase % 2);
-    const int64_t job_floats = rows_of(s) * s->channels;
-    x += phase / 2 * w->kernel_w + phase % 2;
-    for (int j = 0; j < 3; j++) {
-        if (along == 1 && j == 1) continue;
-        float rows[2] = {product_of(x, 2, along, j), 0};
-        if (down == 2) rows[1] = product_of(x + 2 * w->kernel_w, 2, along, j);
-        for (int i = 0; i < 3; i++)
-            if (down == 2 || i != 1) to[s->job[phase][3 * i + j] * job_floats] = product_of(rows, 1, down, i);
+    const int64_t right = taps_of(w->kernel_w, phase % 2) == 2 ? 2 : 0;
+    const int64_t below = taps_of(w->kernel_h, phase / 2) == 2 ? 2 * w->kernel_w : 0;
+    const int64_t x_step = s->filters * op_window_taps(w), job_floats = rows_of(s) * s->channels;
+    const int *job = s->job[phase];
+    for (int64_t c = 0; c < s->channels; c++, x += x_step, to += to_step) {
+        const float top[3] = {x[0], x[0] + x[right], x[right]};
+        const float bottom[3] = {x[below], x[below] + x[below + right], x[below + right]};
+        for (int j = 0; j < 3; j++) {
+            if (job[j] < 0) continue;
+            to[job[j] * job_floats] = top[j];
+            if (job[3 + j] >= 0) to[job[3 + j] * job_floats] = top[j] + bottom[j];
+            to[job[6 + j] * job_floats] = bottom[j];
+        }
     }
 }
 
@@ -161,19 +159,16 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     }
     const int64_t m = rows_of(s), k = s->channels, taps = op_window_taps(&s->w);
     const int mr = s->whole.micro->mr;
-    const float *weights = g->tensors[n->in[1]].data;
+    const float *x = g->tensors[n->in[1]].data;
     float *to = dst;
-    for (int64_t group = 0; group < s->w.group; group++, to += s->jobs * m * k)
+    for (int64_t group = 0; group < s->w.group; group++, to += s->jobs * m * k, x += k * s->filters * taps)
         for (int64_t panel = 0; panel < cpu_panels(m, mr); panel++) {
             const int64_t first = cpu_panel_row(m, mr, panel), end = cpu_panel_row(m, mr, panel + 1);
             for (int64_t row = first; row < end; row++)
-                for (int64_t c = 0; c < k; c++) {
-                    const int64_t filter = (group * k + c) * s->filters + row % s->filters;
-                    float *at = to + first * k + c * (end - first) + row - first;
-                    for (int p = 0; p < PHASES; p++)
-                        if (first_row(s, p) == row - row % s->filters)
-                            pack_taps(s, at, weights + filter * taps, p);
-                }
+                for (int p = 0; p < PHASES; p++)
+                    if (first_row(s, p) == row - row % s->filters)
+                        pack_phase(s, to + first * k + row - first, end - first,
+                                   x + row % s->filters * taps + p / 2 * s->w.kernel_w + p % 2, p);
         }
 }
 

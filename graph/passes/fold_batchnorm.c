@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/store.h"
 #include "graph/passes/rewrite.h"
 
 typedef struct affine { /* y[c] = scale[c] x[c] + shift[c] */
@@ -117,38 +118,91 @@ static float *new_const(gr_graph *g, gr_id like, int rank, const int64_t *dims, 
 
 /* `inner` weights in a row belong to a channel, then come those of the next of `count`; a transposed
  * convolution has as many for each group. */
-static void scale_weights(const gr_node *n, const gr_tensor *w, const affine *f, float *out)
+typedef struct scaling {
+    int64_t total, inner, count, per_group;
+    double scale[]; /* by channel */
+} scaling;
+
+/* Two at a time: small code has one register for all, and each waits for the one before. */
+static void scale_run(float *restrict out, const float *restrict in, int64_t n, double scale)
 {
-    const float *in = w->data;
-    int64_t total = gr_elements(w), inner = 1, count = f->channels, per_group = total;
-    if (n->op == OP_Gemm) {
-        inner = ((const op_gemm_attrs *)n->attrs)->transB ? w->dims[1] : 1;
-    } else {
-        for (int d = n->op == OP_Conv ? 1 : 2; d < w->rank; d++) inner *= w->dims[d];
-        if (n->op == OP_ConvTranspose) {
-            count = w->dims[1];
-            per_group = total / ((const op_conv_attrs *)n->attrs)->group;
-        }
+    for (int64_t i = 0; i + 1 < n; i += 2) {
+        const double even = (double)in[i] * scale, odd = (double)in[i + 1] * scale;
+        out[i] = (float)even;
+        out[i + 1] = (float)odd;
     }
-    for (int64_t i = 0, channel = 0, first = 0, end = per_group; i < total; i += inner) {
+    if (n % 2) out[n - 1] = (float)((double)in[n - 1] * scale);
+}
+
+static void scale_weights(void *to, const void *from, const void *recipe)
+{
+    const scaling *s = recipe;
+    const int64_t inner = s->inner;
+    for (int64_t i = 0, channel = 0, first = 0, end = s->per_group; i < s->total; i += inner) {
         if (i == end) {
-            first += count;
-            end += per_group;
+            first += s->count;
+            end += s->per_group;
         }
-        const double scale = f->scale[first + channel];
-        for (int64_t k = i; k < i + inner; k++) out[k] = (float)((double)in[k] * scale);
-        if (++channel == count) channel = 0;
+        scale_run((float *)to + i, (const float *)from + i, inner, s->scale[first + channel]);
+        if (++channel == s->count) channel = 0;
     }
 }
 
-static vki_status fold_weights(gr_graph *g, gr_node *n, const affine *f, vki_error *err)
+static void describe(const gr_node *n, const gr_tensor *w, const affine *f, scaling *s)
 {
+    *s = (scaling){gr_elements(w), 1, f->channels, gr_elements(w)};
+    if (n->op == OP_Gemm) {
+        s->inner = ((const op_gemm_attrs *)n->attrs)->transB ? w->dims[1] : 1;
+    } else {
+        for (int d = n->op == OP_Conv ? 1 : 2; d < w->rank; d++) s->inner *= w->dims[d];
+        if (n->op == OP_ConvTranspose) {
+            s->count = w->dims[1];
+            s->per_group = s->total / ((const op_conv_attrs *)n->attrs)->group;
+        }
+    }
+    memcpy(s->scale, f->scale, (size_t)f->channels * sizeof *f->scale);
+}
+
+/* Nothing but the one node reads the content. */
+static bool is_read_once(const rewrite *rw, gr_id id)
+{
+    const gr_graph *g = rw->g;
+    bool once = rw_single(rw, id) && !g->n_bodies;
+    for (gr_id i = 0; i < g->n_tensors && once; i++)
+        once = i == id || g->tensors[i].data != g->tensors[id].data;
+    return once;
+}
+
+/* Where the store has the weights it has the scaled ones as well, and those that they are made of leave
+ * memory. */
+static const void *scaled(const rewrite *rw, gr_id id, const scaling *s, size_t recipe_bytes)
+{
+    gr_graph *g = rw->g;
+    const gr_tensor *w = &g->tensors[id];
+    const uint64_t bytes = gr_bytes(w);
+    if (bytes >= VKB_STORE_LEAST && vkb_store_hold(g->store, w->data)) {
+        const void *made = vkb_store_make(g->store, w->data, bytes, scale_weights, s, recipe_bytes);
+        if (made && is_read_once(rw, id)) vkb_store_release(g->store, w->data, bytes);
+        vkb_store_drop(g->store, w->data);
+        return made;
+    }
+    float *data = gr_const_alloc(g, bytes);
+    if (data) scale_weights(data, w->data, s);
+    return data;
+}
+
+static vki_status fold_weights(rewrite *rw, gr_node *n, const affine *f, vki_error *err)
+{
+    gr_graph *g = rw->g;
     const gr_tensor w = g->tensors[n->in[1]];
-    gr_id id = GR_NONE;
-    float *data = new_const(g, n->in[1], w.rank, w.dims, (uint64_t)gr_elements(&w), &id);
-    if (!data) return vkb_nomem(err, gr_bytes(&w));
-    scale_weights(n, &w, f, data);
-    if (!gr_make_const(g, id, data, false)) return vkb_nomem(err, 0);
+    const size_t recipe_bytes = sizeof(scaling) + (size_t)f->channels * sizeof *f->scale;
+    scaling *s = vkb_alloc(g->allocator, recipe_bytes);
+    if (!s) return vkb_nomem(err, recipe_bytes);
+    describe(n, &w, f, s);
+    const void *data = scaled(rw, n->in[1], s, recipe_bytes);
+    vkb_free(g->allocator, s);
+    const gr_id id = data ? gr_add_tensor(g, w.name, VKI_F32, w.rank, w.dims) : GR_NONE;
+    if (id == GR_NONE || !gr_make_const(g, id, data, false)) return vkb_nomem(err, gr_bytes(&w));
     n->in[1] = id;
     return VKI_OK;
 }
@@ -179,7 +233,7 @@ static vki_status fold(rewrite *rw, gr_node *maker, gr_node *n, gr_id x, affine 
     gr_graph *g = rw->g;
     int rank = g->tensors[maker->in[1]].rank; /* of the weights, which is that of the data */
     if (!read_affine(g, n, x, rank, f)) return VKI_OK;
-    if (f->scales) VKB_TRY(fold_weights(g, maker, f, err));
+    if (f->scales) VKB_TRY(fold_weights(rw, maker, f, err));
     VKB_TRY(fold_bias(g, maker, f, err));
     return rw_absorb(rw, maker, n, err);
 }
