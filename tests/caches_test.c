@@ -81,7 +81,8 @@ static gr_id pool(gr_graph *g, op_kind op, gr_id x)
 }
 
 /* Every kind of work that is cut by the sizes of caches: a pool within a convolution, a 1x1 convolution
- * within a depthwise one, a depthwise one alone, products whose panels are packed in blocks, pools. */
+ * within a depthwise one, a depthwise one alone, a 1x1 convolution of many channels, products whose panels
+ * are packed in blocks, pools. */
 static void make_net(gr_graph *g)
 {
     net_init(g);
@@ -90,6 +91,7 @@ static void make_net(gr_graph *g)
     x = conv(g, conv(g, x, 150, 40, 1, 1, 1), 150, 150, 3, 1, 150);
     x = conv(g, x, 150, 150, 5, 2, 150);
     x = conv(g, pool(g, OP_AveragePool, x), 30, 150, 5, 1, 1);
+    x = conv(g, conv(g, x, 300, 30, 1, 1, 1), 120, 300, 1, 1, 1);
     net_output(g, x);
     const gr_id a = net_input(g, "a", DIMS(150, 700)), b = net_input(g, "b", DIMS(700, 300));
     net_output(g, net_binary(g, OP_MatMul, a, b));

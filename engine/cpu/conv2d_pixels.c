@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pointwise convolutions with output channels as lanes (gemm_pixels_tmpl.h). Weights lie in panels of 16
- * channels and are read once for a block of pixels; activations are not packed at all. */
+ * channels and are read once for a block of pixels; activations are not packed at all. Of more input channels
+ * than the second level keeps, some at a time go to the sums of several panels. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 #include "graph/ops/schema.h"
@@ -10,6 +11,8 @@ enum {
     LEAST_K = 16,      /* with fewer the stores cost too much */
     MOST_WASTE = 12,   /* percent of the lanes that may compute what is not needed */
     MOST_PIXELS = 400, /* of a block: a panel's results wait in the cache for the rest of the epilogue */
+    FEW_PIXELS = 200,  /* rather than into smaller blocks many input channels are cut */
+    SUMS = 16,         /* panels whose sums then wait for the next ones */
     TASKS = 4          /* a thread, at most: for one that comes late */
 };
 
@@ -19,6 +22,8 @@ typedef struct pixels_state {
     int64_t m, k, n;       /* of a group: output channels, input channels; pixels */
     int64_t panels;        /* of output channels */
     int64_t kc;            /* input channels at a time */
+    int64_t depth;         /* so many, of `together` panels, before the next ones: a multiple of kc, or k */
+    int64_t together;      /* panels; 1 if depth is k */
     int64_t parts, blocks; /* tasks of a group: parts of the panels by blocks of the pixels */
     uint64_t floats;       /* scratch a thread */
     float low, high;       /* what the tiles do of the epilogue */
@@ -66,18 +71,24 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
                     *to++ = src[vkb_min(panel * CPU_NR + c, s->m - 1) * s->k + k];
 }
 
+static int64_t floats_kept(void) /* of the input, by the second level */
+{
+    return cpu_caches_get()->second / 2 / (int64_t)sizeof(float);
+}
+
 /* Blocks of pixels whose input stays in the second level while all panels go over it; the busiest thread gets
  * the least to do. Each sum is of one task, with the same steps in any: the cut does not change its bits. */
 static void choose_tasks(pixels_state *s, int threads)
 {
     const int64_t jobs = s->w.batch * s->w.group, most = vkb_max(1, s->n / (2 * CPU_LEAST_PIXELS));
-    const int64_t room = cpu_caches_get()->second / 2 / (int64_t)sizeof(float);
-    const int64_t least =
-        vkb_min(most, vkb_max(vkb_ceil_div(s->n, MOST_PIXELS), vkb_ceil_div(s->k * s->n, room)));
+    const int64_t kept = vkb_min(vkb_ceil_div(s->k * s->n, floats_kept()), vkb_ceil_div(s->n, FEW_PIXELS));
+    const int64_t least = vkb_min(most, vkb_max(vkb_ceil_div(s->n, MOST_PIXELS), kept));
     const int64_t wider = width_of(s->m, s->panels - 1) - CPU_NR;
     int64_t best = INT64_MAX;
-    for (int64_t blocks = least; blocks <= vkb_min(most, least + threads); blocks++)
-        for (int64_t parts = 1; parts <= vkb_min(s->panels, threads > 1 ? TASKS * threads : 1); parts++) {
+    for (int64_t blocks = least; blocks <= vkb_min(most, least + threads); blocks++) {
+        const bool far = s->k * vkb_ceil_div(s->n, blocks) > floats_kept(); /* input that each part reads */
+        const int64_t tasks = far ? vkb_max(threads, s->panels / (SUMS / 2)) : TASKS * threads;
+        for (int64_t parts = 1; parts <= vkb_min(s->panels, threads > 1 ? tasks : 1); parts++) {
             const int64_t rounds = vkb_ceil_div(jobs * parts * blocks, threads);
             const int64_t lanes = vkb_ceil_div(s->panels, parts) * CPU_NR + wider;
             const int64_t cost = rounds * lanes * vkb_ceil_div(s->n, blocks);
@@ -86,6 +97,17 @@ static void choose_tasks(pixels_state *s, int threads)
             s->parts = parts;
             s->blocks = blocks;
         }
+    }
+}
+
+/* Equal depths whose input stays there, if all of it does not. */
+static void choose_depth(pixels_state *s)
+{
+    const int64_t pixels = vkb_ceil_div(s->n, s->blocks), chunks = vkb_ceil_div(s->k, s->kc);
+    const int64_t kept = vkb_max(1, floats_kept() / (pixels * s->kc)), times = vkb_ceil_div(chunks, kept);
+    s->depth = times > 1 ? vkb_ceil_div(chunks, times) * s->kc : s->k;
+    s->together = times > 1 ? vkb_min(SUMS, vkb_ceil_div(s->panels, s->parts)) : 1;
+    s->floats = (uint64_t)((pixels + 3) * (s->together * CPU_NR + CPU_WIDE_PANEL - CPU_NR));
 }
 
 vki_status cpu_conv2d_pixels_prepare(cpu_prep *p, vki_error *err)
@@ -101,8 +123,8 @@ vki_status cpu_conv2d_pixels_prepare(cpu_prep *p, vki_error *err)
     s->panels = panels_of(s->m);
     s->kc = vkb_ceil_div(s->k, vkb_ceil_div(s->k, KC)); /* equal blocks */
     choose_tasks(s, p->threads);
+    choose_depth(s);
     s->rest = cpu_clamp_of(&p->n->epilogue, &s->low, &s->high);
-    s->floats = (uint64_t)(vkb_ceil_div(s->n, s->blocks) + 3) * CPU_WIDE_PANEL;
     p->state = s;
     p->scratch_bytes = s->floats * sizeof(float) * (uint64_t)p->threads;
     p->weight_bytes = (uint64_t)(lanes_of(s->m) * w->in_c) * sizeof(float);
@@ -120,8 +142,8 @@ typedef struct block { /* pixels at..at+t.pixels of a job: a group of an image o
     int32_t offset[CPU_WIDE_PANEL];
 } block;
 
-/* All input channels to panel `panel` of the output. */
-static void run_panel(block *b, int64_t panel)
+/* Input channels from..to to panel `panel` of the output, or of the sums in between. */
+static void run_panel(block *b, int64_t panel, int64_t from, int64_t to)
 {
     const cpu_call *c = b->call;
     const pixels_state *s = c->state;
@@ -140,17 +162,32 @@ static void run_panel(block *b, int64_t panel)
     const float *x = (const float *)c->in[0] + b->job * s->k * s->n + b->at;
     const float *weights = (const float *)c->weights + (group * lanes_of(s->m) + first) * s->k;
     t->offset = b->offset;
-    for (int64_t k = 0; k < s->k; k += t->k) {
-        t->k = vkb_min(s->kc, s->k - k);
+    for (int64_t k = from; k < to; k += t->k) {
+        t->k = vkb_min(s->kc, to - k);
         t->x = x + k * s->n;
         t->w = weights + k * t->width;
-        t->w_next = t->w + t->k * t->width; /* the end of all is no harm to fetch from */
+        /* the end of all is no harm to fetch from */
+        t->w_next = k + t->k < to ? t->w + t->k * t->width : weights + (s->k + from) * t->width;
         t->start = k ? NULL : b->start;
         t->y = k + t->k < s->k ? NULL : y;
         s->micro->pixels(t);
     }
-    for (int64_t i = 0; s->rest && i < count; i++, y += s->n)
+    for (int64_t i = 0; to == s->k && s->rest && i < count; i++, y += s->n)
         s->micro->epilogue(y, y, residual ? residual + at + i * s->n : NULL, t->pixels, &c->n->epilogue);
+}
+
+/* All input channels to panels first..end, `together` of them at a time. `sums` is of the thread. */
+static void run_panels(block *b, int64_t first, int64_t end, float *sums)
+{
+    const pixels_state *s = b->call->state;
+    for (int64_t next; first < end; first = next) {
+        next = vkb_min(end, first + s->together);
+        for (int64_t k = 0; k < s->k; k += s->depth)
+            for (int64_t panel = first; panel < next; panel++) {
+                b->t.sums = sums + (panel - first) * CPU_NR * (b->t.pixels + 3);
+                run_panel(b, panel, k, vkb_min(s->k, k + s->depth));
+            }
+    }
 }
 
 static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
@@ -158,14 +195,13 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
     const cpu_call *c = arg;
     const pixels_state *s = c->state;
     block b = {.call = c, .t = {.x_step = s->n, .low = s->low, .high = s->high}};
-    b.t.sums = (float *)c->scratch + (uint64_t)thread * s->floats;
+    float *sums = (float *)c->scratch + (uint64_t)thread * s->floats;
     for (int64_t task = begin; task < end; task++) {
         const int64_t part = task % s->parts, i = task / s->parts % s->blocks;
         b.job = task / s->parts / s->blocks;
         b.at = s->n * i / s->blocks;
         b.t.pixels = s->n * (i + 1) / s->blocks - b.at;
-        for (int64_t p = s->panels * part / s->parts; p < s->panels * (part + 1) / s->parts; p++)
-            run_panel(&b, p);
+        run_panels(&b, s->panels * part / s->parts, s->panels * (part + 1) / s->parts, sums);
     }
 }
 
