@@ -81,6 +81,12 @@ typedef void (*cpu_pool_rows_fn)(const void *user, const cpu_pool_rows *rows);
 vki_status cpu_conv2d_padded_prepare_rows(cpu_prep *p, const op_window *pool, vki_error *err);
 void cpu_conv2d_padded_run_rows(const cpu_call *c, cpu_pool_rows_fn fn, const void *user);
 
+/* conv2d_winograd likewise, of a channel at a time, if each window of the pool lies within what is computed
+ * at once; `state` is that of the convolution. */
+bool cpu_conv2d_winograd_holds(const void *state, const op_window *pool);
+void cpu_conv2d_winograd_run_rows(const cpu_call *c, const op_window *pool, cpu_pool_rows_fn fn,
+                                  const void *user);
+
 /* Whether the kernel pool_window reads planes where they lie, and with it the pool of some rows. */
 bool cpu_pool_window_in_place(const gr_graph *g, const gr_node *n);
 void cpu_pool_window_rows(const cpu_call *c, const cpu_pool_rows *rows);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ConvPool by the kernels of its two parts: what lies between is scratch. The parts are a graph of two nodes
  * over the node's own tensors. Of a large first layer some rows at a time are pooled while they lie in the
- * cache; otherwise the parts run one after the other. */
+ * cache, and so are the outputs of Winograd's transforms; otherwise the parts run one after the other. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 #include "graph/ops/window.h"
@@ -19,9 +19,10 @@ typedef struct parts {
     op_pool_attrs pool_attrs;
     const cpu_kernel *kernels[2];
     const void *state[2];
-    bool by_rows;
-    uint64_t between_bytes; /* first in scratch: what lies between; of rows a thread at a time: 0 */
-    uint64_t conv_bytes;    /* by rows: scratch of the convolution, before that of the pool; else 0 */
+    bool by_rows, by_strips; /* conv2d_padded's; conv2d_winograd's */
+    op_window window;        /* of the pool, by_strips */
+    uint64_t between_bytes;  /* first in scratch: what lies between; of rows a thread at a time: 0 */
+    uint64_t conv_bytes;     /* by rows: scratch of the convolution, before that of the pool; else 0 */
     void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
 } parts;
 
@@ -151,17 +152,22 @@ vki_status cpu_conv_pool_parts_prepare(cpu_prep *prep, vki_error *err)
     if (!p) return vkb_nomem(err, sizeof *p);
     if (!make(p, prep->g, prep->n)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     const uint64_t cache = (uint64_t)cpu_caches_get()->second;
+    const bool in_place =
+        p->kernels[1]->run == cpu_pool_window_run && cpu_pool_window_in_place(&p->g, &p->pool);
     uint64_t conv, pool;
-    p->by_rows = p->between_bytes > cache && p->kernels[0]->run == cpu_conv2d_padded_run &&
-                 p->kernels[1]->run == cpu_pool_window_run && cpu_pool_window_in_place(&p->g, &p->pool);
+    p->by_rows = in_place && p->between_bytes > cache && p->kernels[0]->run == cpu_conv2d_padded_run;
     VKB_TRY(prepare_part(prep, p, 0, &conv, err));
     VKB_TRY(prepare_part(prep, p, 1, &pool, err));
-    if (p->by_rows) {
+    p->by_strips = in_place && p->kernels[0]->run == cpu_conv2d_winograd_run &&
+                   op_window_of(&p->g, &p->pool, &p->window) &&
+                   cpu_conv2d_winograd_holds(p->state[0], &p->window);
+    if (p->by_rows || p->by_strips) {
         p->between_bytes = 0;
         p->conv_bytes = vkb_round_up(conv, 64);
     }
     prep->state = p;
-    prep->scratch_bytes = p->by_rows ? p->conv_bytes + pool : p->between_bytes + (conv > pool ? conv : pool);
+    prep->scratch_bytes =
+        p->conv_bytes ? p->conv_bytes + pool : p->between_bytes + (conv > pool ? conv : pool);
     return VKI_OK;
 }
 
@@ -192,6 +198,10 @@ void cpu_conv_pool_parts_run(const cpu_call *c)
                            .pool = c->pool};
     if (p->by_rows) {
         cpu_conv2d_padded_run_rows(&conv, pool_rows, &pool);
+        return;
+    }
+    if (p->by_strips) {
+        cpu_conv2d_winograd_run_rows(&conv, &p->window, pool_rows, &pool);
         return;
     }
     p->kernels[0]->run(&conv);

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The three steps of a convolution by Winograd's transforms, strip by strip. */
+#include "cpu/conv2d_winograd.h"
+#include "cpu/conv2d_gemm.h"
+#include "cpu/fast.h"
+
+#include <string.h>
+
+typedef struct pooling { /* of the outputs; NULL where they are stored */
+    const op_window *window;
+    cpu_pool_rows_fn fn;
+    const void *user;
+} pooling;
+
+typedef struct strip { /* of one group of one image */
+    const cpu_winograd_plan *s;
+    const cpu_winograd_tiling *tiles;
+    const cpu_call *call;
+    const float *x, *weights, *bias, *residual; /* of the group; bias and residual may be NULL */
+    float *y, *v, *m, *rows;                    /* rows: of all threads */
+    int64_t first, count;                       /* rows of tiles */
+    const pooling *pooling;
+    int64_t plane; /* the first output channel, counted through the batch */
+} strip;
+
+/* The rows of one channel that a strip reads, transformed down the columns; the padding is zero. */
+static void transform_rows(const strip *t, const float *x, float *rows)
+{
+    const cpu_winograd_plan *s = t->s;
+    const op_window *w = &s->w;
+    const cpu_winograd *f = s->transform;
+    const float *zeros = rows + s->form.strip * f->size * s->x_step;
+    const int64_t columns = vkb_max(0, vkb_min(w->in_w, s->x_step - w->pad_left));
+    for (int64_t ty = 0; ty < t->count; ty++) {
+        const float *in[6];
+        for (int i = 0; i < f->size; i++) {
+            const int64_t y = cpu_winograd_start(s, t->first + ty, s->form.full_y) + i - w->pad_top;
+            in[i] = y >= 0 && y < w->in_h ? x + y * w->in_w : zeros;
+        }
+        f->rows(rows + ty * f->size * s->x_step + w->pad_left, s->x_step, in, columns);
+    }
+}
+
+typedef struct range { /* of tiles */
+    int64_t begin, end;
+} range;
+
+/* Those that a product is made of. */
+static range range_of(const strip *t, int64_t product)
+{
+    const cpu_winograd_tiling *tiles = t->tiles;
+    const int64_t n = t->s->transform->size;
+    const bool last_row = product / n == n - 1, last_column = product % n == n - 1;
+    return (range){last_row ? tiles->first_full : 0, last_column ? tiles->full_columns
+                                                     : last_row  ? tiles->end
+                                                                 : tiles->gemm.n};
+}
+
+/* The columns of the product: whole vectors, but for one or two that are quicker by themselves. What lies
+ * between is of no matter. */
+static int64_t columns_of(const strip *t, int64_t product)
+{
+    const range r = range_of(t, product);
+    const int64_t n = r.end - r.begin;
+    return n % CPU_NR > 2 ? cpu_winograd_padded(n) : n;
+}
+
+/* Some rows of products, and the tiles they are made of. */
+typedef struct pass {
+    int first, rows;
+    range tiles;
+    float *v, *last;    /* panels of the first row's first product, and of its last one */
+    int64_t last_count; /* tiles of the latter */
+} pass;
+
+static pass pass_of(const strip *t, int first, int end)
+{
+    const int64_t n = t->s->transform->size, product = first * n,
+                  v_step = cpu_winograd_v_step(&t->tiles->gemm);
+    const range r = range_of(t, product), last = range_of(t, product + n - 1);
+    return (pass){first,
+                  end - first,
+                  r,
+                  t->v + product * v_step,
+                  t->v + (product + n - 1) * v_step,
+                  last.end - last.begin};
+}
+
+/* The products' matrices are channels by tiles, in panels of B: column `i` of channel c. */
+static float *column_of(float *panels, int64_t k, int64_t columns, int64_t c, int64_t i)
+{
+    const int64_t panel = i / CPU_NR * CPU_NR;
+    return panels + panel * k + c * cpu_panel_width(vkb_min(CPU_NR, columns - panel)) + i - panel;
+}
+
+static void transform_channel(const strip *t, const pass *p, const float *rows, int64_t c)
+{
+    const cpu_winograd_plan *s = t->s;
+    const int64_t count = p->tiles.end - p->tiles.begin, k = s->channels,
+                  v_step = cpu_winograd_v_step(&t->tiles->gemm);
+    for (int64_t i = 0; i < count; i += 8)
+        s->transform->in(column_of(p->v, k, count, c, i),
+                         i < p->last_count ? column_of(p->last, k, p->last_count, c, i) : NULL, v_step,
+                         rows + p->first * s->x_step, s->x_step, t->tiles->in_offset + p->tiles.begin + i,
+                         p->rows);
+}
+
+static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const cpu_winograd_plan *s = t->s;
+    const int n = s->transform->size;
+    const bool mixed = t->tiles->first_full > 0 || t->tiles->end < t->tiles->gemm.n;
+    const pass most = pass_of(t, 0, mixed ? n - 1 : n), last = pass_of(t, n - 1, n);
+    float *rows = t->rows + (uint64_t)thread * s->floats;
+    memset(rows, 0, (size_t)s->floats * sizeof *rows);
+    for (int64_t c = begin; c < end; c++) {
+        transform_rows(t, t->x + c * s->w.in_h * s->w.in_w, rows);
+        transform_channel(t, &most, rows, c);
+        if (mixed) transform_channel(t, &last, rows, c);
+    }
+}
+
+static void job(const void *user, int64_t index, cpu_gemm_job *j)
+{
+    const strip *t = user;
+    const cpu_gemm *p = &t->tiles->gemm;
+    j->a = t->weights + index * t->s->u_step;
+    j->b = t->v + index * cpu_winograd_v_step(p);
+    j->c = t->m + index * cpu_winograd_m_step(p);
+    j->n = columns_of(t, index);
+}
+
+typedef struct fresh_part {     /* of the filters: a block's outputs, and some channels */
+    const float *filters, *end; /* what is fetched meanwhile ends here */
+    float *u;                   /* of some products */
+    int64_t first, rows;        /* outputs */
+    int64_t k0, channels;
+} fresh_part;
+
+/* A product, by the filters u. The tiles of the last ones, as many as it takes, fetch what the next part is
+ * made of: earlier it would be pushed out again. */
+static void multiply_part(const strip *t, const fresh_part *f, int product, const float *u,
+                          const float **next)
+{
+    const cpu_gemm *p = &t->tiles->gemm;
+    const int64_t columns = columns_of(t, product);
+    const int64_t panels = cpu_panels(f->rows, p->micro->mr), larger = f->rows % panels;
+    const bool fetches = product >= cpu_winograd_products(t->s) - cpu_winograd_filter_floats(t->s);
+    cpu_tile tile = {.k = f->channels, .c_stride = p->c_stride, .accumulate = f->k0 > 0};
+    for (int64_t col = 0; col < columns; col += CPU_NR) {
+        tile.cols = (int)vkb_min(CPU_NR, columns - col);
+        tile.b_stride = cpu_panel_width(tile.cols);
+        tile.b = t->v + product * cpu_winograd_v_step(p) + col * p->k + f->k0 * tile.b_stride;
+        tile.a = u;
+        tile.c = t->m + product * cpu_winograd_m_step(p) + f->first * p->c_stride + col;
+        for (int64_t i = 0; i < panels; i++) {
+            tile.rows = (int)(f->rows / panels + (i < larger));
+            tile.a_next = fetches && *next < f->end ? *next : NULL;
+            p->tile(&tile);
+            tile.a += tile.rows * f->channels;
+            tile.c += tile.rows * p->c_stride;
+            if (tile.a_next) *next += tile.rows * f->channels;
+        }
+    }
+}
+
+/* Blocks of outputs. The transformed filters lie where the thread keeps its rows in the other steps. */
+static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const cpu_winograd_plan *s = t->s;
+    const int64_t k = s->channels, kc = t->tiles->gemm.kc, parts = vkb_ceil_div(k, kc);
+    const cpu_winograd *w = s->transform;
+    fresh_part f = {.u = t->rows + (uint64_t)thread * s->floats,
+                    .filters = t->weights + begin * parts * s->part_floats,
+                    .end = t->weights + end * parts * s->part_floats};
+    for (int64_t b = begin; b < end; b++) {
+        f.first = cpu_panel_row(s->rows_out, (int)s->block, b);
+        f.rows = cpu_panel_row(s->rows_out, (int)s->block, b + 1) - f.first;
+        for (f.k0 = 0; f.k0 < k; f.k0 += kc, f.filters += s->part_floats) {
+            const float *next = f.filters + s->part_floats;
+            f.channels = vkb_min(kc, k - f.k0);
+            for (int pair = 0; pair <= w->size / 2; pair++) {
+                const int first = cpu_winograd_first(pair) * w->size;
+                const int last = (int)vkb_min(cpu_winograd_first(pair + 1), w->size) * w->size;
+                w->filters(f.u, s->u_step, f.filters, f.rows * f.channels, pair);
+                for (int i = first; i < last; i++)
+                    multiply_part(t, &f, i, f.u + (i - first) * s->u_step, &next);
+            }
+        }
+    }
+}
+
+/* Rows of outputs before a row of tiles that begins a strip, or ends the last one. */
+static int64_t outputs_before(const cpu_winograd_plan *s, int64_t tile)
+{
+    return vkb_min(s->w.out_h, tile * s->transform->tile);
+}
+
+/* Rows of the pool whose windows begin before a row of the outputs. */
+static int64_t pooled_before(const op_window *pool, int64_t row)
+{
+    const int64_t reach = row + pool->pad_top;
+    return row < pool->in_h ? vkb_min(pool->out_h, vkb_ceil_div(reach, pool->stride_h)) : pool->out_h;
+}
+
+static void pool_rows(const strip *t, float *rows, int64_t channel)
+{
+    const cpu_winograd_plan *s = t->s;
+    const op_window *pool = t->pooling->window;
+    const int64_t first = outputs_before(s, t->first), last = outputs_before(s, t->first + t->count);
+    const int64_t row = first ? pooled_before(pool, first) : 0, end = pooled_before(pool, last);
+    const int64_t begin = row * pool->stride_h - pool->pad_top, from = vkb_max(begin, first);
+    if (cpu_has_epilogue(t->call->n))
+        s->whole.gemm.micro->epilogue(rows, rows, NULL, (last - first) * s->y_step, &t->call->n->epilogue);
+    const cpu_pool_rows pooled = {.x = rows + (from - first) * s->y_step,
+                                  .plane = t->plane + channel,
+                                  .planes = 1,
+                                  .x_rows = last - from,
+                                  .x_row = s->y_step,
+                                  .above = from - begin,
+                                  .row = row,
+                                  .rows = end - row};
+    if (end > row) t->pooling->fn(t->pooling->user, &pooled);
+}
+
+static void store_rows(const strip *t, const float *rows, int64_t channel)
+{
+    const cpu_winograd_plan *s = t->s;
+    const int64_t first = outputs_before(s, t->first), last = outputs_before(s, t->first + t->count);
+    for (int64_t y = first; y < last; y++) {
+        const int64_t at = (channel * s->w.out_h + y) * s->w.out_w;
+        s->whole.gemm.micro->epilogue(t->y + at, rows + (y - first) * s->y_step,
+                                      t->residual ? t->residual + at : NULL, s->w.out_w,
+                                      &t->call->n->epilogue);
+    }
+}
+
+/* Vectors without a full row of tiles have no last row of products: whatever is read there is not used. */
+static void transform_output(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const cpu_winograd_plan *s = t->s;
+    const cpu_winograd_tiling *tiles = t->tiles;
+    const int64_t c_stride = tiles->gemm.c_stride, m_step = cpu_winograd_m_step(&tiles->gemm),
+                  n = s->transform->size;
+    const int64_t first = tiles->first_full - 7, last_row = n * (n - 1) * m_step - tiles->first_full;
+    float *rows = t->rows + (uint64_t)thread * s->floats;
+    for (int64_t c = begin; c < end; c++) {
+        const float *m = t->m + c * c_stride;
+        for (int64_t i = 0; i < tiles->gemm.n; i += 8, m += 8)
+            s->transform->out(rows, s->y_step, tiles->out_offset + i, m,
+                              i >= first && i < tiles->end ? m + last_row : m, m_step,
+                              t->bias ? t->bias[c] : 0);
+        if (t->pooling)
+            pool_rows(t, rows, c);
+        else
+            store_rows(t, rows, c);
+    }
+}
+
+typedef struct run {
+    const cpu_call *call;
+    const pooling *pooling;
+} run;
+
+/* Strip `index` of all, with the scratch of a thread. */
+static strip strip_of(const run *r, int64_t index, int thread)
+{
+    const cpu_call *c = r->call;
+    const cpu_winograd_plan *s = c->state;
+    const op_window *w = &s->w;
+    const int64_t image = index / s->strips, group = image % w->group;
+    const int64_t in = s->channels * w->in_h * w->in_w, out = s->rows_out * w->out_h * w->out_w;
+    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
+    strip t = {.s = s,
+               .call = c,
+               .x = (const float *)c->in[0] + image * in,
+               .y = r->pooling ? NULL : (float *)c->out[0] + image * out,
+               .weights = (const float *)c->weights + (uint64_t)group * s->group_floats,
+               .bias = bias ? bias + group * s->rows_out : NULL,
+               .residual = residual ? residual + image * out : NULL,
+               .first = index % s->strips * s->form.strip,
+               .pooling = r->pooling,
+               .plane = image * s->rows_out};
+    t.v = (float *)c->scratch + (uint64_t)thread * (s->v_floats + s->m_floats + s->floats);
+    t.m = t.v + s->v_floats;
+    t.rows = t.m + s->m_floats;
+    t.count = vkb_min(s->form.strip, s->tiles_y - t.first);
+    t.tiles = t.count == s->form.strip ? &s->whole : &s->rest;
+    return t;
+}
+
+static void run_strip(strip *t, vkb_pool *pool)
+{
+    const cpu_gemm_source source = {.user = t, .job = job};
+    vkb_parallel_for(pool, t->s->channels, t->s->grain, transform_input, t);
+    if (t->s->form.fresh)
+        vkb_parallel_for(pool, t->s->blocks, 1, multiply_fresh, t);
+    else
+        cpu_gemm_run(&t->tiles->gemm, &source, NULL, pool);
+    vkb_parallel_for(pool, t->s->rows_out, t->s->grain, transform_output, t);
+}
+
+static void on_strips(void *arg, int64_t begin, int64_t end, int thread)
+{
+    for (int64_t i = begin; i < end; i++) {
+        strip t = strip_of(arg, i, thread);
+        run_strip(&t, NULL);
+    }
+}
+
+static void run_all(const cpu_call *c, const pooling *pool)
+{
+    const cpu_winograd_plan *s = c->state;
+    const int64_t strips = s->w.batch * s->w.group * s->strips;
+    run r = {c, pool};
+    if (s->apart) vkb_parallel_for(c->pool, strips, 1, on_strips, &r);
+    for (int64_t i = 0; i < strips && !s->apart; i++) {
+        strip t = strip_of(&r, i, 0);
+        run_strip(&t, t.tiles->gemm.threaded ? c->pool : NULL);
+    }
+}
+
+void cpu_conv2d_winograd_run(const cpu_call *c)
+{
+    run_all(c, NULL);
+}
+
+bool cpu_conv2d_winograd_holds(const void *state, const op_window *pool)
+{
+    const cpu_winograd_plan *s = state;
+    for (int64_t tile = s->form.strip; tile < s->tiles_y; tile += s->form.strip) {
+        const int64_t row = outputs_before(s, tile), last = pooled_before(pool, row) - 1;
+        if (last >= 0 && last * pool->stride_h - pool->pad_top + pool->kernel_h > row) return false;
+    }
+    return true;
+}
+
+void cpu_conv2d_winograd_run_rows(const cpu_call *c, const op_window *pool, cpu_pool_rows_fn fn,
+                                  const void *user)
+{
+    const pooling p = {pool, fn, user};
+    run_all(c, &p);
+}
