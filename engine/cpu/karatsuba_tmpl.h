@@ -11,27 +11,33 @@ V8_INLINE float *karatsuba_place(const cpu_karatsuba_in *t, int64_t col)
     return (col < t->whole ? t->v + col / CPU_NR * t->panel_step : t->narrow) + col % CPU_NR;
 }
 
-/* What column j of a phase's products of block i adds to its two rows of outputs. Apart: small. */
+/* What column j of a phase's products of block i adds to its two rows of outputs. */
 __attribute__((noinline)) static void karatsuba_column(float y[2], const cpu_karatsuba *t,
                                                        const int64_t *product, int j, int64_t i)
 {
-    const float above = t->above && product[3] >= 0 ? t->above[product[6 + j] + i] : 0;
-    const float first = t->own ? t->own[product[j] + i] : 0, last = t->own ? t->own[product[6 + j] + i] : 0;
-    y[0] = first + above;
-    y[1] = !t->own || product[3] < 0 ? last : t->own[product[3 + j] + i] - first - last;
+    y[0] = y[1] = 0;
+    if (i < 0 || i >= t->n || product[j] < 0) return;
+    if (t->above && product[3] >= 0) y[0] = t->above[product[6 + j] + i];
+    if (!t->own) return;
+    const float first = t->own[product[j] + i], last = t->own[product[6 + j] + i];
+    y[0] += first;
+    y[1] = product[3] < 0 ? last : t->own[product[3 + j] + i] - first - last;
 }
 
-/* Behind the last block there is what it carries over. */
-__attribute__((noinline)) static void karatsuba_end(const cpu_karatsuba *t)
+/* The outputs of block i; behind the last one there is what that carries over. */
+static void karatsuba_block(const cpu_karatsuba *t, int64_t i)
 {
     for (int phase = 0; phase < 4; phase++) {
         const int64_t *product = t->product[phase];
-        float carried[2] = {0};
-        if (product[1] >= 0) karatsuba_column(carried, t, product, 2, t->n - 1);
+        float first[2], middle[2], last[2], carried[2];
+        karatsuba_column(first, t, product, 0, i);
+        karatsuba_column(middle, t, product, 1, i);
+        karatsuba_column(last, t, product, 2, i);
+        karatsuba_column(carried, t, product, 2, product[1] < 0 ? -1 : i - 1);
         for (int r = 0; r < 2; r++) {
-            float *y = t->y + (2 * r + phase / 2) * t->y_row + 4 * t->n + phase % 2;
-            y[0] = carried[r] + t->bias;
-            y[2] = t->bias;
+            float *y = t->y + (2 * r + phase / 2) * t->y_row + 4 * i + phase % 2;
+            y[0] = first[r] + carried[r] + t->bias;
+            y[2] = (product[1] < 0 ? last[r] : middle[r] - first[r] - last[r]) + t->bias;
         }
     }
 }
@@ -62,22 +68,7 @@ static void karatsuba_in(const cpu_karatsuba_in *t)
 
 static void karatsuba_out(const cpu_karatsuba *t)
 {
-    for (int64_t i = 0; i < 4 * t->n; i++) {
-        const int64_t at = i / 4;
-        const int phase = (int)(i % 4);
-        const int64_t *product = t->product[phase];
-        float first[2], middle[2], last[2], carried[2] = {0};
-        karatsuba_column(first, t, product, 0, at);
-        karatsuba_column(last, t, product, 2, at);
-        if (product[1] >= 0) karatsuba_column(middle, t, product, 1, at);
-        if (product[1] >= 0 && at) karatsuba_column(carried, t, product, 2, at - 1);
-        for (int r = 0; r < 2; r++) {
-            float *y = t->y + (2 * r + phase / 2) * t->y_row + 4 * at + phase % 2;
-            y[0] = first[r] + carried[r] + t->bias;
-            y[2] = (product[1] < 0 ? last[r] : middle[r] - first[r] - last[r]) + t->bias;
-        }
-    }
-    karatsuba_end(t);
+    for (int64_t i = 0; i <= t->n; i++) karatsuba_block(t, i);
 }
 
 #else
@@ -116,39 +107,55 @@ static void karatsuba_in(const cpu_karatsuba_in *t)
     }
 }
 
-/* karatsuba_column of eight blocks. */
-V8_INLINE void karatsuba_columns(v8 y[2], const cpu_karatsuba *t, const int64_t *product, int j, int64_t i,
-                                 v8_window w)
+/* Eight blocks of a row: what there is of it within the image. */
+typedef struct karatsuba_row {
+    const float *m;
+    v8_window here, before; /* from the first of the eight on; from the one before on */
+} karatsuba_row;
+
+V8_INLINE karatsuba_row karatsuba_row_of(const cpu_karatsuba *t, const float *m, int64_t i)
 {
-    const v8 zero = v8_set1(0);
-    const v8 above = t->above && product[3] >= 0 ? v8_load_window(t->above + product[6 + j] + i, w) : zero;
-    if (!t->own) {
-        y[0] = above;
-        y[1] = zero;
+    const int64_t n = m ? t->n : 0;
+    return (karatsuba_row){(m        ? m
+                            : t->own ? t->own
+                                     : t->above) +
+                               i,
+                           v8_window_of(i, n), v8_window_of(i - 1, n)};
+}
+
+/* karatsuba_column of eight blocks; of those before them if `back` is 1. */
+V8_INLINE void karatsuba_columns(v8 y[2], const karatsuba_row *own, const karatsuba_row *above,
+                                 const int64_t *product, int j, int back)
+{
+    const v8_window w = back ? own->before : own->here;
+    const v8 first = v8_load_window(own->m + product[j] - back, w);
+    const v8 last = v8_load_window(own->m + product[6 + j] - back, w);
+    if (product[3] < 0) {
+        y[0] = first;
+        y[1] = last;
         return;
     }
-    const float *own = t->own + i;
-    const v8 first = v8_load_window(own + product[j], w), last = v8_load_window(own + product[6 + j], w);
-    y[0] = v8_add(first, above);
-    y[1] = product[3] < 0 ? last : v8_sub(v8_sub(v8_load_window(own + product[3 + j], w), first), last);
+    y[0] =
+        v8_add(first, v8_load_window(above->m + product[6 + j] - back, back ? above->before : above->here));
+    y[1] = v8_sub(v8_sub(v8_load_window(own->m + product[3 + j] - back, w), first), last);
 }
 
 /* Outputs of eight blocks from i on: rows py and 2 + py. */
 V8_INLINE void karatsuba_phases(const cpu_karatsuba *t, int py, int64_t i)
 {
     static const int32_t apart[8] = {0, 4, 8, 12, 16, 20, 24, 28};
-    const v8_window here = v8_window_of(i, t->n), before = v8_window_of(i - 1, t->n);
+    const karatsuba_row own = karatsuba_row_of(t, t->own, i), above = karatsuba_row_of(t, t->above, i);
     const v8 bias = v8_set1(t->bias);
     v8 rows[2][4];
     CPU_UNROLL
     for (int px = 0; px < 2; px++) {
         const int64_t *product = t->product[2 * py + px];
         v8 first[2], middle[2], last[2], carried[2];
-        karatsuba_columns(first, t, product, 0, i, here);
-        karatsuba_columns(last, t, product, 2, i, here);
+        karatsuba_columns(first, &own, &above, product, 0, 0);
+        karatsuba_columns(last, &own, &above, product, 2, 0);
         if (product[1] >= 0) {
-            karatsuba_columns(middle, t, product, 1, i, here);
-            karatsuba_columns(carried, t, product, 2, i - 1, before);
+            karatsuba_columns(middle, &own, &above, product, 1, 0);
+            karatsuba_columns(carried, &own, &above, product, 2, 1);
             CPU_UNROLL
             for (int r = 0; r < 2; r++) {
                 last[r] = v8_sub(v8_sub(middle[r], first[r]), last[r]);
@@ -169,6 +176,6 @@ static void karatsuba_out(const cpu_karatsuba *t)
 {
     for (int64_t i = 0; i < t->n; i += 8)
         for (int py = 0; py < 2; py++) karatsuba_phases(t, py, i);
-    if (t->n % 8 == 0) karatsuba_end(t);
+    if (t->n % 8 == 0) karatsuba_block(t, t->n);
 }
 #endif
