@@ -8,6 +8,8 @@
 
 enum {
     KC = 128,          /* input channels at a time: their weights and pixels of a tile fit the first level */
+    SMALL_PLANE = 64,  /* pixels: so many channels of it would just not stay there between the tiles */
+    SMALL_KC = 64,     /* but these do, where there are more than one and a half times as many */
     LEAST_K = 16,      /* with fewer the stores cost too much */
     MOST_WASTE = 12,   /* percent of the lanes that may compute what is not needed */
     MOST_PIXELS = 400, /* of a block: a panel's results wait in the cache for the rest of the epilogue */
@@ -121,7 +123,8 @@ vki_status cpu_conv2d_pixels_prepare(cpu_prep *p, vki_error *err)
     s->k = w->in_c / w->group;
     s->n = w->out_d * w->out_h * w->out_w;
     s->panels = panels_of(s->m);
-    s->kc = vkb_ceil_div(s->k, vkb_ceil_div(s->k, KC)); /* equal blocks */
+    const int64_t kc = s->n <= SMALL_PLANE && 2 * s->k > 3 * SMALL_KC ? SMALL_KC : KC;
+    s->kc = vkb_ceil_div(s->k, vkb_ceil_div(s->k, kc)); /* equal blocks */
     choose_tasks(s, p->threads);
     choose_depth(s);
     s->rest = cpu_clamp_of(&p->n->epilogue, &s->low, &s->high);
