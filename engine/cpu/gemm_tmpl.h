@@ -223,11 +223,18 @@ V8_INLINE void narrow(const cpu_tile *t, int cols)
         for (int c = 0; c < cols; c++) s[0][c] = v8_fma(w, v8_set1(b[c]), s[0][c]);
     }
     float sums[8 * CPU_NR], column[8];
+    const bool plain = !t->epilogue && !t->bias_row && !t->bias_col;
     for (int c = 0; c < cols; c++) {
         v8_store(column, v8_add(v8_add(s[0][c], s[1][c]), v8_add(s[2][c], s[3][c])));
-        for (int r = 0; r < t->rows; r++) sums[r * CPU_NR + c] = column[r];
+        for (int r = 0; r < t->rows; r++) {
+            float *y = t->c + r * t->c_stride + c;
+            if (plain)
+                *y = t->accumulate ? *y + column[r] : column[r];
+            else
+                sums[r * CPU_NR + c] = column[r];
+        }
     }
-    store_edge(t, sums, 0, t->rows, 0);
+    if (!plain) store_edge(t, sums, 0, t->rows, 0);
 }
 #endif
 

@@ -69,7 +69,8 @@ static double cost_of(const op_window *w, const cpu_winograd_form *f)
     const int64_t rest = tiles_y % f->strip, strips = vkb_ceil_div(tiles_y, f->strip);
     const double products = t->size * t->size, weights = products * in * out;
     const double between = products * (in + out) * (double)(f->strip * tiles_x);
-    double reading = cpu_reading_cost(weights * (double)w->group);
+    const double filter = f->fresh ? (double)(t->taps * t->taps) : products; /* floats that are read */
+    double reading = cpu_reading_cost(filter * in * out * (double)w->group) * filter / products;
     if (f->fresh) reading += transform_costs[f->kind].filter / products;
     double columns = (double)(tiles_y / f->strip) * strip_columns(w, f, f->strip) + (double)strips * reading;
     if (rest) columns += strip_columns(w, f, rest);
