@@ -16,7 +16,7 @@
 typedef enum apart_reason { /* why the two stay apart */
                             MERGED = 0,
                             OTHER_READER, /* of the tensor between */
-                            ROWS_TWICE    /* bands would have too many in common */
+                            COLLISIONS    /* of the input's planes in the cache, for few outputs */
 } apart_reason;
 
 typedef struct layer {
@@ -34,11 +34,13 @@ static const layer layers[] = {
      MERGED}, /* the residual is the input itself */
     {1, 9, 40, 400, 61, 5, 2, 1, 0, OP_Relu, OP_Sigmoid, true, false, MERGED},
     {1, 8, 12, 1000, 13, 3, 1, 1, 2, OP_Relu, OP_NONE, true, false, MERGED},
-    {1, 130, 130, 160, 10, 3, 1, 1, 1, OP_Relu, OP_NONE, true, false, MERGED},
+    {1, 120, 130, 160, 10, 3, 1, 1, 1, OP_Relu, OP_NONE, true, false, MERGED},
+    {2, 17, 40, 64, 64, 5, 1, 1, 2, OP_Relu, OP_Relu, true, false, MERGED}, /* the input is copied */
+    {1, 16, 35, 128, 128, 3, 2, 1, 1, OP_Silu, OP_NONE, false, false, MERGED},
     {1, 12, 8000, 2, 9, 3, 1, 1, 1, OP_NONE, OP_Relu, true, false, MERGED},
     {1, 256, 100, 3, 400, 5, 1, 2, 6, OP_NONE, OP_Relu, false, false, MERGED}, /* rows outside alone */
     {1, 16, 24, 80, 80, 3, 1, 1, 1, OP_Relu, OP_Relu, true, false, OTHER_READER},
-    {1, 64, 64, 80, 80, 3, 1, 1, 1, OP_Relu, OP_Relu, true, false, ROWS_TWICE},
+    {1, 64, 64, 80, 80, 3, 1, 1, 1, OP_Relu, OP_Relu, true, false, COLLISIONS},
 };
 
 static gr_id conv(gr_graph *g, gr_id x, bool bias, int64_t out, int64_t in, int64_t size, op_kind act)
