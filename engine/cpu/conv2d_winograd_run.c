@@ -93,16 +93,47 @@ static float *column_of(float *panels, int64_t k, int64_t columns, int64_t c, in
     return panels + panel * k + c * cpu_panel_width(vkb_min(CPU_NR, columns - panel)) + i - panel;
 }
 
-static void transform_channel(const strip *t, const pass *p, const float *rows, int64_t c)
+/* Rows of the input that are fetched meanwhile, some with each vector of tiles. */
+typedef struct ahead {
+    const float *next, *end;
+    int64_t step; /* floats */
+} ahead;
+
+enum { LINE = 16, LARGE = 3 << 20 }; /* floats of a cache line; bytes */
+
+/* What the next channel's rows are read from, of an input so large that much of it has left the caches: rows
+ * are too short for the processor to foresee them. */
+static ahead ahead_of(const strip *t, int64_t channel, int64_t end)
+{
+    const op_window *w = &t->s->w;
+    const cpu_winograd *f = t->s->transform;
+    const int64_t plane = w->in_h * w->in_w, first = vkb_max(0, t->first * f->tile - w->pad_top);
+    const int64_t last = vkb_min(w->in_h, (t->first + t->count) * f->tile + f->taps - 1 - w->pad_top);
+    if (channel + 1 >= end || last <= first || plane * w->in_c * (int64_t)sizeof(float) < LARGE)
+        return (ahead){t->x, t->x, 0};
+    const float *x = t->x + (channel + 1) * plane;
+    const int64_t vectors = vkb_ceil_div(t->tiles->gemm.n, 8), floats = (last - first) * w->in_w;
+    return (ahead){x + first * w->in_w, x + last * w->in_w, LINE * vkb_ceil_div(floats, LINE * vectors)};
+}
+
+static void fetch(ahead *a)
+{
+    for (const float *end = a->next + a->step; a->next < end && a->next < a->end; a->next += LINE)
+        __builtin_prefetch(a->next);
+}
+
+static void transform_channel(const strip *t, const pass *p, const float *rows, int64_t c, ahead *a)
 {
     const cpu_winograd_plan *s = t->s;
     const int64_t count = p->tiles.end - p->tiles.begin, k = s->channels,
                   v_step = cpu_winograd_v_step(&t->tiles->gemm);
-    for (int64_t i = 0; i < count; i += 8)
+    for (int64_t i = 0; i < count; i += 8) {
+        fetch(a);
         s->transform->in(column_of(p->v, k, count, c, i),
                          i < p->last_count ? column_of(p->last, k, p->last_count, c, i) : NULL, v_step,
                          rows + p->first * s->x_step, s->x_step, t->tiles->in_offset + p->tiles.begin + i,
                          p->rows);
+    }
 }
 
 static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
@@ -116,8 +147,9 @@ static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
     memset(rows, 0, (size_t)s->floats * sizeof *rows);
     for (int64_t c = begin; c < end; c++) {
         transform_rows(t, t->x + c * s->w.in_h * s->w.in_w, rows);
-        transform_channel(t, &most, rows, c);
-        if (mixed) transform_channel(t, &last, rows, c);
+        ahead a = ahead_of(t, c, end);
+        transform_channel(t, &most, rows, c, &a);
+        if (mixed) transform_channel(t, &last, rows, c, &a);
     }
 }
 
