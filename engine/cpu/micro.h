@@ -119,7 +119,7 @@ typedef struct cpu_depthwise {
 } cpu_depthwise;
 
 /* Rows of a pool by a small square window, of planes that are read where they lie. What a window has outside
- * of its plane does not count; one with nothing in it gives -infinity, or 0. */
+ * of its plane does not count; one with nothing in it gives the floor, or 0. */
 typedef struct cpu_pool {
     float *y;       /* rows x out_w, dense; of the next plane y_plane further */
     const float *x; /* a plane; the next is x_plane further */
@@ -130,6 +130,7 @@ typedef struct cpu_pool {
     int64_t pad_top, pad_left;
     int size, stride; /* 3 or 5 by 1, 2 or 3 by 2; of the sums 3 by 1 and 2 by 2 */
     bool max;         /* the largest element, NaNs left out; else the sum */
+    float floor;      /* of the largest: it is no less than this, whatever the window has */
 } cpu_pool;
 
 /* Rows of one channel of a transposed convolution. parts[tap][in_h][in_w] is what each pixel of the input

@@ -12,7 +12,7 @@ V8_INLINE v8 pool_join(v8 a, v8 b, bool max) /* NaN of a is left out of a maximu
 static void pool_one(const cpu_pool *t, float *y, const float *x, int64_t top, int64_t left)
 {
     const int64_t bottom = vkb_min(t->in_h, top + t->size), right = vkb_min(t->in_w, left + t->size);
-    float r = t->max ? -INFINITY : 0;
+    float r = t->max ? t->floor : 0;
     for (int64_t i = vkb_max(0, top); i < bottom; i++)
         for (int64_t j = vkb_max(0, left); j < right; j++) {
             const float v = x[i * t->x_row + j];
@@ -40,23 +40,20 @@ typedef struct pool_strip {
     int64_t x, y;       /* of the first tap of the first output, and of that output, in a plane */
     int64_t first, end; /* lines in the plane, counted from that of the first tap */
     int64_t full;       /* so many rows may write eight columns, the others out_w */
-    bool whole;         /* all taps are within lines */
     v8_window w[POOL_SIZE]
                [2]; /* by tap; stride 2: by each second tap, and of the eight elements after those */
 } pool_strip;
 
 /* Of eight windows, what their taps along one line come to. */
 V8_INLINE v8 pool_line(const float *p, const v8_window w[POOL_SIZE][2], int size, int stride, bool max,
-                       bool whole)
+                       v8 none)
 {
-    const v8 none = v8_set1(max ? -INFINITY : 0);
     v8 line = none;
     CPU_UNROLL
     for (int k = 0; k < size; k += stride) {
         v8 x[2];
-        x[0] = whole ? v8_load(p + k) : v8_load_window_or(p + k, w[k][0], none);
-        if (stride == 2)
-            v8_split(x, x[0], whole ? v8_load(p + k + 8) : v8_load_window_or(p + k + 8, w[k][1], none));
+        x[0] = v8_load_window_or(p + k, w[k][0], none);
+        if (stride == 2) v8_split(x, x[0], v8_load_window_or(p + k + 8, w[k][1], none));
         line = pool_join(x[0], line, max);
         if (k + 1 < size && stride == 2) line = pool_join(x[1], line, max);
     }
@@ -69,13 +66,13 @@ __attribute__((noinline)) static void pool_end(float *y, v8 out, int n)
     v8_store_n(y, out, n);
 }
 
-V8_INLINE void pool_planes(const cpu_pool *t, const pool_strip *s, int size, int stride, bool max, bool whole)
+V8_INLINE void pool_planes(const cpu_pool *t, const pool_strip *s, int size, int stride, bool max)
 {
     const int keep = size - stride; /* lines that the next window shares */
     const int64_t before = (keep + stride - 1) / stride, x_row = t->x_row, out_w = t->out_w, rows = t->rows;
     const int64_t first = s->first;
     const uint64_t full = (uint64_t)s->full, in_plane = (uint64_t)(s->end - first);
-    const v8 none = v8_set1(max ? -INFINITY : 0);
+    const v8 none = v8_set1(max ? t->floor : 0);
     v8_window w[POOL_SIZE]
                [2]; /* copies: stores through y could change the others, as far as compilers know */
     CPU_UNROLL
@@ -93,12 +90,12 @@ V8_INLINE void pool_planes(const cpu_pool *t, const pool_strip *s, int size, int
             const int64_t line = row * stride + keep - first;
             lines[keep] = lines[size - 1] = none;
             if (stride == 2) __builtin_prefetch(x + 16); /* of the strip to the right */
-            if ((uint64_t)line < in_plane) lines[keep] = pool_line(x, w, size, stride, max, whole);
+            if ((uint64_t)line < in_plane) lines[keep] = pool_line(x, w, size, stride, max, none);
             x += x_row;
             if (stride == 2) {
                 __builtin_prefetch(x + 16);
                 if ((uint64_t)(line + 1) < in_plane)
-                    lines[size - 1] = pool_line(x, w, size, stride, max, whole);
+                    lines[size - 1] = pool_line(x, w, size, stride, max, none);
                 x += x_row;
             }
             v8 out = lines[0];
@@ -116,18 +113,17 @@ V8_INLINE void pool_planes(const cpu_pool *t, const pool_strip *s, int size, int
     }
 }
 
-#define POOL_KERNEL(NAME, SIZE, STRIDE, MAX, WHOLE)                                                          \
+#define POOL_KERNEL(NAME, SIZE, STRIDE, MAX)                                                                 \
     static void pool_##NAME(const cpu_pool *t, const pool_strip *s)                                          \
     {                                                                                                        \
-        pool_planes(t, s, SIZE, STRIDE, MAX, WHOLE);                                                         \
+        pool_planes(t, s, SIZE, STRIDE, MAX);                                                                \
     }
-POOL_KERNEL(max_2, 2, 2, true, false)
-POOL_KERNEL(max_3, 3, 1, true, false)
-POOL_KERNEL(max_3_2, 3, 2, true, false)
-POOL_KERNEL(max_3_2_whole, 3, 2, true, true)
-POOL_KERNEL(max_5, 5, 1, true, false)
-POOL_KERNEL(sum_2, 2, 2, false, false)
-POOL_KERNEL(sum_3, 3, 1, false, false)
+POOL_KERNEL(max_2, 2, 2, true)
+POOL_KERNEL(max_3, 3, 1, true)
+POOL_KERNEL(max_3_2, 3, 2, true)
+POOL_KERNEL(max_5, 5, 1, true)
+POOL_KERNEL(sum_2, 2, 2, false)
+POOL_KERNEL(sum_3, 3, 1, false)
 #undef POOL_KERNEL
 
 static void pool_kernel(const cpu_pool *t, const pool_strip *s)
@@ -135,7 +131,7 @@ static void pool_kernel(const cpu_pool *t, const pool_strip *s)
     if (!t->max)
         (t->size == 2 ? pool_sum_2 : pool_sum_3)(t, s);
     else if (t->size == 3 && t->stride == 2)
-        (s->whole ? pool_max_3_2_whole : pool_max_3_2)(t, s);
+        pool_max_3_2(t, s);
     else
         (t->size == 2 ? pool_max_2 : t->size == 3 ? pool_max_3 : pool_max_5)(t, s);
 }
@@ -146,7 +142,6 @@ static void pool_columns(const cpu_pool *t, int64_t col)
     const int64_t at = col * t->stride - t->pad_left, top = t->row * t->stride - t->pad_top;
     const int64_t lines = (t->rows - 1) * t->stride + t->size;
     pool_strip s = {.x = top * t->x_row + at, .y = col, .full = t->rows};
-    s.whole = at >= 0 && at + (t->size - 1) / t->stride * t->stride + 8 * t->stride <= t->in_w;
     s.first = vkb_min(lines, vkb_max(0, -top));
     s.end = vkb_max(s.first, vkb_min(t->in_h - top, lines));
     for (int k = 0; k < t->size; k += t->stride)
@@ -156,21 +151,27 @@ static void pool_columns(const cpu_pool *t, int64_t col)
     pool_kernel(t, &s);
 }
 
+/* Of row r of plane c: the first line of its windows that the plane has, how many follow, and where it is. */
+V8_INLINE const float *pool_lines(const cpu_pool *t, int64_t c, int64_t r, int64_t *more)
+{
+    const int64_t top = (t->row + r) * 2 - t->pad_top, first = vkb_max(0, top);
+    *more = vkb_min(top + t->size, t->in_h) - 1 - first;
+    return t->x + c * t->x_plane - t->pad_left + first * t->x_row;
+}
+
 /* 2x2 by 2, columns left .. right, whose taps are all within lines: row by row, as memory is read best. No
  * line is shared, and down before along splits but once. */
-V8_INLINE void pool_pairs(const cpu_pool *t, int64_t left, int64_t right, bool max)
+V8_INLINE void pool_pairs(const cpu_pool *t, float *y, int64_t c, int64_t left, int64_t right, bool max)
 {
-    const v8 none = v8_set1(max ? -INFINITY : 0);
-    for (int64_t i = 0; i < t->planes * t->rows; i++) {
-        const int64_t top = (t->row + i % t->rows) * 2 - t->pad_top;
-        const int64_t first = vkb_max(0, top), lines = vkb_min(top + 2, t->in_h) - first;
-        const float *x = t->x + i / t->rows * t->x_plane + first * t->x_row - t->pad_left;
-        float *y = t->y + i / t->rows * t->y_plane + i % t->rows * t->out_w;
+    const v8 none = v8_set1(max ? t->floor : 0);
+    for (int64_t r = 0; r < t->rows; r++, y += t->out_w) {
+        int64_t more;
+        const float *x = pool_lines(t, c, r, &more);
         for (int64_t col = left; col < right; col += 8) {
             const int64_t at = vkb_min(col, right - 8);
             const float *p = x + 2 * at;
             v8 down[2] = {none, none};
-            for (int64_t line = 0; line < lines; line++, p += t->x_row) {
+            for (int64_t line = 0; line <= more; line++, p += t->x_row) {
                 down[0] = pool_join(v8_load(p), down[0], max);
                 down[1] = pool_join(v8_load(p + 8), down[1], max);
             }
@@ -180,15 +181,52 @@ V8_INLINE void pool_pairs(const cpu_pool *t, int64_t left, int64_t right, bool m
     }
 }
 
+/* The largest of 3x3 by 2, likewise, though of the last column the last taps may be beyond the line. Down
+ * before along splits once instead of for each line, which is worth that a line goes into two windows. */
+V8_INLINE void pool_triples(const cpu_pool *t, float *y, int64_t plane, int64_t left, int64_t right)
+{
+    const v8 none = v8_set1(t->floor);
+    const int64_t end = t->in_w + t->pad_left;
+    for (int64_t r = 0; r < t->rows; r++, y += t->out_w) {
+        int64_t more;
+        const float *a = pool_lines(t, plane, r, &more);
+        const float *b = more > 0 ? a + t->x_row : a, *c = more > 0 ? a + more * t->x_row : a; /* may be a */
+        for (int64_t col = left; col < right; col += 8) {
+            const int64_t at = vkb_min(col, right - 8);
+            v8 down[3] = {none, none, none}, x[2];
+            CPU_UNROLL
+            for (int k = 0; k < 3; k++) {
+                const int64_t from = 2 * at + 8 * k;
+                if (more < 0 || (k == 2 && from >= end)) break;
+                down[k] = v8_max(k < 2 ? v8_load(a + from) : v8_set1(a[from]), none);
+                down[k] = v8_max(k < 2 ? v8_load(b + from) : v8_set1(b[from]), down[k]);
+                down[k] = v8_max(k < 2 ? v8_load(c + from) : v8_set1(c[from]), down[k]);
+            }
+            v8_split(x, down[0], down[1]);
+            const v8 even = v8_join(x[0]);
+            v8_store(y + at, v8_max(v8_next(even, down[2]), v8_join(v8_max(x[1], x[0]))));
+        }
+    }
+}
+
 static void pool(const cpu_pool *t)
 {
-    const int64_t left = t->pad_left ? 8 : 0, right = vkb_min(t->out_w, (t->in_w + t->pad_left) / 2);
-    const bool pairs = t->size == 2 && right - left >= 8;
-    if (pairs && t->max) pool_pairs(t, left, right, true);
-    if (pairs && !t->max) pool_pairs(t, left, right, false);
-    for (int64_t col = 0; col < t->out_w; col += 8) {
-        if (pairs && col == left) col = right;
-        if (col < t->out_w) pool_columns(t, vkb_max(0, vkb_min(col, t->out_w - 8)));
+    const int64_t left = (t->pad_left + 1) / 2, reach = t->in_w + t->pad_left - 2;
+    const int64_t right = reach < 0 ? 0 : vkb_min(t->out_w, reach / 2 + 1);
+    int64_t col = 0;
+    if (t->stride == 2 && right - left >= 8) {
+        for (int64_t c = 0; c < t->planes; c++) {
+            float *y = t->y + c * t->y_plane;
+            if (t->size == 3) /* of the sums there are none */
+                pool_triples(t, y, c, left, right);
+            else if (t->max)
+                pool_pairs(t, y, c, left, right, true);
+            else
+                pool_pairs(t, y, c, left, right, false);
+        }
+        if (left) pool_columns(t, 0);
+        col = right;
     }
+    for (; col < t->out_w; col += 8) pool_columns(t, vkb_max(0, vkb_min(col, t->out_w - 8)));
 }
 #endif

@@ -208,8 +208,10 @@ static void strips(const cpu_call *c, const cpu_pool *part, int64_t row)
     t.size = (int)w->kernel_h;
     t.stride = (int)w->stride_h;
     t.max = s->op == OP_MaxPool;
+    const bool relu = t.max && c->n->epilogue.act == GR_ACT_RELU; /* there is no residual */
+    t.floor = relu ? 0 : -INFINITY;
     s->bands.micro->pool(&t);
-    for (int64_t k = 0; k < t.planes; k++) finish(c, s, t.y + k * t.y_plane, 0, row, t.rows);
+    for (int64_t k = 0; k < t.planes && !relu; k++) finish(c, s, t.y + k * t.y_plane, 0, row, t.rows);
 }
 
 static void on_strips(const cpu_call *c, int64_t begin, int64_t end)

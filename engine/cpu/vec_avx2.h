@@ -196,6 +196,11 @@ V8_INLINE v8 v8_join(v8 a)
 {
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(a), _MM_SHUFFLE(3, 1, 2, 0)));
 }
+V8_INLINE v8 v8_next(v8 a, v8 b)
+{
+    const __m256i middle = _mm256_castps_si256(_mm256_permute2f128_ps(a, b, 0x21));
+    return _mm256_castsi256_ps(_mm256_alignr_epi8(middle, _mm256_castps_si256(a), 4));
+}
 V8_INLINE void v8_zip(v8 x[2], v8 a, v8 b)
 {
     const v8 lo = _mm256_unpacklo_ps(a, b), hi = _mm256_unpackhi_ps(a, b);

@@ -215,6 +215,13 @@ V8_INLINE v8 v8_join(v8 a)
 {
     return a;
 }
+V8_INLINE v8 v8_next(v8 a, v8 b) /* a from its second on, then b's first */
+{
+    v8 y;
+    for (int i = 0; i < 7; i++) V8_LANE(y, i) = V8_LANE(a, i + 1);
+    V8_LANE(y, 7) = V8_LANE(b, 0);
+    return y;
+}
 V8_INLINE void v8_zip(v8 x[2], v8 a, v8 b) /* a's first, b's first, a's second, ... */
 {
     x[0] = (v8){{{a.q[0][0], b.q[0][0], a.q[0][1], b.q[0][1]}, {a.q[0][2], b.q[0][2], a.q[0][3], b.q[0][3]}}};

@@ -281,6 +281,10 @@ V8_INLINE v8 v8_join(v8 a)
     return a;
 }
 
+V8_INLINE v8 v8_next(v8 a, v8 b)
+{
+    return (v8){vextq_f32(a.lo, a.hi, 1), vextq_f32(a.hi, b.lo, 1)};
+}
 V8_INLINE void v8_zip(v8 x[2], v8 a, v8 b)
 {
     x[0] = (v8){vzip1q_f32(a.lo, b.lo), vzip2q_f32(a.lo, b.lo)};

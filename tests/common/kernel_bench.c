@@ -134,7 +134,7 @@ ENTRY(copy_rows, m->copy_rows(y, 60, x, 57, 16, 55))
 ENTRY(transpose, m->transpose(y, 60, x, 16, 16, 55))
 static void run_pool(const cpu_micro *m)
 {
-    const cpu_pool p = {y, x, 1, 0, 0, 28, 28, 28, 28, 0, 28, 1, 1, 3, 1, true};
+    const cpu_pool p = {y, x, 1, 0, 0, 28, 28, 28, 28, 0, 28, 1, 1, 3, 1, true, 0};
     m->pool(&p);
 }
 /* 16x16 pixels by 4x4 taps to 32x32. */

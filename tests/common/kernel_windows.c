@@ -108,7 +108,8 @@ static cpu_pool random_pool(void)
                   .row = pick(0, 3),
                   .rows = pick(1, 9),
                   .stride = (int)pick(1, 2),
-                  .max = pick(0, 1)};
+                  .max = pick(0, 1),
+                  .floor = pick(0, 1) ? -INFINITY : 0};
     p.size = p.stride == 1 ? 3 : 2;
     if (p.max && pick(0, 1)) p.size = p.stride == 1 ? 5 : 3;
     p.pad_top = pick(0, p.size - 1);
@@ -122,7 +123,7 @@ static cpu_pool random_pool(void)
 /* By definition; the sum's order is another one. */
 static float pooled(const cpu_pool *p, const float *x, int64_t row, int64_t col)
 {
-    float r = p->max ? -INFINITY : 0;
+    float r = p->max ? p->floor : 0;
     for (int64_t i = 0; i < p->size * p->size; i++) {
         const int64_t y = row * p->stride - p->pad_top + i / p->size;
         const int64_t at = col * p->stride - p->pad_left + i % p->size;
