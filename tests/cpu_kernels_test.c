@@ -53,16 +53,18 @@ static void bytes(const cpu_micro *m)
     }
 }
 
-/* Lanes of every kind: one run, two runs, stride two in one run and in two, anything; with padding. */
+/* Lanes of every kind: one run, two runs, stride two in one run and in two, stride four, anything; with
+ * padding. */
 static int64_t random_lanes(cpu_lanes *lanes)
 {
-    const int64_t kind = pick(0, 4), base = pick(0, 20), split = pick(0, 8);
+    const int64_t kind = pick(0, 5), base = pick(0, 20), split = pick(0, 8);
     int64_t last = 0;
     for (int j = 0; j < 8; j++) {
         int64_t at = kind == 3 ? pick(0, 60) : kind == 2 ? base + 2 * j : base + j + (j >= split ? 15 : 0);
         if (kind == 0) at = base + j;
+        if (kind == 5) at = base + 4 * j;
         if (kind == 4) at = base + 2 * j + (j >= split ? 21 : 0);
-        bool on = pick(0, 3) || kind == 2;
+        bool on = pick(0, 3) || kind == 2 || kind == 5;
         lanes->mask[j] = on ? -1 : 0;
         lanes->offset[j] = on ? (int32_t)at : 0;
         last = vkb_max(last, lanes->offset[j]);
