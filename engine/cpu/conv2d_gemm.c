@@ -106,13 +106,10 @@ static void lanes_of(cpu_lanes *lanes, const columns *at, int first, const op_wi
     }
 }
 
-static void pack_im2col(const void *user, int64_t job, float *dst, int64_t k0, int64_t kc, int64_t col,
-                        int cols, int width)
+void cpu_conv_columns(float *dst, int64_t step, const float *x, const op_window *w, int64_t k0, int64_t kc,
+                      int64_t col, int cols, int width)
 {
-    const cpu_conv_args *a = user;
-    const op_window *w = &a->conv->w;
     const int64_t channels = w->in_c / w->group, plane = w->in_d * w->in_h * w->in_w;
-    const float *x = a->x + job * channels * plane;
     columns at;
     locate(&at, w, col, cols);
     for (int64_t k = 0; k < kc;) {
@@ -121,11 +118,19 @@ static void pack_im2col(const void *user, int64_t job, float *dst, int64_t k0, i
         for (int first = 0; first < width; first += 8) {
             cpu_lanes lanes;
             lanes_of(&lanes, &at, first, w, tap);
-            a->conv->gemm.micro->gather(dst + k * width + first, width, x + channel * plane, plane, count,
-                                        &lanes);
+            cpu_micro_get()->gather(dst + k * step + first, step, x + channel * plane, plane, count, &lanes);
         }
         k += count;
     }
+}
+
+static void pack_im2col(const void *user, int64_t job, float *dst, int64_t k0, int64_t kc, int64_t col,
+                        int cols, int width)
+{
+    const cpu_conv_args *a = user;
+    const op_window *w = &a->conv->w;
+    const int64_t image = w->in_c / w->group * w->in_d * w->in_h * w->in_w;
+    cpu_conv_columns(dst, width, a->x + job * image, w, k0, kc, col, cols, width);
 }
 
 void cpu_conv_run(const cpu_conv_args *a, void *scratch, vkb_pool *pool)

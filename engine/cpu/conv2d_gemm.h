@@ -23,6 +23,10 @@ int64_t cpu_conv_rows_kept(int64_t plane);
 /* W[out][in][taps] to panels of A with k over taps, then channels. */
 void cpu_conv_pack(float *dst, const float *src, const op_window *w);
 void cpu_conv_plan(cpu_conv *c, const op_window *w, int threads);
+/* Rows k0..k0+kc of im2col(x), `step` apart, of columns col..col+cols: `width` of them, 8 or 16, are written,
+ * those beyond cols as zero. */
+void cpu_conv_columns(float *dst, int64_t step, const float *x, const op_window *w, int64_t k0, int64_t kc,
+                      int64_t col, int cols, int width);
 static inline uint64_t cpu_conv_weight_floats(const op_window *w)
 {
     return (uint64_t)w->out_c * (uint64_t)(w->in_c / w->group * op_window_taps(w));

@@ -29,6 +29,7 @@ void cpu_parallel_elements(const cpu_call *c, int64_t count, cpu_range_fn fn);
     vki_status cpu_##name##_prepare(cpu_prep *p, vki_error *err);                                            \
     void cpu_##name##_run(const cpu_call *c);
 CPU_KERNEL(conv2d_winograd)
+CPU_KERNEL(conv2d_few)
 CPU_KERNEL(conv2d_gemm)
 CPU_KERNEL(conv2d_lines)
 CPU_KERNEL(conv2d_pixels)

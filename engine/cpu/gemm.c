@@ -181,6 +181,17 @@ static void point_at_b(const cpu_gemm *p, const block *b, int64_t j, const place
     }
 }
 
+/* What a tile fetches for later. Of packed A the next panel. Where A is packed from run to run it is near,
+ * and so the first tiles of a panel of B fetch the next one, a share each; `at` is its place. */
+static const float *fetched(const cpu_gemm *p, const block *b, const cpu_tile *t, int64_t i, const place *at)
+{
+    const cpu_gemm_job *job = &b->job;
+    if (job->a) return i + 1 < b->m1 ? t->a + t->rows * p->k : NULL;
+    const int64_t share = t->a - b->a;
+    if (!job->b || at->cols <= 0 || share >= CPU_NR * b->kc) return NULL;
+    return job->b + at->col * p->k + b->k0 * cpu_panel_width(at->cols) + share;
+}
+
 static void multiply_block(const run *r, const block *b)
 {
     const cpu_gemm *p = r->p;
@@ -188,7 +199,7 @@ static void multiply_block(const run *r, const block *b)
     int64_t first = panel_row(p, b->m0);
     cpu_tile t = {.k = b->kc, .c_stride = p->c_stride, .form = r->s->form};
     for (int64_t j = b->n0; j < b->n1; j++) {
-        const place at = place_of(b, j);
+        const place at = place_of(b, j), next = place_of(b, j + 1);
         const presence parts = presence_of(p, b, j);
         if (!parts.here) continue;
         t.accumulate = parts.before;
@@ -200,7 +211,7 @@ static void multiply_block(const run *r, const block *b)
             int64_t row = panel_row(p, i), c = row * p->c_stride + at.col;
             t.rows = (int)(panel_row(p, i + 1) - row);
             t.a = job->a ? job->a + row * p->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
-            t.a_next = job->a && i + 1 < b->m1 ? t.a + t.rows * p->k : NULL;
+            t.a_next = fetched(p, b, &t, i, &next);
             t.c = job->c + c;
             t.residual = job->residual ? job->residual + c : NULL;
             t.bias_row = job->bias_row ? job->bias_row + row : NULL;

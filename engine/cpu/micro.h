@@ -47,7 +47,7 @@ typedef enum cpu_dot {
  * gemm_line B is [k][cols], and rows may stand each at an offset of its own. */
 typedef struct cpu_tile {
     const float *a, *b;
-    const float *a_next; /* for gemm: what A will be for the next tile, fetched meanwhile; NULL: not known */
+    const float *a_next; /* for gemm: `k` times as many floats as rows, fetched meanwhile; NULL: nothing */
     int64_t k, b_stride;
     const int32_t *b_offset; /* of each row of B, for gemm_line; NULL: b_stride counts */
     float *c;

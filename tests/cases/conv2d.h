@@ -108,6 +108,11 @@ CASE(Conv, "f32[1,4,3,6,7] const f32[8,1,3,2,3] const f32[8]", "group=4 pads=1,0
 CASE(Conv, "f32[1,3,8,1,1] const f32[4,3,3,1,1]", "pads=1,0,0,1,0,0")
 CASE(Conv, "f32[1,5,33] const f32[4,5,3] const f32[4]", "auto_pad=SAME_UPPER strides=2 dilations=2")
 CASE(Conv, "f32[1,6,19] const f32[9,2,4] const f32[9]", "group=3 pads=3,0 residual=before")
+/* few pixels, which fill no panels: rows of five and six of them, filters as columns, a last panel of 8 */
+CASE(Conv, "f32[2,20,2,27] const f32[56,20,2,2] const f32[56]", "residual=before act=relu")
+CASE(Conv, "f32[1,40,7,7] const f32[47,40,3,3]", "strides=2,2 act=leaky ep_alpha=0.1")
+CASE(Conv, "f32[1,70,3,4] const f32[64,70,3,3] const f32[64]", "strides=2,2 pads=1,1,1,1 residual=after")
+CASE(Conv, "f32[1,12,5,5,6] const f32[48,12,3,3,3] const f32[48]", "")
 /* padding by name */
 CASE(Conv, "f32[1,3,8,9] const f32[4,3,3,3] const f32[4]", "auto_pad=SAME_UPPER strides=2,2 kernel_shape=3,3")
 CASE(Conv, "f32[1,3,8,9] const f32[4,3,2,4] const f32[4]", "auto_pad=SAME_LOWER")
