@@ -209,6 +209,7 @@ static void random_deconvs(void **state)
 static void random_upsampling(void **state)
 {
     (void)state;
+    const int leans = node_check_leans;
     int kernels = 0;
     for (uint64_t seed = 0; seed < 24; seed++) {
         node_check c;
@@ -231,6 +232,7 @@ static void random_upsampling(void **state)
         kernels += node_check_run(&c, seed % 2, 2 * sum_tolerance(in / group * kh * kw));
     }
     assert_in_range(kernels, 32, 48); /* half of them, beside the phases that all take */
+    assert_true(node_check_leans - leans >= 8);
 }
 
 static void random_pools(void **state)

@@ -207,7 +207,7 @@ static void plan_scratch(karatsuba *s, cpu_prep *p)
         }
 }
 
-/* All taps, which take no more bytes than the weights had. */
+/* All taps, which take no more bytes than the weights had: as wanted, or what it would take. */
 static vki_status plan_lean(karatsuba *s, cpu_prep *p, vki_error *err)
 {
     const bool scatters = cpu_deconv2d_scatter_fits(p->g, p->n);
@@ -251,7 +251,7 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key =
         cpu_pack_key("karatsuba", (int64_t[]){w->in_c, w->out_c, w->group, w->kernel_h, w->kernel_w}, 5);
-    return VKI_OK;
+    return plan_lean(s, p, err);
 }
 
 /* ---- the run ---- */

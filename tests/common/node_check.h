@@ -27,5 +27,6 @@ gr_node *node_check_node(node_check *c,
  * that fits with 1, 2 and 5 threads: within `tolerance` of the largest value, bit-identical for every number
  * of threads, nothing written beyond the output. Asserts; returns the number of kernels that fit. Frees c. */
 int node_check_run(node_check *c, bool epilogue, double tolerance);
+extern int node_check_leans; /* kernels so far that were checked a second time, packing less */
 
 #endif
