@@ -13,7 +13,10 @@
 
 enum {
     LEAST_CHANNELS = 16,
-    BLOCK_PANELS = 2 /* of fresh filters: what is transformed at once stays in the second-level cache */
+    FEW_CHANNELS = 64,   /* what surrounds the sums of a tile takes long beside them */
+    LINE_TILES = 32,     /* of shorter lines too much would be added for nothing */
+    LINE_FLOATS = 16384, /* of a product: it comes from the second-level cache for each panel of filters */
+    BLOCK_PANELS = 2     /* of fresh filters: what is transformed at once stays in the second-level cache */
 };
 
 static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
@@ -185,7 +188,10 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     s->strips = vkb_ceil_div(s->tiles_y, s->form.strip);
     s->apart = spreads(s, p->threads);
     const int together = s->apart ? 1 : p->threads;
-    const int64_t rest = s->tiles_y % s->form.strip;
+    const int64_t rest = s->tiles_y % s->form.strip, tiles = s->form.strip * s->tiles_x;
+    s->lines = !s->form.fresh && s->channels <= FEW_CHANNELS &&
+               (rest ? rest : s->form.strip) * s->tiles_x >= LINE_TILES &&
+               s->channels * cpu_winograd_padded(tiles) <= LINE_FLOATS;
     VKB_TRY(plan_tiling(s, &s->whole, s->form.strip, together, p->arena, err));
     if (rest) VKB_TRY(plan_tiling(s, &s->rest, rest, together, p->arena, err));
     s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (s->form.strip * s->tiles_x * cpu_winograd_products(s)));

@@ -34,6 +34,7 @@ typedef struct cpu_winograd_plan {
     int64_t strips;                      /* of an image's group */
     uint64_t group_floats;               /* of the packed weights */
     bool apart;                          /* each thread works on strips of its own */
+    bool lines; /* few channels: their products' rows are whole, as long as those of the outputs */
 } cpu_winograd_plan;
 
 static inline int64_t cpu_winograd_products(const cpu_winograd_plan *s)

@@ -86,11 +86,12 @@ static pass pass_of(const strip *t, int first, int end)
                   last.end - last.begin};
 }
 
-/* The products' matrices are channels by tiles, in panels of B: column `i` of channel c. */
-static float *column_of(float *panels, int64_t k, int64_t columns, int64_t c, int64_t i)
+/* The products' matrices are channels by tiles, in lines or in panels of B: column `i` of channel c. */
+static float *column_of(const strip *t, float *v, int64_t columns, int64_t c, int64_t i)
 {
     const int64_t panel = i / CPU_NR * CPU_NR;
-    return panels + panel * k + c * cpu_panel_width(vkb_min(CPU_NR, columns - panel)) + i - panel;
+    if (t->s->lines) return v + c * t->tiles->gemm.c_stride + i;
+    return v + panel * t->s->channels + c * cpu_panel_width(vkb_min(CPU_NR, columns - panel)) + i - panel;
 }
 
 /* Rows of the input that are fetched meanwhile, some with each vector of tiles. */
@@ -125,12 +126,11 @@ static void fetch(ahead *a)
 static void transform_channel(const strip *t, const pass *p, const float *rows, int64_t c, ahead *a)
 {
     const cpu_winograd_plan *s = t->s;
-    const int64_t count = p->tiles.end - p->tiles.begin, k = s->channels,
-                  v_step = cpu_winograd_v_step(&t->tiles->gemm);
+    const int64_t count = p->tiles.end - p->tiles.begin, v_step = cpu_winograd_v_step(&t->tiles->gemm);
     for (int64_t i = 0; i < count; i += 8) {
         fetch(a);
-        s->transform->in(column_of(p->v, k, count, c, i),
-                         i < p->last_count ? column_of(p->last, k, p->last_count, c, i) : NULL, v_step,
+        s->transform->in(column_of(t, p->v, count, c, i),
+                         i < p->last_count ? column_of(t, p->last, p->last_count, c, i) : NULL, v_step,
                          rows + p->first * s->x_step, s->x_step, t->tiles->in_offset + p->tiles.begin + i,
                          p->rows);
     }
@@ -161,6 +161,27 @@ static void job(const void *user, int64_t index, cpu_gemm_job *j)
     j->b = t->v + index * cpu_winograd_v_step(p);
     j->c = t->m + index * cpu_winograd_m_step(p);
     j->n = columns_of(t, index);
+}
+
+/* A panel of A at a time along all columns. */
+static void multiply_lines(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const cpu_gemm *p = &t->tiles->gemm;
+    (void)thread;
+    for (int64_t product = begin; product < end; product++) {
+        cpu_gemm_job j = {0};
+        job(t, product, &j);
+        cpu_tile tile = {.b = j.b, .b_stride = p->c_stride, .k = p->k, .c_stride = p->c_stride};
+        tile.cols = (int)vkb_max(CPU_NR, j.n);
+        for (int64_t i = 0; j.n && i < cpu_panels(p->m, p->micro->mr); i++) {
+            const int64_t row = cpu_panel_row(p->m, p->micro->mr, i);
+            tile.a = j.a + row * p->k;
+            tile.c = j.c + row * p->c_stride;
+            tile.rows = (int)(cpu_panel_row(p->m, p->micro->mr, i + 1) - row);
+            p->micro->gemm_line(&tile);
+        }
+    }
 }
 
 typedef struct fresh_part {     /* of the filters: a block's outputs, and some channels */
@@ -330,6 +351,8 @@ static void run_strip(strip *t, vkb_pool *pool)
     vkb_parallel_for(pool, t->s->channels, t->s->grain, transform_input, t);
     if (t->s->form.fresh)
         vkb_parallel_for(pool, t->s->blocks, 1, multiply_fresh, t);
+    else if (t->s->lines)
+        vkb_parallel_for(pool, cpu_winograd_products(t->s), 1, multiply_lines, t);
     else
         cpu_gemm_run(&t->tiles->gemm, &source, NULL, pool);
     vkb_parallel_for(pool, t->s->rows_out, t->s->grain, transform_output, t);
