@@ -135,7 +135,7 @@ typedef struct presence {
 static presence presence_of(const cpu_gemm *p, const block *b, int64_t j)
 {
     const int64_t end = b->k0 + b->kc;
-    if (!p->parts) return (presence){b->k0 > 0, true, end < p->k};
+    if (!p->parts) return (presence){b->k0 > 0, true, end < b->job.k};
     const int64_t part = b->k0 / p->part;
     const uint64_t own = UINT64_C(1) << part, all = p->parts[j];
     return (presence){(all & (own - 1)) || b->k0 % p->part, all & own, (all >> part > 1) || end % p->part};
@@ -172,7 +172,7 @@ static void point_at_b(const cpu_gemm *p, const block *b, int64_t j, const place
     const cpu_gemm_job *job = &b->job;
     t->b_stride = cpu_panel_width(at->cols);
     if (job->b) {
-        t->b = job->b + at->col * p->k + b->k0 * t->b_stride;
+        t->b = job->b + at->col * job->k + b->k0 * t->b_stride;
     } else if (in_place(b, at)) {
         t->b = job->b_rows + b->k0 * p->n + at->col;
         t->b_stride = p->n;
@@ -183,13 +183,13 @@ static void point_at_b(const cpu_gemm *p, const block *b, int64_t j, const place
 
 /* What a tile fetches for later. Of packed A the next panel. Where A is packed from run to run it is near,
  * and so the first tiles of a panel of B fetch the next one, a share each; `at` is its place. */
-static const float *fetched(const cpu_gemm *p, const block *b, const cpu_tile *t, int64_t i, const place *at)
+static const float *fetched(const block *b, const cpu_tile *t, int64_t i, const place *at)
 {
     const cpu_gemm_job *job = &b->job;
-    if (job->a) return i + 1 < b->m1 ? t->a + t->rows * p->k : NULL;
+    if (job->a) return i + 1 < b->m1 ? t->a + t->rows * job->k : NULL;
     const int64_t share = t->a - b->a;
     if (!job->b || at->cols <= 0 || share >= CPU_NR * b->kc) return NULL;
-    return job->b + at->col * p->k + b->k0 * cpu_panel_width(at->cols) + share;
+    return job->b + at->col * job->k + b->k0 * cpu_panel_width(at->cols) + share;
 }
 
 static void multiply_block(const run *r, const block *b)
@@ -210,8 +210,8 @@ static void multiply_block(const run *r, const block *b)
         for (int64_t i = b->m0; i < b->m1; i++) {
             int64_t row = panel_row(p, i), c = row * p->c_stride + at.col;
             t.rows = (int)(panel_row(p, i + 1) - row);
-            t.a = job->a ? job->a + row * p->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
-            t.a_next = fetched(p, b, &t, i, &next);
+            t.a = job->a ? job->a + row * job->k + b->k0 * t.rows : b->a + (row - first) * b->kc;
+            t.a_next = fetched(b, &t, i, &next);
             t.c = job->c + c;
             t.residual = job->residual ? job->residual + c : NULL;
             t.bias_row = job->bias_row ? job->bias_row + row : NULL;
@@ -227,9 +227,9 @@ static void multiply(const run *r, block *b, int64_t m0, int64_t m1, int64_t n0,
     for (int64_t n = n0; n < n1; n += p->nc) {
         b->n0 = n;
         b->n1 = vkb_min(n1, n + p->nc);
-        for (int64_t k = 0; k < p->k; k += b->kc) {
+        for (int64_t k = 0; k < b->job.k; k += b->kc) {
             b->k0 = k;
-            b->kc = vkb_min(p->kc, (p->part ? (k / p->part + 1) * p->part : p->k) - k);
+            b->kc = vkb_min(p->kc, (p->part ? (k / p->part + 1) * p->part : b->job.k) - k);
             if (!b->job.b) pack_columns(r, b);
             for (int64_t m = m0; m < m1; m += p->mc) {
                 b->m0 = m;
@@ -248,7 +248,7 @@ static void run_task(const run *r, block *b, int64_t task)
     const int64_t gm = task / p->grid_n % p->grid_m, gn = task % p->grid_n;
     const int64_t m0 = panels_m * gm / p->grid_m, m1 = panels_m * (gm + 1) / p->grid_m;
     b->index = task / (p->grid_m * p->grid_n);
-    b->job = (cpu_gemm_job){.n = p->n};
+    b->job = (cpu_gemm_job){.n = p->n, .k = p->k};
     r->s->job(r->s->user, b->index, &b->job);
     const int64_t panels_n = panels_of_b(b->job.n);
     multiply(r, b, m0, m1, panels_n * gn / p->grid_n, panels_n * (gn + 1) / p->grid_n);

@@ -18,7 +18,7 @@ typedef struct cpu_gemm_job {
     const float *b;      /* packed panels; NULL: pack_b makes them */
     const float *b_rows; /* if b is NULL: B row-major and dense, k x n, to be read in place; NULL: pack_b */
     float *c;
-    int64_t n;                                   /* columns: those of the plan, which may be lowered */
+    int64_t n, k; /* columns, and what is summed: those of the plan, which may be lowered */
     const float *residual, *bias_row, *bias_col; /* see cpu_tile */
 } cpu_gemm_job;
 

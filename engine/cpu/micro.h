@@ -276,6 +276,14 @@ typedef struct cpu_micro {
     void (*fold)(const cpu_fold *t);
     void (*karatsuba_in)(const cpu_karatsuba_in *t);
     void (*karatsuba_out)(const cpu_karatsuba *t);
+    /* 3x3 convolutions of stride 2, see karatsuba_conv_tmpl.h. Of eight tiles: the 5x5 values of tile l start
+     * at x[offset[l]], rows x_step apart; sum 5 a + b of them goes to v[place[5 a + b] + l]. */
+    void (*karatsuba_conv_in)(float *v, const int64_t place[25], const float *x, int64_t x_step,
+                              const int32_t *offset);
+    /* Of n tiles, a multiple of eight: their products 3 i + j at m[(3 i + j) * m_step + tile] become two rows
+     * of outputs, y_step apart, two a tile. */
+    void (*karatsuba_conv_out)(float *y, int64_t y_step, const float *m, int64_t m_step, int64_t n,
+                               float bias);
     void (*depthwise)(const cpu_depthwise *t);
     void (*pool)(const cpu_pool *t);
     void (*taps_sum)(const cpu_taps *t);

@@ -27,6 +27,7 @@
 
 #include "cpu/fold_tmpl.h"
 
+#include "cpu/karatsuba_conv_tmpl.h"
 #include "cpu/karatsuba_tmpl.h"
 
 #include "cpu/gemm_tmpl.h"
@@ -96,6 +97,8 @@ const cpu_micro CPU_MICRO_TABLE = {
     .fold = fold,
     .karatsuba_in = karatsuba_in,
     .karatsuba_out = karatsuba_out,
+    .karatsuba_conv_in = karatsuba_conv_in,
+    .karatsuba_conv_out = karatsuba_conv_out,
     .depthwise = depthwise,
     .pool = pool,
     .taps_sum = taps_sum,

@@ -78,7 +78,7 @@ static double cost_of(const op_window *w, const cpu_winograd_form *f)
     return (double)w->group * (weights * columns + (double)(tiles_x * tiles_y) * transforms);
 }
 
-static double direct_cost(const op_window *w)
+double cpu_conv_cost(const op_window *w)
 {
     const double weights = (double)op_window_taps(w) * (double)(w->in_c / w->group) * (double)w->out_c;
     return weights * (cpu_columns_cost(w->out_w * w->out_h) + cpu_reading_cost(weights));
@@ -107,7 +107,7 @@ bool cpu_winograd_choose(const gr_graph *g, const gr_node *n, const op_window *w
         if (cpu_micro_get()->winograd[kind].taps != w->kernel_h) continue;
         forms[count++] = best_strip(w, (cpu_winograd_form){.kind = (cpu_winograd_kind)kind, .fresh = lean});
     }
-    const double most = direct_cost(w);
+    const double most = cpu_conv_cost(w);
     while (count) {
         int best = 0;
         for (int i = 1; i < count; i++)

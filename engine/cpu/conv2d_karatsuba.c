@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * 3x3 convolutions of stride 2 with fewer multiplications: 25 for the 36 of a tile of 2x2 outputs
+ * (karatsuba_conv_tmpl.h). What is multiplied are values of the input and differences of two of them, and
+ * taps and sums of two of them, so that errors are those of plain sums with elements up to four times as
+ * large.
+ *
+ * Rows of tiles are worked on in strips, so that what lies between the steps - values, products, outputs -
+ * stays in a cache. A NaN or an infinity of the input spreads over its tiles. */
+#include "cpu/conv2d_gemm.h"
+#include "cpu/fast.h"
+#include "cpu/winograd.h"
+
+#include <string.h>
+
+enum {
+    LEAST_CHANNELS = 16,
+    PRODUCTS = 9, /* 3 i + j, of rows and columns */
+    PLANES = 25,  /* 5 a + b: what is multiplied, of a channel */
+    APART = 16    /* floats: see conv2d_winograd.c */
+};
+
+/* Of a dimension: the product that a value takes part in, and its place among those of the product. */
+static const int product_of[5] = {0, 0, 1, 2, 2}, place_of[5] = {0, 1, 0, 0, 1};
+/* Values of a product. */
+static const int values_of[3] = {2, 1, 2};
+/* The largest products first: their tasks are not what all wait for. */
+static const int job_product[PRODUCTS] = {0, 2, 6, 8, 1, 3, 5, 7, 4};
+
+typedef struct rows_plan { /* of some rows of tiles */
+    cpu_gemm gemm;
+    int64_t (*place)[PLANES]; /* in scratch, of each panel's planes of channel 0 */
+} rows_plan;
+
+typedef struct karatsuba {
+    op_window w;
+    bool is_lean; /* conv2d_gemm does it instead, to pack less */
+    cpu_prep lean;
+    int64_t channels, filters;              /* of a group */
+    int64_t tiles_x, tiles_y;               /* tiles */
+    int64_t strip;                          /* rows of tiles */
+    rows_plan whole, rest;                  /* of a strip, and of the last one if it is shorter */
+    int32_t *offset;                        /* of each tile of a strip in the copied rows */
+    int64_t x_row, y_row;                   /* floats of a copied row; of an output row of all tiles */
+    int64_t v_at[PRODUCTS], u_at[PRODUCTS]; /* of a product's values in scratch; of its weights */
+    int64_t m_step;                         /* from product to product */
+    uint64_t v_floats, m_floats, floats;    /* scratch: values; products; a thread's own */
+    int64_t grain;                          /* channels a task */
+} karatsuba;
+
+/* Values of a channel that a product sums. */
+static int64_t planes_of(int product)
+{
+    return values_of[product / 3] * values_of[product % 3];
+}
+
+static int product_of_plane(int plane)
+{
+    return 3 * product_of[plane / 5] + product_of[plane % 5];
+}
+
+/* Among those of its product. */
+static int64_t place_of_plane(int plane)
+{
+    return place_of[plane / 5] * values_of[product_of[plane % 5]] + place_of[plane % 5];
+}
+
+/* ---- which layers ---- */
+
+/* Of a group of an image, in multiply-accumulates at the speed of a large product. */
+static double cost_of(const op_window *w, int64_t strip)
+{
+    enum { IN = 250, OUT = 100 }; /* the steps before and after the products: of a tile and channel */
+    const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
+    const int64_t tiles = vkb_ceil_div(w->out_w, 2), rows = vkb_ceil_div(w->out_h, 2), rest = rows % strip;
+    const double weights = PLANES * in * out;
+    const double between = (PLANES * in + PRODUCTS * out) * (double)(tiles * strip);
+    const double reading = cpu_reading_cost(weights * (double)w->group);
+    double columns = (double)(rows / strip) * (cpu_columns_cost(strip * tiles) + reading);
+    if (rest) columns += cpu_columns_cost(rest * tiles) + reading;
+    return weights * columns + (double)(tiles * rows) * (IN * in + OUT * out) * cpu_away_cost(between);
+}
+
+static int64_t best_strip(const op_window *w)
+{
+    const int64_t rows = vkb_ceil_div(w->out_h, 2);
+    int64_t best = rows;
+    for (int64_t strips = 1; strips <= rows; strips++) {
+        const int64_t strip = vkb_ceil_div(rows, strips);
+        if (cost_of(w, strip) < cost_of(w, best)) best = strip;
+    }
+    return best;
+}
+
+static double direct_cost(const op_window *w)
+{
+    return cpu_conv_cost(w) / (double)w->group;
+}
+
+static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
+{
+    if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_2d_of(g, n, w) || !cpu_conv_fits(w))
+        return false;
+    return w->kernel_h == 3 && w->kernel_w == 3 && w->stride_h == 2 && w->stride_w == 2 &&
+           w->dilation_h == 1 && w->dilation_w == 1 && w->pad_top >= 0 && w->pad_left >= 0 &&
+           w->in_c / w->group >= LEAST_CHANNELS && w->out_c / w->group >= LEAST_CHANNELS;
+}
+
+bool cpu_conv2d_karatsuba_fits(const gr_graph *g, const gr_node *n)
+{
+    op_window w;
+    return is_wanted(g, n, &w) && cost_of(&w, best_strip(&w)) < direct_cost(&w);
+}
+
+/* ---- weights ---- */
+
+/* Taps g, h, k of a dimension to what its five values are multiplied with. */
+static void expand(float to[5], const float *taps, int64_t step)
+{
+    const float g = taps[0], h = taps[step], k = taps[2 * step];
+    to[0] = g;
+    to[1] = to[4] = h;
+    to[2] = g + k;
+    to[3] = k;
+}
+
+/* All channels of a filter to row `row` of a panel of `rows`, which starts with filter `first`. */
+static void pack_filter(const karatsuba *s, float *to, const float *taps, int64_t first, int64_t row,
+                        int64_t rows)
+{
+    for (int64_t c = 0; c < s->channels; c++, taps += 9) {
+        float lines[3][5], planes[5][5];
+        for (int i = 0; i < 3; i++) expand(lines[i], taps + 3 * i, 1);
+        for (int b = 0; b < 5; b++) {
+            float column[5];
+            expand(column, &lines[0][b], 5);
+            for (int a = 0; a < 5; a++) planes[a][b] = column[a];
+        }
+        for (int i = 0; i < PLANES; i++) {
+            const int product = product_of_plane(i);
+            const int64_t k = place_of_plane(i) * s->channels + c;
+            to[s->u_at[product] + first * planes_of(product) * s->channels + k * rows + row] =
+                planes[i / 5][i % 5];
+        }
+    }
+}
+
+static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
+{
+    const karatsuba *s = state;
+    if (s->is_lean) {
+        s->lean.pack(dst, g, n, s->lean.state);
+        return;
+    }
+    const int mr = s->whole.gemm.micro->mr;
+    const float *taps = g->tensors[n->in[1]].data;
+    float *to = dst;
+    for (int64_t group = 0; group < s->w.group; group++, to += PLANES * s->filters * s->channels)
+        for (int64_t panel = 0; panel < cpu_panels(s->filters, mr); panel++) {
+            const int64_t first = cpu_panel_row(s->filters, mr, panel);
+            const int64_t rows = cpu_panel_row(s->filters, mr, panel + 1) - first;
+            for (int64_t row = 0; row < rows; row++, taps += 9 * s->channels)
+                pack_filter(s, to, taps, first, row, rows);
+        }
+}
+
+/* ---- the plan ---- */
+
+static vki_status plan_rows(const karatsuba *s, rows_plan *p, int64_t rows, const cpu_prep *prep,
+                            vki_error *err)
+{
+    const int64_t columns = rows * s->tiles_x, panels = vkb_ceil_div(columns, CPU_NR);
+    p->place = vkb_arena_alloc(prep->arena, (size_t)panels * sizeof *p->place);
+    if (!p->place) return vkb_nomem(err, (uint64_t)panels * sizeof *p->place);
+    for (int64_t panel = 0; panel < panels; panel++) {
+        const int64_t col = panel * CPU_NR, width = cpu_panel_width(vkb_min(CPU_NR, columns - col));
+        for (int i = 0; i < PLANES; i++) {
+            const int product = product_of_plane(i);
+            p->place[panel][i] =
+                s->v_at[product] + s->channels * (col * planes_of(product) + width * place_of_plane(i));
+        }
+    }
+    cpu_gemm_plan(&p->gemm, s->filters, columns, values_of[0] * values_of[0] * s->channels, PRODUCTS,
+                  prep->threads, false, false);
+    p->gemm.c_stride = s->y_row / 2;
+    return VKI_OK;
+}
+
+/* The lanes that fill a last vector of a strip read its last tile again. */
+static vki_status plan_offsets(karatsuba *s, vkb_arena *arena, vki_error *err)
+{
+    const int64_t tiles = s->strip * s->tiles_x, padded = s->y_row / 2;
+    s->offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *s->offset);
+    if (!s->offset) return vkb_nomem(err, (uint64_t)padded * sizeof *s->offset);
+    for (int64_t i = 0; i < padded; i++) {
+        const int64_t tile = vkb_min(i, tiles - 1);
+        s->offset[i] = (int32_t)(4 * (tile / s->tiles_x * s->x_row + tile % s->tiles_x));
+    }
+    return VKI_OK;
+}
+
+static void plan_scratch(karatsuba *s, cpu_prep *p)
+{
+    const int64_t padded = s->y_row / 2;
+    int64_t v = 0, u = 0;
+    for (int i = 0; i < PRODUCTS; i++) {
+        s->v_at[i] = v;
+        s->u_at[i] = u;
+        v += planes_of(i) * s->channels * padded + APART;
+        u += planes_of(i) * s->channels * s->filters;
+    }
+    s->m_step = s->filters * padded + APART;
+    s->v_floats = vkb_round_up((uint64_t)v, 16);
+    s->m_floats = vkb_round_up((uint64_t)(PRODUCTS * s->m_step), 16);
+    s->floats = vkb_round_up((uint64_t)vkb_max((4 * s->strip + 1) * s->x_row, 2 * s->y_row), 16);
+    p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
+}
+
+static vki_status plan_lean(karatsuba *s, cpu_prep *p, vki_error *err)
+{
+    s->lean = *p;
+    VKB_TRY(cpu_conv2d_gemm_prepare(&s->lean, err));
+    if (!p->lean) {
+        p->lean_bytes = s->lean.weight_bytes;
+        p->lean_cost = (direct_cost(&s->w) - cost_of(&s->w, s->strip)) * (double)(s->w.group * s->w.batch);
+        return VKI_OK;
+    }
+    s->is_lean = true;
+    *p = s->lean;
+    p->state = s;
+    p->pack = pack;
+    return VKI_OK;
+}
+
+vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
+{
+    karatsuba *s = vkb_arena_alloc(p->arena, sizeof *s);
+    if (!s) return vkb_nomem(err, sizeof *s);
+    *s = (karatsuba){0};
+    const op_window *w = &s->w;
+    if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
+    s->strip = best_strip(w);
+    VKB_TRY(plan_lean(s, p, err));
+    if (s->is_lean) return VKI_OK;
+    s->channels = w->in_c / w->group;
+    s->filters = w->out_c / w->group;
+    s->tiles_x = vkb_ceil_div(w->out_w, 2);
+    s->tiles_y = vkb_ceil_div(w->out_h, 2);
+    s->x_row = 4 * s->tiles_x + 1;
+    s->y_row = 2 * (int64_t)vkb_round_up((uint64_t)(s->strip * s->tiles_x), CPU_NR);
+    plan_scratch(s, p);
+    VKB_TRY(plan_offsets(s, p->arena, err));
+    VKB_TRY(plan_rows(s, &s->whole, s->strip, p, err));
+    const int64_t rest = s->tiles_y % s->strip;
+    VKB_TRY(plan_rows(s, &s->rest, rest ? rest : s->strip, p, err));
+    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PLANES * s->whole.gemm.n));
+    p->state = s;
+    p->weight_bytes = (uint64_t)(w->group * PLANES * s->filters * s->channels) * sizeof(float);
+    p->pack = pack;
+    p->spent[0] = &p->g->tensors[p->n->in[1]];
+    p->pack_key = cpu_pack_key("karatsuba conv", (int64_t[]){w->in_c, w->out_c, w->group}, 3);
+    return VKI_OK;
+}
+
+/* ---- the run ---- */
+
+typedef struct strip { /* of one group of one image */
+    const karatsuba *s;
+    const rows_plan *plan;
+    const cpu_call *call;
+    const float *x, *weights, *bias, *residual; /* of the group; bias and residual may be NULL */
+    float *y, *v, *m, *own;                     /* own: of all threads */
+    int64_t first, count;                       /* rows of tiles */
+} strip;
+
+/* The rows of one channel that a strip reads; the padding around them is zero. */
+static void copy_rows(const strip *t, float *rows, const float *x)
+{
+    const karatsuba *s = t->s;
+    const op_window *w = &s->w;
+    const int64_t first = 4 * t->first - w->pad_top, columns = vkb_min(w->in_w, s->x_row - w->pad_left);
+    const int64_t begin = vkb_max(0, first), end = vkb_min(w->in_h, first + 4 * t->count + 1);
+    if (columns <= 0 || begin >= end) return;
+    t->plan->gemm.micro->copy_rows(rows + (begin - first) * s->x_row + w->pad_left, s->x_row,
+                                   x + begin * w->in_w, w->in_w, end - begin, columns);
+}
+
+/* Panels of B: the products' matrices are values of channels by tiles. */
+static void add_values(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const karatsuba *s = t->s;
+    const int64_t tiles = t->plan->gemm.n, plane = s->w.in_h * s->w.in_w;
+    float *rows = t->own + (uint64_t)thread * s->floats;
+    memset(rows, 0, (size_t)s->floats * sizeof *rows);
+    for (int64_t c = begin; c < end; c++) {
+        copy_rows(t, rows, t->x + c * plane);
+        for (int64_t i = 0; i < tiles; i += 8) {
+            const int64_t panel = i / CPU_NR, lane = i % CPU_NR;
+            const int width = cpu_panel_width(vkb_min(CPU_NR, tiles - panel * CPU_NR));
+            t->plan->gemm.micro->karatsuba_conv_in(t->v + c * width + lane, t->plan->place[panel], rows,
+                                                   s->x_row, s->offset + i);
+        }
+    }
+}
+
+static void job(const void *user, int64_t index, cpu_gemm_job *j)
+{
+    const strip *t = user;
+    const karatsuba *s = t->s;
+    const int product = job_product[index];
+    j->k = planes_of(product) * s->channels;
+    j->a = t->weights + s->u_at[product];
+    j->b = t->v + s->v_at[product];
+    j->c = t->m + product * s->m_step;
+}
+
+static void store_rows(const strip *t, const float *rows, int64_t filter)
+{
+    const karatsuba *s = t->s;
+    const op_window *w = &s->w;
+    for (int64_t i = 0; i < vkb_min(2 * t->count, w->out_h - 2 * t->first); i++) {
+        const int64_t at = (filter * w->out_h + 2 * t->first + i) * w->out_w;
+        t->plan->gemm.micro->epilogue(t->y + at, rows + i % 2 * s->y_row + i / 2 * 2 * s->tiles_x,
+                                      t->residual ? t->residual + at : NULL, w->out_w, &t->call->n->epilogue);
+    }
+}
+
+static void add_products(void *arg, int64_t begin, int64_t end, int thread)
+{
+    const strip *t = arg;
+    const karatsuba *s = t->s;
+    const int64_t padded = (int64_t)vkb_round_up((uint64_t)t->plan->gemm.n, 8);
+    float *rows = t->own + (uint64_t)thread * s->floats;
+    for (int64_t f = begin; f < end; f++) {
+        t->plan->gemm.micro->karatsuba_conv_out(rows, s->y_row, t->m + f * t->plan->gemm.c_stride, s->m_step,
+                                                padded, t->bias ? t->bias[f] : 0);
+        store_rows(t, rows, f);
+    }
+}
+
+static void run_strips(strip *t, vkb_pool *pool)
+{
+    const karatsuba *s = t->s;
+    const cpu_gemm_source source = {.user = t, .job = job};
+    for (t->first = 0; t->first < s->tiles_y; t->first += s->strip) {
+        t->count = vkb_min(s->strip, s->tiles_y - t->first);
+        t->plan = t->count == s->strip ? &s->whole : &s->rest;
+        vkb_parallel_for(pool, s->channels, s->grain, add_values, t);
+        cpu_gemm_run(&t->plan->gemm, &source, NULL, pool);
+        vkb_parallel_for(pool, s->filters, s->grain, add_products, t);
+    }
+}
+
+void cpu_conv2d_karatsuba_run(const cpu_call *c)
+{
+    const karatsuba *s = c->state;
+    const op_window *w = &s->w;
+    const int64_t in = s->channels * w->in_h * w->in_w, out = s->filters * w->out_h * w->out_w;
+    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
+    cpu_call call = *c;
+    if (s->is_lean) {
+        call.state = s->lean.state;
+        cpu_conv2d_gemm_run(&call);
+        return;
+    }
+    for (int64_t i = 0; i < w->batch * w->group; i++) {
+        const int64_t group = i % w->group;
+        strip t = {.s = s,
+                   .call = &call,
+                   .x = (const float *)c->in[0] + i * in,
+                   .y = (float *)c->out[0] + i * out,
+                   .weights = (const float *)c->weights + group * PLANES * s->filters * s->channels,
+                   .bias = bias ? bias + group * s->filters : NULL,
+                   .residual = residual ? residual + i * out : NULL,
+                   .v = c->scratch};
+        t.m = t.v + s->v_floats;
+        t.own = t.m + s->m_floats;
+        run_strips(&t, s->whole.gemm.threaded ? c->pool : NULL);
+    }
+}
