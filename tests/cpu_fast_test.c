@@ -204,6 +204,35 @@ static void random_deconvs(void **state)
     }
 }
 
+/* Stride 2 by Karatsuba's products where they pay: outputs of all rests, strips, groups, padding that no tile
+ * and that whole tiles lie in. */
+static void random_strided(void **state)
+{
+    (void)state;
+    int taken = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        node_check c;
+        node_check_begin(&c, seed + 9000);
+#define PICK(low, high) node_check_random(&c, low, high)
+        const bool large = seed % 4 == 0;
+        const int64_t group = PICK(1, 2), in = PICK(30, 60), out = PICK(40, large ? 60 : 90);
+        const int64_t least = large ? 40 : 15;
+        node_check_input(&c, 4,
+                         (int64_t[]){PICK(1, 2), group * in, PICK(least, large ? 60 : 30), PICK(least, 40)},
+                         false, -1, 1);
+        node_check_input(&c, 4, (int64_t[]){group * out, in, 3, 3}, true, -1, 1);
+        if (PICK(0, 1)) node_check_input(&c, 1, (int64_t[]){out * group}, true, -1, 1);
+        op_conv_attrs *a = node_check_node(&c, OP_Conv)->attrs;
+        a->group = group;
+        a->strides = (op_ints){2, {2, 2}};
+        a->pads = (op_ints){4, {PICK(0, 2), PICK(0, 6), PICK(0, 6), PICK(0, 2)}};
+#undef PICK
+        node_check_run(&c, seed % 2, 2 * sum_tolerance(9 * in));
+        taken += !strcmp(c.best, "conv2d_karatsuba");
+    }
+    assert_in_range(taken, 20, 40); /* the others are too small, or their last tiles too empty */
+}
+
 /* By Karatsuba's products where they pay: rows and columns of all rests, strips, phases of one tap, groups,
  * outputs that the input does not reach. */
 static void random_upsampling(void **state)
@@ -386,13 +415,13 @@ static void random_softmaxes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_convs),     cmocka_unit_test(random_winograds),
-        cmocka_unit_test(real_convs),       cmocka_unit_test(random_depthwise),
-        cmocka_unit_test(random_deconvs),   cmocka_unit_test(random_upsampling),
-        cmocka_unit_test(random_pools),     cmocka_unit_test(random_gemms),
-        cmocka_unit_test(random_matmuls),   cmocka_unit_test(every_unary),
-        cmocka_unit_test(random_binaries),  cmocka_unit_test(random_norms),
-        cmocka_unit_test(random_softmaxes),
+        cmocka_unit_test(random_convs),      cmocka_unit_test(random_winograds),
+        cmocka_unit_test(real_convs),        cmocka_unit_test(random_depthwise),
+        cmocka_unit_test(random_strided),    cmocka_unit_test(random_deconvs),
+        cmocka_unit_test(random_upsampling), cmocka_unit_test(random_pools),
+        cmocka_unit_test(random_gemms),      cmocka_unit_test(random_matmuls),
+        cmocka_unit_test(every_unary),       cmocka_unit_test(random_binaries),
+        cmocka_unit_test(random_norms),      cmocka_unit_test(random_softmaxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

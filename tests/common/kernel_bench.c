@@ -165,6 +165,15 @@ static void run_karatsuba_out(const cpu_micro *m)
         .y = y, .y_row = 96, .own = x, .above = x, .product = product, .n = 16, .bias = 0.5f};
     m->karatsuba_out(&k);
 }
+
+static void run_karatsuba_conv_in(const cpu_micro *m)
+{
+    static const int32_t offset[8] = {0, 4, 8, 12, 16, 20, 24, 28};
+    int64_t place[25];
+    for (int i = 0; i < 25; i++) place[i] = 16 * i;
+    m->karatsuba_conv_in(y, place, x, 33, offset);
+}
+ENTRY(karatsuba_conv_out, m->karatsuba_conv_out(y, 64, x, 32, 32, 0.5f))
 ENTRY(join_pairs, m->join_pairs(y, x, z, LENGTH))
 TAPS_ENTRY(taps_sum)
 TAPS_ENTRY(taps_max)
@@ -223,6 +232,8 @@ static const struct {
     RUN(fold),
     RUN(karatsuba_in),
     RUN(karatsuba_out),
+    RUN(karatsuba_conv_in),
+    RUN(karatsuba_conv_out),
     RUN(join_pairs),
     RUN(taps_sum),
     RUN(taps_max),

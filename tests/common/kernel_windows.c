@@ -91,9 +91,37 @@ static void karatsuba_outputs(const cpu_micro *m)
     vkb_free(heap, above);
 }
 
+static void karatsuba_conv_values(const cpu_micro *m)
+{
+    const int64_t x_step = pick(5, 60), n = 4 * x_step + 5 + pick(0, 100);
+    float *x = input(n, -1, 1);
+    outputs o = outputs_make(24 * 9 + 8);
+    int64_t place[25];
+    int32_t offset[8];
+    for (int i = 0; i < 25; i++) place[i] = 9 * (i * 7 % 25);
+    for (int i = 0; i < 8; i++) offset[i] = (int32_t)pick(0, n - 4 * x_step - 5);
+    c_table->karatsuba_conv_in(o.c, place, x, x_step, offset);
+    m->karatsuba_conv_in(o.v, place, x, x_step, offset);
+    outputs_check(&o, 1e-6, "karatsuba conv in");
+    vkb_free(heap, x);
+}
+
+static void karatsuba_conv_outputs(const cpu_micro *m)
+{
+    const int64_t n = 8 * pick(1, 5), m_step = n + pick(0, 9), y_step = 2 * n + pick(0, 9);
+    float *x = input(8 * m_step + n, -1, 1);
+    outputs o = outputs_make(y_step + 2 * n);
+    c_table->karatsuba_conv_out(o.c, y_step, x, m_step, n, 0.25f);
+    m->karatsuba_conv_out(o.v, y_step, x, m_step, n, 0.25f);
+    outputs_check(&o, 1e-5, "karatsuba conv out");
+    vkb_free(heap, x);
+}
+
 void karatsuba(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++) {
+        karatsuba_conv_values(m);
+        karatsuba_conv_outputs(m);
         karatsuba_sums(m);
         karatsuba_outputs(m);
     }
