@@ -114,16 +114,30 @@ static void on_span(const binary_state *s, const rows *r, float *y, const float 
                     int64_t begin, int64_t end)
 {
     const int a_step = r->a[0] != 0, b_step = r->b[0] != 0;
+    int64_t at[GR_MAX_RANK], row = begin / r->dims[0], done = begin % r->dims[0];
+    a += done * a_step;
+    b += done * b_step;
+    for (int d = 1; d < r->rank; d++) { /* divisions are slow: rows are counted up from here */
+        at[d] = row % r->dims[d];
+        a += at[d] * r->a[d];
+        b += at[d] * r->b[d];
+        row /= r->dims[d];
+    }
     while (begin < end) {
-        int64_t row = begin / r->dims[0], at = begin % r->dims[0], oa = at * a_step, ob = at * b_step;
-        for (int d = 1; d < r->rank; d++) {
-            oa += row % r->dims[d] * r->a[d];
-            ob += row % r->dims[d] * r->b[d];
-            row /= r->dims[d];
-        }
-        int64_t n = vkb_min(r->dims[0] - at, end - begin);
-        on_row(s, y + begin, a + oa, a_step, b + ob, b_step, n);
+        const int64_t n = vkb_min(r->dims[0] - done, end - begin);
+        on_row(s, y + begin, a, a_step, b, b_step, n);
         begin += n;
+        a -= done * a_step;
+        b -= done * b_step;
+        done = 0;
+        for (int d = 1; d < r->rank; d++) {
+            a += r->a[d];
+            b += r->b[d];
+            if (++at[d] < r->dims[d]) break;
+            a -= r->a[d] * r->dims[d];
+            b -= r->b[d] * r->dims[d];
+            at[d] = 0;
+        }
     }
 }
 
