@@ -188,6 +188,7 @@ static void strips(const cpu_micro *m)
         if ((common || pick(0, 1)) && usual > 0) d.out_w = usual;
         d.rows = pick(1, 9);
         d.row = pick(0, 3);
+        d.out_h = d.row + d.rows + pick(0, 3);
         d.top = vkb_min(d.in_h - 1, vkb_max(0, d.row * d.stride - d.pad_top));
         const int64_t reach = (d.row + d.rows - 1) * d.stride - d.pad_top + (d.size - 1) * d.dilation + 1;
         const int64_t lines = vkb_max(1, vkb_min(d.in_h, reach) - d.top);

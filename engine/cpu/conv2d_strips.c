@@ -74,6 +74,7 @@ void cpu_strips_run(const cpu_call *c, const cpu_strips *s)
                        .y_plane = w->out_h * w->out_w,
                        .in_h = w->in_h,
                        .in_w = w->in_w,
+                       .out_h = w->out_h,
                        .out_w = w->out_w,
                        .row = s->row,
                        .rows = s->rows,

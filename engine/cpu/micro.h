@@ -108,7 +108,7 @@ typedef struct cpu_depthwise {
     const float *weight; /* size x size; planes follow one another */
     const float *bias;   /* one a plane; NULL: 0 */
     int64_t planes, x_plane, y_plane;
-    int64_t in_h, in_w, out_w;
+    int64_t in_h, in_w, out_h, out_w;
     int64_t row, rows; /* output rows row .. row + rows */
     int64_t top;       /* no input row before it is read, and none that no output needs */
     int64_t pad_top, pad_left;

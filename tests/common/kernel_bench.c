@@ -83,6 +83,7 @@ static void run_depthwise(const cpu_micro *m)
                              .y_plane = PLANE,
                              .in_h = SIDE,
                              .in_w = SIDE,
+                             .out_h = SIDE,
                              .out_w = SIDE,
                              .rows = SIDE,
                              .pad_top = 1,
