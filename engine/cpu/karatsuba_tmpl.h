@@ -11,6 +11,7 @@ V8_INLINE float *karatsuba_place(const cpu_karatsuba_in *t, int64_t col)
     return (col < t->whole ? t->v + col / CPU_NR * t->panel_step : t->narrow) + col % CPU_NR;
 }
 
+#if V8_TILE_VECS == 1 /* plain C: small */
 /* What column j of a phase's products of block i adds to its two rows of outputs. */
 __attribute__((noinline)) static void karatsuba_column(float y[2], const cpu_karatsuba *t,
                                                        const int64_t *product, int j, int64_t i)
@@ -42,7 +43,6 @@ static void karatsuba_block(const cpu_karatsuba *t, int64_t i)
     }
 }
 
-#if V8_TILE_VECS == 1 /* plain C: small */
 __attribute__((noinline)) static float karatsuba_pixel(const float *x, int64_t at, int64_t n)
 {
     return x && at < n ? x[at] : 0;
@@ -174,8 +174,7 @@ V8_INLINE void karatsuba_phases(const cpu_karatsuba *t, int py, int64_t i)
 
 static void karatsuba_out(const cpu_karatsuba *t)
 {
-    for (int64_t i = 0; i < t->n; i += 8)
+    for (int64_t i = 0; i <= t->n; i += 8)
         for (int py = 0; py < 2; py++) karatsuba_phases(t, py, i);
-    if (t->n % 8 == 0) karatsuba_block(t, t->n);
 }
 #endif
