@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DINPUTS=a.spv,b.spv -DOUTPUT=x.inc -P embed.cmake: SPIR-V modules as a list of bytes for a C array: four bytes of
+# cmake -DINPUTS=a.spv,b.spv -DOUTPUT=x.inc [-DZOPFLI=program] -P embed.cmake: SPIR-V modules as a list of bytes for a C array: four bytes of
 # each module's size, little-endian, and one deflate stream of them all. Variants of a shader are much alike, so that together
 # they take about half of what they would apart.
 string(REPLACE "," ";" inputs "${INPUTS}")
@@ -16,10 +16,14 @@ foreach(input IN LISTS inputs)
     endforeach()
 endforeach()
 execute_process(COMMAND ${CMAKE_COMMAND} -E cat ${inputs} OUTPUT_FILE ${OUTPUT}.all COMMAND_ERROR_IS_FATAL ANY)
-file(ARCHIVE_CREATE OUTPUT ${OUTPUT}.gz PATHS ${OUTPUT}.all FORMAT raw COMPRESSION GZip COMPRESSION_LEVEL 9)
-file(READ ${OUTPUT}.gz gzip HEX)
+if(ZOPFLI)
+    execute_process(COMMAND ${ZOPFLI} --i1 ${OUTPUT}.all COMMAND_ERROR_IS_FATAL ANY)
+else()
+    file(ARCHIVE_CREATE OUTPUT ${OUTPUT}.all.gz PATHS ${OUTPUT}.all FORMAT raw COMPRESSION GZip COMPRESSION_LEVEL 9)
+endif()
+file(READ ${OUTPUT}.all.gz gzip HEX)
 if(NOT gzip MATCHES "^1f8b0800") # RFC 1952: deflated, ten bytes of header and no more
-    message(FATAL_ERROR "${OUTPUT}.gz has an unexpected header")
+    message(FATAL_ERROR "${OUTPUT}.all.gz has an unexpected header")
 endif()
 string(LENGTH "${gzip}" length) # of the hexadecimal text; the trailer is a checksum and the size
 math(EXPR stream_length "${length} - 36")
