@@ -20,13 +20,6 @@ typedef struct few_state {
     int64_t pixels, m, k; /* m: output channels */
 } few_state;
 
-/* What a product with n columns costs: panels are 16 or 8 wide, one or two columns are quick. */
-static int64_t columns_cost(int64_t n)
-{
-    const int64_t rest = n % CPU_NR;
-    return n - rest + (rest > 8 ? 16 : rest > 2 ? 10 : rest ? 3 : 0);
-}
-
 bool cpu_conv2d_few_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
@@ -35,7 +28,7 @@ bool cpu_conv2d_few_fits(const gr_graph *g, const gr_node *n)
     const int64_t pixels = w.out_d * w.out_h * w.out_w, lanes = (int64_t)cpu_packed_b_floats(w.out_c, 1);
     return w.group == 1 && pixels > 2 && pixels <= MOST_PIXELS && w.out_c >= LEAST_CHANNELS &&
            w.batch <= MOST_RESULT / pixels / w.out_c && w.in_c * op_window_taps(&w) >= LEAST_K &&
-           (columns_cost(pixels) - pixels) * 100 >= pixels * LEAST_LOST &&
+           (cpu_columns_cost(pixels) - (double)pixels) * 100 >= (double)(pixels * LEAST_LOST) &&
            (lanes - w.out_c) * 100 <= w.out_c * MOST_WASTE;
 }
 

@@ -38,6 +38,15 @@ uint64_t cpu_prepare_weights(cpu_prep *p, uint64_t bytes,
                              void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state),
                              uint64_t key);
 
+/* What the models of costs agree on, in multiply-accumulates at the speed of a large product: a row of A
+ * times n columns; reading so many weights, of each; a factor for what lies between the steps, in floats; a
+ * convolution of one image by im2col. None depends on threads or caches, since what they choose decides the
+ * results' last bits. */
+double cpu_columns_cost(int64_t n);
+double cpu_reading_cost(double floats);
+double cpu_away_cost(double between);
+double cpu_conv_cost(const op_window *w);
+
 typedef struct cpu_conv_args {
     const cpu_conv *conv;
     const float *x, *weights, *bias, *residual; /* weights packed; bias and residual may be NULL */

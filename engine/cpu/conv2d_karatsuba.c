@@ -8,7 +8,6 @@
  * stays in a cache. A NaN or an infinity of the input spreads over its tiles. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
-#include "cpu/winograd.h"
 
 #include <string.h>
 

@@ -7,7 +7,6 @@
  * outputs - stays in a cache. The row above a strip is carried over in front of the strip's products. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
-#include "cpu/winograd.h"
 
 #include <string.h>
 

@@ -22,14 +22,6 @@ typedef struct cpu_winograd_form {
 bool cpu_winograd_choose(const gr_graph *g, const gr_node *n, const op_window *w, bool lean,
                          cpu_winograd_form *out);
 
-/* What the models of costs agree on, in multiply-accumulates at the speed of a large product: a row of A
- * times n columns; reading so many weights, of each; a factor for what lies between the steps, in floats; a
- * convolution of one image by im2col. */
-double cpu_columns_cost(int64_t n);
-double cpu_reading_cost(double floats);
-double cpu_away_cost(double between);
-double cpu_conv_cost(const op_window *w);
-
 /* ---- filters: those of `rows` outputs of k channels each, in a panel of A ---- */
 /* As they are, of some channels, in the order that cpu_winograd.filters takes them; the first is `first`. */
 void cpu_winograd_gather(const cpu_winograd *t, float *to, int64_t first, const float *weights, int64_t k,

@@ -4,31 +4,13 @@
  * form decides the results' last bits. */
 #include "cpu/winograd.h"
 
-/* What a product of n columns costs, in columns: panels are 16 or 8 wide, one or two columns are quick. */
-double cpu_columns_cost(int64_t n)
-{
-    const int64_t rest = n % CPU_NR;
-    return (double)(n - rest) + (rest > 8 ? 16 : rest > 2 ? 9 : rest ? 3 : 0);
-}
-
-/* Reading the weights takes as long as multiplying them with these many columns. */
-double cpu_reading_cost(double floats)
-{
-    const double cached = 4 << 20; /* floats that a shared cache may hold */
-    return floats > cached ? 8 : 4;
-}
+#include "cpu/conv2d_gemm.h"
 
 /* Multiply-accumulates: the transforms of a tile of a channel count as much as `tile`, more where what lies
  * between the steps leaves the cache; that of a filter as much as `filter`. */
 static const struct {
     double tile, filter;
 } transform_costs[CPU_WINOGRADS] = {{300, 100}, {600, 190}, {560, 300}};
-
-/* What lies between the steps is read and written where it fits: floats. */
-double cpu_away_cost(double between)
-{
-    return between > 1 << 20 ? 1.5 : between > 1 << 18 ? 1.1 : 1;
-}
 
 /* All products of some rows of tiles, of which some are full: how many columns each has, on average. */
 static double strip_columns(const op_window *w, const cpu_winograd_form *f, int64_t rows)
@@ -76,12 +58,6 @@ static double cost_of(const op_window *w, const cpu_winograd_form *f)
     if (rest) columns += strip_columns(w, f, rest);
     const double transforms = transform_costs[f->kind].tile * (in + out) * cpu_away_cost(between);
     return (double)w->group * (weights * columns + (double)(tiles_x * tiles_y) * transforms);
-}
-
-double cpu_conv_cost(const op_window *w)
-{
-    const double weights = (double)op_window_taps(w) * (double)(w->in_c / w->group) * (double)w->out_c;
-    return weights * (cpu_columns_cost(w->out_w * w->out_h) + cpu_reading_cost(weights));
 }
 
 static cpu_winograd_form best_strip(const op_window *w, cpu_winograd_form f)
