@@ -22,7 +22,8 @@ endif()
 
 # Not in every version of glslang: numbers what modules have in common alike, which halves the embedded code.
 find_program(VKI_spirv_remap spirv-remap)
-# Deflates in a third of a second a shader what others do in no time, to a twentieth less. -DVKI_zopfli=OFF: without it.
+# Deflates in a third of a second a shader what others do in no time, to a twentieth less. -DVKI_zopfli=OFF: without it. Debug
+# builds do not wait for it.
 find_program(VKI_zopfli zopfli)
 
 # One module: GLSL -> SPIR-V -> optimized, without debug information -> validated. The .spv is the first output because it is
@@ -46,7 +47,7 @@ endfunction()
 # All modules of a shader -> deflated list of bytes for C.
 function(vki_embed_shader name modules)
     set(zopfli "")
-    if(VKI_zopfli)
+    if(VKI_zopfli AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
         set(zopfli ${VKI_zopfli})
     endif()
     list(TRANSFORM modules PREPEND ${shader_dir}/)
