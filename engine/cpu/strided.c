@@ -122,7 +122,7 @@ static void run_parallel(const cpu_call *c)
     for (int i = 0; i < op_strided_count(c->n); i++) {
         strided_job job = {c->out[split ? i : 0], c->in[concat ? i : 0], element, {0}};
         if (!op_strided_of(c->g, c->n, i, 1, &job.s) || !job.dst || job.s.elements == 0) continue;
-        int64_t grain = 1 + 32768 / (job.s.elements / job.s.dims[0]);
+        int64_t grain = 1 + 4096 / (job.s.elements / job.s.dims[0]);
         vkb_parallel_for(c->pool, job.s.dims[0], grain, copy_range, &job);
     }
 }
