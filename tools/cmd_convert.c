@@ -26,9 +26,10 @@ typedef struct convert_options {
 static vki_status write_file(const convert_options *o, const vki_model *model, vki_error *err)
 {
     gr_graph g;
+    ses_held held = {0}; /* constants that may have left memory when the model was loaded */
     VKB_TRY(gr_clone(&g, &model->source, err));
-    vki_status status = VKI_OK;
-    if (o->shapes.count) status = gr_bind_shapes(&g, o->shapes.items, o->shapes.count, err);
+    vki_status status = ses_hold(model->constants, &g, &held, err);
+    if (status == VKI_OK && o->shapes.count) status = gr_bind_shapes(&g, o->shapes.items, o->shapes.count, err);
     /* whether integers pay depends on the device, which is not known yet */
     const gr_pass_options passes = {.evaluator = &ses_evaluator, .no_integers = true};
     if (status == VKI_OK) status = gr_optimize(&g, &passes, err);
@@ -41,6 +42,7 @@ static vki_status write_file(const convert_options *o, const vki_model *model, v
         if (stat(o->out, &st) == 0) printf(", %.2f MiB", (double)st.st_size / 1048576);
         putchar('\n');
     }
+    ses_unhold(model->constants, g.allocator, &held);
     gr_free(&g);
     return status;
 }
