@@ -19,6 +19,7 @@
 #include "graph/format/vkm.h"
 #include "graph/import/onnx/onnx_import.h"
 #include "tools/peak_memory.h"
+#include "tools/tool.h"
 
 static char folder[] = "/tmp/vkinfer-store-test-XXXXXX";
 
@@ -304,6 +305,19 @@ static void later_plans_find_scaled_weights(void **state)
     find_weights(true);
 }
 
+/* The command compares what it wrote with the original. */
+static void converted_files_have_scaled_weights(void **state)
+{
+    (void)state;
+    char command[] = "convert", option[] = "-o", in[256], out[256];
+    snprintf(in, sizeof in, "%s", in_folder("scaled.onnx"));
+    snprintf(out, sizeof out, "%s", in_folder("scaled.vkm"));
+    write_model(in, &(net){160, 1, 5, true});
+    assert_int_equal(cmd_convert(4, (char *[]){command, in, option, out, NULL}), TOOL_OK);
+    unlink(in);
+    unlink(out);
+}
+
 typedef struct taken { /* by a process; 0: not known */
     uint64_t peak, weights, activations;
 } taken;
@@ -448,6 +462,7 @@ int main(void)
 #ifdef VKI_HAVE_ONNX
         cmocka_unit_test(later_plans_find_their_weights),
         cmocka_unit_test(later_plans_find_scaled_weights),
+        cmocka_unit_test(converted_files_have_scaled_weights),
         cmocka_unit_test(the_peak_is_near_the_weights),
         cmocka_unit_test(so_it_is_with_scaled_weights),
         cmocka_unit_test(so_it_is_with_transformed_filters),
