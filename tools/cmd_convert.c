@@ -29,7 +29,8 @@ static vki_status write_file(const convert_options *o, const vki_model *model, v
     ses_held held = {0}; /* constants that may have left memory when the model was loaded */
     VKB_TRY(gr_clone(&g, &model->source, err));
     vki_status status = ses_hold(model->constants, &g, &held, err);
-    if (status == VKI_OK && o->shapes.count) status = gr_bind_shapes(&g, o->shapes.items, o->shapes.count, err);
+    if (status == VKI_OK && o->shapes.count)
+        status = gr_bind_shapes(&g, o->shapes.items, o->shapes.count, err);
     /* whether integers pay depends on the device, which is not known yet */
     const gr_pass_options passes = {.evaluator = &ses_evaluator, .no_integers = true};
     if (status == VKI_OK) status = gr_optimize(&g, &passes, err);
