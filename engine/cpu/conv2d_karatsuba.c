@@ -65,29 +65,18 @@ static int64_t place_of_plane(int plane)
 
 /* ---- which layers ---- */
 
-/* Of a group of an image, in multiply-accumulates at the speed of a large product. */
-static double cost_of(const op_window *w, int64_t strip)
+static cpu_products products_of(const op_window *w)
 {
-    enum { IN = 250, OUT = 100 }; /* the steps before and after the products: of a tile and channel */
-    const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
-    const int64_t tiles = vkb_ceil_div(w->out_w, 2), rows = vkb_ceil_div(w->out_h, 2), rest = rows % strip;
-    const double weights = PLANES * in * out;
-    const double between = (PLANES * in + PRODUCTS * out) * (double)(tiles * strip);
-    const double reading = cpu_reading_cost(weights * (double)w->group);
-    double columns = (double)(rows / strip) * (cpu_columns_cost(strip * tiles) + reading);
-    if (rest) columns += cpu_columns_cost(rest * tiles) + reading;
-    return weights * columns + (double)(tiles * rows) * (IN * in + OUT * out) * cpu_away_cost(between);
-}
-
-static int64_t best_strip(const op_window *w)
-{
-    const int64_t rows = vkb_ceil_div(w->out_h, 2);
-    int64_t best = rows;
-    for (int64_t strips = 1; strips <= rows; strips++) {
-        const int64_t strip = vkb_ceil_div(rows, strips);
-        if (cost_of(w, strip) < cost_of(w, best)) best = strip;
-    }
-    return best;
+    return (cpu_products){.tiles_x = vkb_ceil_div(w->out_w, 2),
+                          .tiles_y = vkb_ceil_div(w->out_h, 2),
+                          .in = (double)(w->in_c / w->group),
+                          .out = (double)(w->out_c / w->group),
+                          .groups = (double)w->group,
+                          .products = PLANES,
+                          .before = PLANES,
+                          .after = PRODUCTS,
+                          .in_steps = 250,
+                          .out_steps = 100};
 }
 
 static double direct_cost(const op_window *w)
@@ -107,7 +96,9 @@ static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
 bool cpu_conv2d_karatsuba_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    return is_wanted(g, n, &w) && cost_of(&w, best_strip(&w)) < direct_cost(&w);
+    if (!is_wanted(g, n, &w)) return false;
+    const cpu_products p = products_of(&w);
+    return cpu_products_cost(&p, cpu_products_strip(&p)) < direct_cost(&w);
 }
 
 /* ---- weights ---- */
@@ -219,8 +210,10 @@ static vki_status plan_lean(karatsuba *s, cpu_prep *p, vki_error *err)
     s->lean = *p;
     VKB_TRY(cpu_conv2d_gemm_prepare(&s->lean, err));
     if (!p->lean) {
+        const cpu_products own = products_of(&s->w);
+        const double saved = direct_cost(&s->w) - cpu_products_cost(&own, s->strip);
         p->lean_bytes = s->lean.weight_bytes;
-        p->lean_cost = (direct_cost(&s->w) - cost_of(&s->w, s->strip)) * (double)(s->w.group * s->w.batch);
+        p->lean_cost = saved * (double)(s->w.group * s->w.batch);
         return VKI_OK;
     }
     s->is_lean = true;
@@ -237,7 +230,8 @@ vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     *s = (karatsuba){0};
     const op_window *w = &s->w;
     if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    s->strip = best_strip(w);
+    const cpu_products own = products_of(w);
+    s->strip = cpu_products_strip(&own);
     VKB_TRY(plan_lean(s, p, err));
     if (s->is_lean) return VKI_OK;
     s->channels = w->in_c / w->group;

@@ -50,36 +50,25 @@ static bool has(const op_window *w, int phase, int product)
            (product % 3 != 1 || taps_of(w->kernel_w, phase % 2) == 2);
 }
 
-static double products_of(const op_window *w)
+static double count_products(const op_window *w)
 {
     int count = 0;
     for (int i = 0; i < PHASES * PRODUCTS; i++) count += has(w, i / PRODUCTS, i % PRODUCTS);
     return count;
 }
 
-/* Of a group of an image, in multiply-accumulates at the speed of a large product. */
-static double cost_of(const op_window *w, int64_t strip)
+static cpu_products products_of(const op_window *w)
 {
-    enum { IN = 70, OUT = 250 }; /* the steps before and after the products: of a block and channel */
-    const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
-    const int64_t columns = vkb_ceil_div(w->in_w, 2), rows = vkb_ceil_div(w->in_h, 2), rest = rows % strip;
-    const double weights = products_of(w) * in * out, blocks = (double)(columns * rows);
-    const double between = (PRODUCTS * in + products_of(w) * out) * (double)(columns * strip);
-    const double reading = cpu_reading_cost(weights * (double)w->group);
-    double wide = (double)(rows / strip) * (cpu_columns_cost(strip * columns) + reading);
-    if (rest) wide += cpu_columns_cost(rest * columns) + reading;
-    return weights * wide + blocks * (IN * in + OUT * out) * cpu_away_cost(between);
-}
-
-static int64_t best_strip(const op_window *w)
-{
-    const int64_t rows = vkb_ceil_div(w->in_h, 2);
-    int64_t best = rows;
-    for (int64_t strips = 1; strips <= rows; strips++) {
-        const int64_t strip = vkb_ceil_div(rows, strips);
-        if (cost_of(w, strip) < cost_of(w, best)) best = strip;
-    }
-    return best;
+    return (cpu_products){.tiles_x = vkb_ceil_div(w->in_w, 2),
+                          .tiles_y = vkb_ceil_div(w->in_h, 2),
+                          .in = (double)(w->in_c / w->group),
+                          .out = (double)(w->out_c / w->group),
+                          .groups = (double)w->group,
+                          .products = count_products(w),
+                          .before = PRODUCTS,
+                          .after = count_products(w),
+                          .in_steps = 70,
+                          .out_steps = 250};
 }
 
 /* The other kernels: all taps, and the parts or the copied inputs that these read and write. */
@@ -112,7 +101,9 @@ static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
 bool cpu_deconv2d_karatsuba_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    return is_wanted(g, n, &w) && cost_of(&w, best_strip(&w)) < direct_cost(&w);
+    if (!is_wanted(g, n, &w)) return false;
+    const cpu_products p = products_of(&w);
+    return cpu_products_cost(&p, cpu_products_strip(&p)) < direct_cost(&w);
 }
 
 /* ---- weights ---- */
@@ -213,8 +204,10 @@ static vki_status plan_lean(karatsuba *s, cpu_prep *p, vki_error *err)
     s->lean = *p;
     VKB_TRY((scatters ? cpu_deconv2d_scatter_prepare : cpu_deconv2d_phases_prepare)(&s->lean, err));
     if (!p->lean) {
+        const cpu_products own = products_of(&s->w);
+        const double saved = direct_cost(&s->w) - cpu_products_cost(&own, s->strip);
         p->lean_bytes = s->lean.weight_bytes;
-        p->lean_cost = (direct_cost(&s->w) - cost_of(&s->w, s->strip)) * (double)(s->w.group * s->w.batch);
+        p->lean_cost = saved * (double)(s->w.group * s->w.batch);
         return VKI_OK;
     }
     s->lean_run = scatters ? cpu_deconv2d_scatter_run : cpu_deconv2d_phases_run;
@@ -236,7 +229,8 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     s->filters = w->out_c / w->group;
     s->blocks_x = vkb_ceil_div(w->in_w, 2);
     s->blocks_y = vkb_ceil_div(w->in_h, 2);
-    s->strip = best_strip(w);
+    const cpu_products own = products_of(w);
+    s->strip = cpu_products_strip(&own);
     s->lead = (int64_t)vkb_round_up((uint64_t)s->blocks_x, CPU_NR);
     plan_jobs(s);
     plan_gemm(s, &s->whole, s->strip, p->threads);
