@@ -14,6 +14,7 @@
 #include "common/vulkan_calls.h"
 #include "common/vulkan_net.h"
 #include "vulkan/internal.h"
+#include "vulkan/shader_code.h"
 
 static vkr_device *open_device(bool staging, bool validation, vki_log_fn log, const vki_allocator *a)
 {
@@ -152,19 +153,54 @@ static void test_host_memory_at_start(void **state)
     assert_true(at > 3);
 }
 
-/* Every embedded shader unpacks to whole instructions and no more. */
+/* Every embedded shader is whole instructions and no more. */
 static void test_shaders(void **state)
 {
     (void)state;
-    for (int i = 0; i < SH_COUNT; i++) {
+    int seen = 0;
+    for (int pack = 0; pack < SH_PACKS; pack++) {
         uint32_t *words;
         size_t bytes;
-        assert_int_equal(vkr_shader_unpack(i, &vkb_libc_allocator, &words, &bytes), VK_SUCCESS);
-        assert_int_equal(words[0], 0x07230203);
-        size_t at = 5, count = bytes / 4; /* behind the header */
-        while (at < count && words[at] >> 16) at += words[at] >> 16;
-        assert_int_equal(at, count);
-        assert_int_equal(bytes % 4, 0);
+        assert_int_equal(vkr_pack_expand(pack, &vkb_libc_allocator, &words), VK_SUCCESS);
+        for (int i = 0; i < SH_COUNT; i++) {
+            if (vkr_shader_codes[i].pack != pack) continue;
+            const uint32_t *module = vkr_pack_module(words, i, &bytes);
+            assert_int_equal(module[0], 0x07230203);
+            size_t at = 5, count = bytes / 4; /* behind the header */
+            while (at < count && module[at] >> 16) at += module[at] >> 16;
+            assert_int_equal(at, count);
+            assert_int_equal(bytes % 4, 0);
+            seen++;
+        }
+        vkb_free(&vkb_libc_allocator, words);
+    }
+    assert_int_equal(seen, SH_COUNT);
+}
+
+/* A library that was damaged on its way is told apart from one that was not: no driver sees such code. */
+static void test_damaged_shaders(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SH_PACKS; i++) {
+        const vkr_shader_pack *pack = &vkr_shader_packs[i];
+        const size_t head = 4 * (size_t)pack->count, bytes = pack->bytes - head;
+        uint32_t *words;
+        size_t last, expanded;
+        int shader = SH_COUNT - 1;
+        while (vkr_shader_codes[shader].pack != i || vkr_shader_codes[shader].index != pack->count - 1)
+            shader--;
+        assert_int_equal(vkr_pack_expand(i, &vkb_libc_allocator, &words), VK_SUCCESS);
+        expanded = (size_t)(vkr_pack_module(words, shader, &last) - words) * 4 + last;
+        uint8_t *copy = malloc(bytes);
+        memcpy(copy, pack->data + head, bytes);
+        assert_true(vkb_expand_lzma2(words, expanded, copy, bytes));
+        for (size_t at = 7; at < bytes - 8;
+             at += bytes / 5) { /* up to three zeros end it that are not read */
+            copy[at] ^= 1;
+            assert_false(vkb_expand_lzma2(words, expanded, copy, bytes));
+            copy[at] ^= 1;
+        }
+        free(copy);
         vkb_free(&vkb_libc_allocator, words);
     }
 }
@@ -269,10 +305,15 @@ static void test_validation_sees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shaders),          cmocka_unit_test(test_run_makes_nothing),
-        cmocka_unit_test(test_device_memory),    cmocka_unit_test(test_driver_error),
-        cmocka_unit_test(test_host_memory),      cmocka_unit_test(test_host_memory_at_start),
-        cmocka_unit_test(test_timeout_and_loss), cmocka_unit_test(test_validation_sees),
+        cmocka_unit_test(test_shaders),
+        cmocka_unit_test(test_damaged_shaders),
+        cmocka_unit_test(test_run_makes_nothing),
+        cmocka_unit_test(test_device_memory),
+        cmocka_unit_test(test_driver_error),
+        cmocka_unit_test(test_host_memory),
+        cmocka_unit_test(test_host_memory_at_start),
+        cmocka_unit_test(test_timeout_and_loss),
+        cmocka_unit_test(test_validation_sees),
     };
     gpu_run_device();
     return cmocka_run_group_tests(tests, NULL, NULL);

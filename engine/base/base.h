@@ -91,10 +91,10 @@ static inline int64_t vkb_max(int64_t a, int64_t b)
 /* ---- hash.c ---- */
 uint64_t vkb_hash(const void *data, size_t bytes, uint64_t seed); /* XXH3, 64 bits */
 
-/* ---- inflate.c ---- */
-/* Expands a raw deflate stream (RFC 1951) to exactly dst_bytes; false if it is damaged or of another length.
- */
-bool vkb_inflate(void *dst, size_t dst_bytes, const void *src, size_t src_bytes);
+/* ---- lzma.c ---- */
+/* Expands LZMA2 up to its end mark (what follows is not read) to exactly dst_bytes; false if it is damaged or
+ * of another length. Takes 16 KB of stack. */
+bool vkb_expand_lzma2(void *dst, size_t dst_bytes, const void *src, size_t src_bytes);
 
 /* ---- half.c: IEEE binary16 and bfloat16 <-> binary32, round to nearest even, denormals kept ---- */
 float vkb_f16_to_f32(uint16_t h);

@@ -136,9 +136,11 @@ vki_status vkr_cache_open(vkr_device *device, const char *path, vki_error *err);
 void vkr_cache_close(vkr_device *device); /* writes the file if there is news */
 
 /* ---- shader.c ---- */
-/* The SPIR-V of an enum gpu_shader, for the caller to free. Out of host memory, or VK_ERROR_INVALID_SHADER_NV
- * if the embedded code is damaged. */
-VkResult vkr_shader_unpack(int shader, const vki_allocator *a, uint32_t **words, size_t *bytes);
+/* All modules of a pack (vulkan/shader_code.h), for the caller to free. Out of host memory, or
+ * VK_ERROR_INVALID_SHADER_NV if the embedded code is damaged. */
+VkResult vkr_pack_expand(int pack, const vki_allocator *a, uint32_t **words);
+/* The SPIR-V of an enum gpu_shader in its expanded pack. */
+const uint32_t *vkr_pack_module(const uint32_t *words, int shader, size_t *bytes);
 
 /* ---- pipelines.c ---- */
 bool vkr_bind_is_texels(const gpu_bind *bind);

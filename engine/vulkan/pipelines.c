@@ -82,22 +82,12 @@ static vki_status check_limits(const vkr_device *device, const gpu_dispatch *d, 
     return VKI_OK;
 }
 
-static VkResult create_module(vkr_device *device, int shader, VkShaderModule *out)
-{
-    uint32_t *words;
-    VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
-    VkResult result = vkr_shader_unpack(shader, &device->allocator, &words, &info.codeSize);
-    if (result != VK_SUCCESS) return result;
-    info.pCode = words;
-    result = device->vk.CreateShaderModule(device->handle, &info, NULL, out);
-    vkb_free(&device->allocator, words);
-    return result;
-}
-
-static VkResult create_pipeline(vkr_device *device, vkr_pipeline *p)
+static VkResult create_pipeline(vkr_device *device, vkr_pipeline *p, const uint32_t *pack)
 {
     VkShaderModule module;
-    VkResult result = create_module(device, p->shader, &module);
+    VkShaderModuleCreateInfo code = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
+    code.pCode = vkr_pack_module(pack, p->shader, &code.codeSize);
+    VkResult result = device->vk.CreateShaderModule(device->handle, &code, NULL, &module);
     if (result != VK_SUCCESS) return result;
     VkSpecializationMapEntry entries[GPU_MAX_SPEC];
     for (uint32_t i = 0; i < p->n_spec; i++) entries[i] = (VkSpecializationMapEntry){i, i * 4, 4};
@@ -121,13 +111,35 @@ typedef struct jobs {
     vkr_device *device;
     vkr_pipeline **list;
     VkResult *results;
+    uint32_t *packs[SH_PACKS + 1]; /* expanded; NULL: not yet, or it failed */
 } jobs;
+
+static int pack_of(const jobs *j, int64_t i)
+{
+    return vkr_shader_codes[j->list[i]->shader].pack;
+}
+
+/* The first pipeline of a pack expands it and has the result. */
+static void expand_range(void *arg, int64_t begin, int64_t end, int thread)
+{
+    jobs *j = arg;
+    (void)thread;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t first = 0;
+        while (pack_of(j, first) != pack_of(j, i)) first++;
+        if (first == i)
+            j->results[i] = vkr_pack_expand(pack_of(j, i), &j->device->allocator, &j->packs[pack_of(j, i)]);
+    }
+}
 
 static void create_range(void *arg, int64_t begin, int64_t end, int thread)
 {
     jobs *j = arg;
     (void)thread;
-    for (int64_t i = begin; i < end; i++) j->results[i] = create_pipeline(j->device, j->list[i]);
+    for (int64_t i = begin; i < end; i++) {
+        const uint32_t *pack = j->packs[pack_of(j, i)];
+        if (pack) j->results[i] = create_pipeline(j->device, j->list[i], pack);
+    }
 }
 
 static vki_status create_new(vkr_device *device, int first, vki_error *err)
@@ -142,8 +154,10 @@ static vki_status create_new(vkr_device *device, int first, vki_error *err)
     if (count > 1)
         vkb_pool_create(&device->allocator, count < VKR_PIPELINE_THREADS ? count : VKR_PIPELINE_THREADS,
                         &pool, NULL);
-    jobs j = {device, device->pipelines + first, results};
+    jobs j = {device, device->pipelines + first, results, {NULL}};
+    vkb_parallel_for(pool, count, 1, expand_range, &j);
     vkb_parallel_for(pool, count, 1, create_range, &j);
+    for (int i = 0; i < SH_PACKS; i++) vkb_free(&device->allocator, j.packs[i]);
     vkb_pool_destroy(&pool);
     vki_status status = VKI_OK;
     for (int i = 0; i < count && status == VKI_OK; i++) {
