@@ -48,15 +48,15 @@ static void pack_transformed(const cpu_winograd_plan *s, float *to, const float 
     }
 }
 
-/* Parts by blocks of outputs, then by the GEMM's blocks of channels; panel by panel. */
-static void pack_fresh(const cpu_winograd_plan *s, float *to, const float *weights)
+/* By blocks of outputs, then by the GEMM's blocks of channels; panel by panel. */
+static void pack_fresh(const cpu_winograd_plan *s, float *packed, const float *weights)
 {
     const int64_t k = s->channels, kc = s->whole.gemm.kc;
     const int mr = s->whole.gemm.micro->mr;
     for (int64_t b = 0; b < s->blocks; b++) {
-        const int64_t begin = cpu_panel_row(s->rows_out, (int)s->block, b);
-        const int64_t count = cpu_panel_row(s->rows_out, (int)s->block, b + 1) - begin;
-        for (int64_t k0 = 0; k0 < k; k0 += kc, to += s->part_floats)
+        const int64_t begin = cpu_winograd_block_row(s, b), count = cpu_winograd_block_row(s, b + 1) - begin;
+        float *to = packed + cpu_winograd_block_at(s, b);
+        for (int64_t k0 = 0; k0 < k; k0 += kc, to += cpu_winograd_part_floats(s, count, kc))
             for (int64_t p = 0; p < cpu_panels(count, mr); p++) {
                 const int64_t first = cpu_panel_row(count, mr, p),
                               rows = cpu_panel_row(count, mr, p + 1) - first;
@@ -134,15 +134,13 @@ static bool spreads(const cpu_winograd_plan *s, int threads)
 static uint64_t plan_weights(cpu_winograd_plan *s)
 {
     const cpu_gemm *whole = &s->whole.gemm;
-    const int64_t parts = vkb_ceil_div(s->channels, whole->kc);
     s->block = BLOCK_PANELS * whole->micro->mr;
-    s->blocks = vkb_ceil_div(s->rows_out, s->block);
+    s->blocks = (int64_t)vkb_round_up((uint64_t)vkb_ceil_div(s->rows_out, s->block), 2); /* of two threads */
     const uint64_t lanes = (uint64_t)(vkb_ceil_div(s->rows_out, s->blocks) * whole->kc);
-    s->part_floats = (int64_t)vkb_round_up(lanes, 8) * cpu_winograd_filter_floats(s);
     s->u_step =
         s->form.fresh ? (int64_t)vkb_round_up(lanes, 16) + CPU_WINOGRAD_APART : s->rows_out * s->channels;
-    s->group_floats =
-        (uint64_t)(s->form.fresh ? s->blocks * parts * s->part_floats : s->u_step * cpu_winograd_products(s));
+    s->group_floats = (uint64_t)(s->form.fresh ? cpu_winograd_block_at(s, s->blocks)
+                                               : s->u_step * cpu_winograd_products(s));
     return s->group_floats * (uint64_t)s->w.group * sizeof(float);
 }
 

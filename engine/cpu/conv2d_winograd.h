@@ -24,7 +24,6 @@ typedef struct cpu_winograd_plan {
     const cpu_winograd *transform;
     int64_t channels, rows_out;          /* of a group: of the input; of the output */
     int64_t block, blocks;               /* fresh: outputs whose filters are transformed at once, at most */
-    int64_t part_floats;                 /* fresh: of the filters of a block and p->kc channels, at most */
     int64_t u_step;                      /* from product to product of the filters */
     int64_t tiles_x, tiles_y;            /* tiles */
     int64_t x_step, y_step;              /* row lengths of the transformed rows; of the outputs */
@@ -50,6 +49,27 @@ static inline int64_t cpu_winograd_filter_floats(const cpu_winograd_plan *s)
 static inline int64_t cpu_winograd_padded(int64_t tiles)
 {
     return (int64_t)vkb_round_up((uint64_t)tiles, 8);
+}
+
+/* The first output of a block. Threads take equal numbers of blocks, so the larger ones lie between others.
+ */
+static inline int64_t cpu_winograd_block_row(const cpu_winograd_plan *s, int64_t block)
+{
+    return block * s->rows_out / s->blocks;
+}
+
+/* Fresh: a block's filters, in parts of p->kc channels; each fills its last vector of filters. The result
+ * allows for that. */
+static inline int64_t cpu_winograd_block_at(const cpu_winograd_plan *s, int64_t block)
+{
+    const int64_t parts = vkb_ceil_div(s->channels, s->whole.gemm.kc);
+    const uint64_t filters = (uint64_t)(cpu_winograd_block_row(s, block) * s->channels);
+    return ((int64_t)vkb_round_up(filters, 8) + 8 * block * parts) * cpu_winograd_filter_floats(s);
+}
+
+static inline int64_t cpu_winograd_part_floats(const cpu_winograd_plan *s, int64_t rows, int64_t channels)
+{
+    return (int64_t)vkb_round_up((uint64_t)(rows * channels), 8) * cpu_winograd_filter_floats(s);
 }
 
 /* Where a tile begins along a dimension that has so many full ones. */

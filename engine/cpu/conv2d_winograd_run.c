@@ -153,14 +153,18 @@ static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
     }
 }
 
+/* Products of few columns, those of the last row and column, are spread among others: threads take equal
+ * numbers. */
 static void job(const void *user, int64_t index, cpu_gemm_job *j)
 {
+    enum { APART = 7 }; /* prime to 16 and 36 */
     const strip *t = user;
     const cpu_gemm *p = &t->tiles->gemm;
-    j->a = t->weights + index * t->s->u_step;
-    j->b = t->v + index * cpu_winograd_v_step(p);
-    j->c = t->m + index * cpu_winograd_m_step(p);
-    j->n = columns_of(t, index);
+    const int64_t product = index * APART % cpu_winograd_products(t->s);
+    j->a = t->weights + product * t->s->u_step;
+    j->b = t->v + product * cpu_winograd_v_step(p);
+    j->c = t->m + product * cpu_winograd_m_step(p);
+    j->n = columns_of(t, product);
 }
 
 /* A panel of A at a time along all columns. */
@@ -169,16 +173,16 @@ static void multiply_lines(void *arg, int64_t begin, int64_t end, int thread)
     const strip *t = arg;
     const cpu_gemm *p = &t->tiles->gemm;
     (void)thread;
-    for (int64_t product = begin; product < end; product++) {
+    for (int64_t i = begin; i < end; i++) {
         cpu_gemm_job j = {0};
-        job(t, product, &j);
+        job(t, i, &j);
         cpu_tile tile = {.b = j.b, .b_stride = p->c_stride, .k = p->k, .c_stride = p->c_stride};
         tile.cols = (int)vkb_max(CPU_NR, j.n);
-        for (int64_t i = 0; j.n && i < cpu_panels(p->m, p->micro->mr); i++) {
-            const int64_t row = cpu_panel_row(p->m, p->micro->mr, i);
+        for (int64_t panel = 0; j.n && panel < cpu_panels(p->m, p->micro->mr); panel++) {
+            const int64_t row = cpu_panel_row(p->m, p->micro->mr, panel);
             tile.a = j.a + row * p->k;
             tile.c = j.c + row * p->c_stride;
-            tile.rows = (int)(cpu_panel_row(p->m, p->micro->mr, i + 1) - row);
+            tile.rows = (int)(cpu_panel_row(p->m, p->micro->mr, panel + 1) - row);
             p->micro->gemm_line(&tile);
         }
     }
@@ -223,16 +227,16 @@ static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
 {
     const strip *t = arg;
     const cpu_winograd_plan *s = t->s;
-    const int64_t k = s->channels, kc = t->tiles->gemm.kc, parts = vkb_ceil_div(k, kc);
+    const int64_t k = s->channels, kc = t->tiles->gemm.kc;
     const cpu_winograd *w = s->transform;
     fresh_part f = {.u = t->rows + (uint64_t)thread * s->floats,
-                    .filters = t->weights + begin * parts * s->part_floats,
-                    .end = t->weights + end * parts * s->part_floats};
+                    .end = t->weights + cpu_winograd_block_at(s, end)};
     for (int64_t b = begin; b < end; b++) {
-        f.first = cpu_panel_row(s->rows_out, (int)s->block, b);
-        f.rows = cpu_panel_row(s->rows_out, (int)s->block, b + 1) - f.first;
-        for (f.k0 = 0; f.k0 < k; f.k0 += kc, f.filters += s->part_floats) {
-            const float *next = f.filters + s->part_floats;
+        f.first = cpu_winograd_block_row(s, b);
+        f.rows = cpu_winograd_block_row(s, b + 1) - f.first;
+        f.filters = t->weights + cpu_winograd_block_at(s, b);
+        for (f.k0 = 0; f.k0 < k; f.k0 += kc) {
+            const float *next = f.filters + cpu_winograd_part_floats(s, f.rows, kc);
             f.channels = vkb_min(kc, k - f.k0);
             for (int pair = 0; pair <= w->size / 2; pair++) {
                 const int first = cpu_winograd_first(pair) * w->size;
@@ -241,6 +245,7 @@ static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
                 for (int i = first; i < last; i++)
                     multiply_part(t, &f, i, f.u + (i - first) * s->u_step, &next);
             }
+            f.filters += cpu_winograd_part_floats(s, f.rows, kc);
         }
     }
 }
