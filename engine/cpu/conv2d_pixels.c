@@ -29,7 +29,7 @@ typedef struct pixels_state {
     int64_t parts, blocks; /* tasks of a group: parts of the panels by blocks of the pixels */
     uint64_t floats;       /* scratch a thread */
     float low, high;       /* what the tiles do of the epilogue */
-    bool rest;             /* there is more of it */
+    bool hardswish, rest;  /* they do this, too; there is more of it */
 } pixels_state;
 
 /* Panels of 16 output channels; a rest of at most 8 widens the last one to 24. */
@@ -127,7 +127,8 @@ vki_status cpu_conv2d_pixels_prepare(cpu_prep *p, vki_error *err)
     s->kc = vkb_ceil_div(s->k, vkb_ceil_div(s->k, kc)); /* equal blocks */
     choose_tasks(s, p->threads);
     choose_depth(s);
-    s->rest = cpu_clamp_of(&p->n->epilogue, &s->low, &s->high);
+    s->hardswish = cpu_is_hardswish(&p->n->epilogue);
+    s->rest = cpu_clamp_of(&p->n->epilogue, &s->low, &s->high) && !s->hardswish;
     p->state = s;
     p->scratch_bytes = s->floats * sizeof(float) * (uint64_t)p->threads;
     p->weight_bytes = (uint64_t)(lanes_of(s->m) * w->in_c) * sizeof(float);
@@ -197,7 +198,7 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
 {
     const cpu_call *c = arg;
     const pixels_state *s = c->state;
-    block b = {.call = c, .t = {.x_step = s->n, .low = s->low, .high = s->high}};
+    block b = {.call = c, .t = {.x_step = s->n, .low = s->low, .high = s->high, .hardswish = s->hardswish}};
     float *sums = (float *)c->scratch + (uint64_t)thread * s->floats;
     for (int64_t task = begin; task < end; task++) {
         const int64_t part = task % s->parts, i = task / s->parts % s->blocks;

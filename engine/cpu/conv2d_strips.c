@@ -84,10 +84,10 @@ void cpu_strips_run(const cpu_call *c, const cpu_strips *s)
                        .dilation = w->dilation_h,
                        .size = (int)w->kernel_h,
                        .stride = (int)w->stride_h};
-    const bool rest = cpu_clamp_of(e, &d.low, &d.high);
-    d.hardswish = !residual && e->act == GR_ACT_HARDSWISH;
+    d.hardswish = cpu_is_hardswish(e);
+    const bool rest = cpu_clamp_of(e, &d.low, &d.high) && !d.hardswish;
     s->micro->depthwise(&d);
-    for (int64_t i = 0; rest && !d.hardswish && i < s->planes; i++) {
+    for (int64_t i = 0; rest && i < s->planes; i++) {
         const int64_t at = i * d.y_plane;
         s->micro->epilogue(d.y + at, d.y + at, residual ? residual + first + at : NULL, s->rows * w->out_w,
                            e);

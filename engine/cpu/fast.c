@@ -50,6 +50,11 @@ bool cpu_clamp_of(const gr_epilogue *e, float *low, float *high)
     return !clamps && (e->act != GR_ACT_NONE || e->residual != GR_RESIDUAL_NONE);
 }
 
+bool cpu_is_hardswish(const gr_epilogue *e)
+{
+    return e->residual == GR_RESIDUAL_NONE && e->act == GR_ACT_HARDSWISH;
+}
+
 typedef struct elements {
     const cpu_call *call;
     int64_t count;

@@ -14,6 +14,7 @@ bool cpu_has_epilogue(const gr_node *n);
 /* What a kernel does of the epilogue as it stores a sum: clamps it to *low .. *high, infinite if there is
  * nothing to do. true: more of the epilogue is left. */
 bool cpu_clamp_of(const gr_epilogue *e, float *low, float *high);
+bool cpu_is_hardswish(const gr_epilogue *e); /* and nothing else, which some kernels do as they store, too */
 
 /* Sums of a row of any length: blocks in fp32, their sums in double. */
 double cpu_row_sum(const cpu_micro *m, const float *x, int64_t n);

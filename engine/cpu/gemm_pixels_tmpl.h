@@ -23,6 +23,7 @@ V8_INLINE void store_pixels(const cpu_pixels *t, v8 s[TILE_PIXELS][3], int64_t a
                             int vecs)
 {
     const v8 low = v8_set1(t->low), high = v8_set1(t->high);
+    const bool swish = t->hardswish;
     float *y = t->y + at;
     CPU_UNROLL
     for (int v = 0; v < vecs; v++) {
@@ -30,6 +31,10 @@ V8_INLINE void store_pixels(const cpu_pixels *t, v8 s[TILE_PIXELS][3], int64_t a
         v8 lanes[TILE_PIXELS];
         CPU_UNROLL
         for (int r = 0; r < pixels; r++) lanes[r] = v8_clamp(s[r][v], low, high);
+        if (__builtin_expect(swish, 0)) {
+            CPU_UNROLL
+            for (int r = 0; r < pixels; r++) lanes[r] = hardswish(lanes[r]);
+        }
         v8_store_quads(y, offset, lanes);
         if (pixels > 4) v8_store_quads(y + pixels - 4, offset, lanes + pixels - 4); /* some of them again */
     }

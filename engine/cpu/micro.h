@@ -64,8 +64,8 @@ enum { CPU_LEAST_TURNED = 8, CPU_MOST_TURNED = 1 << 28 };
 enum { CPU_LEAST_PIXELS = 20, CPU_WIDE_PANEL = 24 };
 
 /* A pointwise convolution of pixels that lie together, by a panel of output channels: y[offset[c] + i] =
- * low..high clamp of start[c] + the sum over k of w[k * width + c] x[k * x_step + i]. Reads offset, start and
- * w as far as the panel's width. */
+ * low..high clamp of start[c] + the sum over k of w[k * width + c] x[k * x_step + i], then HardSwish if asked
+ * for. Reads offset, start and w as far as the panel's width. */
 typedef struct cpu_pixels {
     const float *x, *w;
     const float *w_next; /* what w will be next, fetched meanwhile; NULL: not known */
@@ -77,6 +77,7 @@ typedef struct cpu_pixels {
     float *y;              /* NULL: the sums go to `sums`, as they are */
     const int32_t *offset; /* of each channel in y; the same of two that compute the same */
     float low, high;
+    bool hardswish;
 } cpu_pixels;
 
 /* Where eight columns of an im2col panel read, in elements from the start of a channel. */
