@@ -32,7 +32,7 @@ static vki_status write_file(const convert_options *o, const vki_model *model, v
     if (status == VKI_OK && o->shapes.count)
         status = gr_bind_shapes(&g, o->shapes.items, o->shapes.count, err);
     /* whether integers pay depends on the device, which is not known yet */
-    const gr_pass_options passes = {.evaluator = &ses_evaluator, .no_integers = true};
+    const gr_pass_options passes = {.evaluator = &ses_evaluator, .for_devices = true};
     if (status == VKI_OK) status = gr_optimize(&g, &passes, err);
     if (status == VKI_OK) status = vkm_write(&g, o->out, &(vkm_write_options){.half_weights = o->half}, err);
     if (status == VKI_OK) {

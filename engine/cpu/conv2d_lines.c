@@ -115,7 +115,8 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
     const lines_state *s = c->state;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
     float *copy = s->copy ? (float *)c->scratch + (uint64_t)thread * s->copy : NULL;
-    cpu_tile t = {.k = s->k, .c_stride = s->n, .epilogue = &c->n->epilogue};
+    const int64_t step = c->plane_step ? c->plane_step : s->n; /* no other than n with a residual */
+    cpu_tile t = {.k = s->k, .c_stride = step, .epilogue = &c->n->epilogue};
     for (int64_t task = begin; task < end; task++) {
         const int64_t part = task % s->parts, block = task / s->parts % s->blocks;
         const int64_t job = task / s->parts / s->blocks, group = job % s->w.group, at = block * s->line;
@@ -124,7 +125,7 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
         t.b_stride = s->n;
         if (s->copy) copy_block(s, &t, copy);
         for (int64_t i = s->panels * part / s->parts; i < s->panels * (part + 1) / s->parts; i++) {
-            const int64_t row = cpu_panel_row(s->m, s->micro->mr, i), to = (job * s->m + row) * s->n + at;
+            const int64_t row = cpu_panel_row(s->m, s->micro->mr, i), to = (job * s->m + row) * step + at;
             t.rows = (int)(cpu_panel_row(s->m, s->micro->mr, i + 1) - row);
             t.a = (const float *)c->weights + (group * s->m + row) * s->k;
             t.c = (float *)c->out[0] + to;

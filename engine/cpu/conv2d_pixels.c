@@ -153,15 +153,15 @@ static void run_panel(block *b, int64_t panel, int64_t from, int64_t to)
     const pixels_state *s = c->state;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
     const int64_t first = panel * CPU_NR, group = b->job % s->w.group;
-    const int64_t at = (b->job * s->m + first) * s->n + b->at;
+    const int64_t step = c->plane_step ? c->plane_step : s->n, channels = b->job * s->m + first;
     cpu_pixels *t = &b->t;
     t->width = width_of(s->m, panel);
     const int64_t count = vkb_min(t->width, s->m - first);
-    float *y = (float *)c->out[0] + at;
+    float *y = (float *)c->out[0] + channels * step + b->at;
     for (int i = 0; i < t->width; i++) {
         const int64_t channel = vkb_min(i, count - 1);
         b->start[i] = bias ? bias[group * s->m + first + channel] : 0;
-        b->offset[i] = (int32_t)(channel * s->n);
+        b->offset[i] = (int32_t)(channel * step);
     }
     const float *x = (const float *)c->in[0] + b->job * s->k * s->n + b->at;
     const float *weights = (const float *)c->weights + (group * lanes_of(s->m) + first) * s->k;
@@ -176,8 +176,9 @@ static void run_panel(block *b, int64_t panel, int64_t from, int64_t to)
         t->y = k + t->k < s->k ? NULL : y;
         s->micro->pixels(t);
     }
-    for (int64_t i = 0; to == s->k && s->rest && i < count; i++, y += s->n)
-        s->micro->epilogue(y, y, residual ? residual + at + i * s->n : NULL, t->pixels, &c->n->epilogue);
+    if (residual) residual += channels * s->n + b->at;
+    for (int64_t i = 0; to == s->k && s->rest && i < count; i++, y += step)
+        s->micro->epilogue(y, y, residual ? residual + i * s->n : NULL, t->pixels, &c->n->epilogue);
 }
 
 /* All input channels to panels first..end, `together` of them at a time. `sums` is of the thread. */

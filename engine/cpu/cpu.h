@@ -24,6 +24,8 @@ typedef struct cpu_call {
     const void *weights; /* fast kernels: the packed weights prepare() asked for */
     void *scratch;  /* fast kernels: 64-byte aligned, of the size prepare() asked for, content undefined */
     vkb_pool *pool; /* NULL: one thread */
+    int64_t plane_step; /* of kernels that spread planes: from one channel of out[0] to the next, in elements;
+                           0: they lie together */
 } cpu_call;
 
 /* The reference: plain loops that say what the operator means, epilogue included. Takes every type the
@@ -51,11 +53,14 @@ typedef struct cpu_prep {
     const gr_tensor *spent[2]; /* constants that nothing but pack() reads; NULL: no more */
 } cpu_prep;
 
+enum { CPU_MOST_SPREAD = INT32_MAX / 32 }; /* of cpu_call.plane_step: offsets of 24 channels are of 32 bits */
+
 typedef struct cpu_kernel {
     const char *name;                                   /* "conv2d_gemm_avx2" */
     bool (*fits)(const gr_graph *g, const gr_node *n);  /* shapes are concrete; false: try the next */
     vki_status (*prepare)(cpu_prep *p, vki_error *err); /* may be NULL */
     void (*run)(const cpu_call *c);
+    bool spreads; /* without a residual it takes any cpu_call.plane_step; channels count through the batch */
 } cpu_kernel;
 
 typedef struct cpu_op {

@@ -7,6 +7,10 @@
     {                                                                                                        \
 #name, cpu_##name##_fits, cpu_##name##_prepare, cpu_##name##_run                                     \
     }
+#define SPREADING(name)                                                                                      \
+    {                                                                                                        \
+#name, cpu_##name##_fits, cpu_##name##_prepare, cpu_##name##_run, true                               \
+    }
 #define END                                                                                                  \
     {                                                                                                        \
         0                                                                                                    \
@@ -14,7 +18,7 @@
 
 const cpu_kernel cpu_conv2d_kernels[] = {
     KERNEL(conv2d_strips), KERNEL(conv2d_depthwise), KERNEL(conv2d_winograd), KERNEL(conv2d_karatsuba),
-    KERNEL(conv2d_padded), KERNEL(conv2d_regions),   KERNEL(conv2d_lines),    KERNEL(conv2d_pixels),
+    KERNEL(conv2d_padded), KERNEL(conv2d_regions),   SPREADING(conv2d_lines), SPREADING(conv2d_pixels),
     KERNEL(conv2d_dots),   KERNEL(conv2d_few),       KERNEL(conv2d_gemm),     END};
 const cpu_kernel cpu_deconv2d_kernels[] = {KERNEL(deconv2d_pixel), KERNEL(deconv2d_karatsuba),
                                            KERNEL(deconv2d_scatter), KERNEL(deconv2d_phases), END};

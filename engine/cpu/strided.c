@@ -25,12 +25,11 @@ static void copy_run(uint8_t *dst, const uint8_t *src, size_t element, int64_t n
 #undef COPY_AS
 }
 
-/* The planner has put the part where it belongs. */
+/* The planner has put the part where it belongs: nothing else lies where its first element does. */
 static bool in_place(const void *dst, const void *src, size_t element, const op_strided *s)
 {
-    return s->rank == 1 && s->src[0] == 1 && s->dst[0] == 1 &&
-           (const char *)dst + s->dst_offset * (int64_t)element ==
-               (const char *)src + s->src_offset * (int64_t)element;
+    return (const char *)dst + s->dst_offset * (int64_t)element ==
+           (const char *)src + s->src_offset * (int64_t)element;
 }
 
 /* A dimension that is dense in the source, where the last one is in the destination alone: matrices of the
@@ -122,6 +121,7 @@ static void run_parallel(const cpu_call *c)
     for (int i = 0; i < op_strided_count(c->n); i++) {
         strided_job job = {c->out[split ? i : 0], c->in[concat ? i : 0], element, {0}};
         if (!op_strided_of(c->g, c->n, i, 1, &job.s) || !job.dst || job.s.elements == 0) continue;
+        if (in_place(job.dst, job.src, element, &job.s)) continue;
         int64_t grain = 1 + 4096 / (job.s.elements / job.s.dims[0]);
         vkb_parallel_for(c->pool, job.s.dims[0], grain, copy_range, &job);
     }

@@ -24,6 +24,7 @@ typedef struct host_memory {
     bool *read_on_cpu; /* by tensor */
     bool *apart;       /* by node: its parts are copied, since that takes less memory */
     bool *shares;      /* by node: its parts are not copied */
+    gr_uses uses;
     memplan_item *items;
     uint64_t *load;
     int n_items;
@@ -91,6 +92,43 @@ static void share_memory(const host_memory *m, gr_id i)
     }
 }
 
+static ses_step *step_of(const ses_plan *p, gr_id node)
+{
+    for (int i = 0; i < p->n_steps; i++)
+        if (p->steps[i].node == node) return &p->steps[i];
+    return NULL;
+}
+
+/* Input k of a Concat, a view of all of `part` or `part` itself, is planes that go some way apart, and
+ * nothing else reads them: the step that makes them, if its kernel can put them there, and where: *to, in
+ * bytes. */
+static ses_step *spreader_of(const host_memory *m, const gr_node *concat, int k, gr_id part, uint64_t *to,
+                             int64_t *plane_step)
+{
+    const ses_plan *p = m->p;
+    const gr_graph *g = &p->graph;
+    const gr_uses *u = &m->uses;
+    const gr_id view = concat->in[k], maker = u->producer[part];
+    const gr_tensor *t = &g->tensors[part];
+    op_strided s;
+    if (p->options->keep || maker == GR_NONE || t->rank < 3 || u->reader[view] == GR_NONE ||
+        u->reader[part] == GR_NONE)
+        return NULL;
+    const gr_id between = u->reader[part]; /* the Concat, or the view that it reads */
+    if (view != part && (p->places[between].gpu || g->nodes[between].out[0] != view)) return NULL;
+    if (!op_strided_of(g, concat, k, 1, &s) || s.rank != 2 || s.src[0] != s.dims[1]) return NULL;
+    const int64_t channels = t->dims[0] * t->dims[1];
+    const bool planes = s.dims[0] == channels && s.dims[0] * s.dims[1] == gr_elements(t) && s.src[1] == 1 &&
+                        s.dst[1] == 1 && s.dst[0] <= CPU_MOST_SPREAD;
+    ses_step *step = planes ? step_of(p, maker) : NULL;
+    if (!step || !step->kernel || !step->kernel->spreads ||
+        g->nodes[maker].epilogue.residual != GR_RESIDUAL_NONE)
+        return NULL;
+    *to = (uint64_t)s.dst_offset * vki_dtype_size(t->dtype);
+    *plane_step = s.dst[0];
+    return step;
+}
+
 /* What a Concat joins is made in its place, if it has memory of its own and no other place yet. */
 static void place_parts(const host_memory *m, gr_id i)
 {
@@ -103,7 +141,12 @@ static void place_parts(const host_memory *m, gr_id i)
         const gr_tensor *whole = &g->tensors[part];
         bool own = !p->host[part] && !(whole->flags & GR_INPUT) && root_of(m->t, n->out[0]) != part;
         if (!own || at || gr_bytes(whole) != gr_bytes(&g->tensors[n->in[k]])) continue;
-        if (!op_strided_stretch(g, n, k, &from, &to)) continue;
+        if (!op_strided_stretch(g, n, k, &from, &to)) {
+            int64_t plane_step;
+            ses_step *step = spreader_of(m, n, k, part, &to, &plane_step);
+            if (!step) continue;
+            step->plane_step = plane_step;
+        }
         m->shares[i] = true;
         m->t[part].root = n->out[0];
         m->t[part].at = to;
@@ -197,6 +240,7 @@ static void find_lifetimes(const host_memory *m)
         p->host[i] = (void *)(uintptr_t)g->tensors[i].data;
     }
     memset(m->shares, 0, (size_t)g->n_nodes * sizeof *m->shares);
+    for (int i = 0; i < p->n_steps; i++) p->steps[i].plane_step = 0;
     for (gr_id i = 0; i < g->n_nodes; i++)
         if (!p->places[i].gpu) share_memory(m, i);
     for (gr_id i = 0; i < g->n_nodes; i++)
@@ -273,7 +317,8 @@ vki_status ses_host_lay_out(ses_plan *p, vki_error *err)
                      .load = vkb_calloc(a, nodes + 2, sizeof *m.load)};
     bool have = m.t && m.read_on_cpu && m.apart && m.shares && m.items && m.load;
     vki_status status = have ? VKI_OK : vkb_nomem(err, tensors * sizeof *m.t);
-    if (have) {
+    if (have) status = gr_uses_make(&m.uses, &p->graph, err);
+    if (status == VKI_OK) {
         ses_find_cpu_reads(p, m.read_on_cpu);
         status = ses_settle_parts(&(ses_parts){.user = &m,
                                                .nodes = p->graph.n_nodes,
@@ -284,6 +329,7 @@ vki_status ses_host_lay_out(ses_plan *p, vki_error *err)
                                                .matters = matters});
     }
     if (status == VKI_OK) status = lay_out(&m, err);
+    gr_uses_free(&m.uses, &p->graph);
     vkb_free(a, m.t);
     vkb_free(a, m.read_on_cpu);
     vkb_free(a, m.apart);

@@ -172,7 +172,7 @@ static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
     if (!in || !out) return vkb_nomem(err, (uint64_t)(n->n_in + n->n_out) * sizeof *in);
     for (int i = 0; i < n->n_in; i++) in[i] = n->in[i] == GR_NONE ? NULL : p->host[n->in[i]];
     for (int i = 0; i < n->n_out; i++) out[i] = n->out[i] == GR_NONE ? NULL : p->host[n->out[i]];
-    step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out};
+    step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out, .plane_step = step->plane_step};
     if (!step->prep) return VKI_OK;
     VKB_TRY(make_dims(p, step, n, err));
     VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, step->prep, &step->call.weights, err));

@@ -33,7 +33,7 @@ static vki_status fill(vki_model *m, vki_context *c, vkb_file *file, const void 
     if (!vkm_is(bytes, n) && !vkb_store_has_copies(m->constants))
         vkb_store_destroy(&m->constants); /* all is in memory: the file is free */
     VKB_TRY(gr_clone(&m->optimized, &m->source, err));
-    const gr_pass_options passes = {.evaluator = &ses_evaluator, .no_integers = c->limits != NULL};
+    const gr_pass_options passes = {.evaluator = &ses_evaluator, .for_devices = c->limits != NULL};
     m->optimized.store = m->constants;
     VKB_TRY(gr_optimize(&m->optimized, &passes, err));
     VKB_TRY(ses_cpu_weights_create(&c->allocator, &m->cpu_weights, err));

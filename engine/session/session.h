@@ -83,6 +83,7 @@ typedef struct ses_step { /* one node on the CPU */
     cpu_prep *prep;           /* in the graph's arena; NULL for a view */
     cpu_call call;
     uint64_t scratch_at;   /* in the host arena; SES_NOWHERE: none */
+    int64_t plane_step;    /* of cpu_call */
     uint64_t weight_bytes; /* packed, read instead of the node's constants; 0: none */
     double us;
 } ses_step;

@@ -230,7 +230,7 @@ static vki_status make_graph(maker *m)
     const gr_pass_options passes = {.evaluator = &ses_evaluator,
                                     .disable = o->disable_passes,
                                     .no_fusion = o->reference,
-                                    .no_integers = m->s->model->context->limits != NULL};
+                                    .for_devices = m->s->model->context->limits != NULL};
     vkb_store *constants = m->s->model->constants;
     VKB_TRY(gr_clone(&m->g, m->stage->source, m->err));
     VKB_TRY(ses_hold(constants, &m->g, &m->held, m->err));

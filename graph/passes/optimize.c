@@ -50,8 +50,6 @@ const gr_pass pass_separable = {
 const gr_pass pass_expansion = {
     "expansion", "a 1x1 convolution and the depthwise one behind it part by part on the CPU (planners)", NULL,
     true};
-const gr_pass pass_channel_shuffle = {
-    "channel_shuffle", "Concat, channel shuffle and Split in one dispatch (planners)", NULL, true};
 const gr_pass pass_squeeze = {
     "squeeze", "the gate of squeeze and excitation, and its product, in few dispatches (planners)", NULL,
     true};
@@ -125,13 +123,18 @@ static vki_status infer_open(gr_graph *g, vki_error *err)
     return VKI_OK;
 }
 
+static bool is_left_out(const gr_pass *pass, const gr_pass_options *o)
+{
+    const bool of_cpu = pass == &pass_qdq || pass == &pass_channel_shuffle;
+    return !pass->run || (o->no_fusion && pass->fusion) || (o->for_devices && of_cpu) ||
+           !gr_pass_is_on(pass, o->disable);
+}
+
 static vki_status run_round(gr_graph *g, const gr_pass_options *o, bool *changed, vki_error *err)
 {
     for (int i = 0; gr_passes[i]; i++) {
         const gr_pass *pass = gr_passes[i];
-        if (!pass->run || (o->no_fusion && pass->fusion) || (o->no_integers && pass == &pass_qdq) ||
-            !gr_pass_is_on(pass, o->disable))
-            continue;
+        if (is_left_out(pass, o)) continue;
         VKB_TRY(pass->run(g, o->evaluator, changed, err));
     }
     return infer_open(g, err);

@@ -26,7 +26,7 @@ typedef struct gr_pass {
 } gr_pass;
 
 extern const gr_pass *const gr_passes[]; /* in order, ended by NULL */
-/* Done by the planners: */
+/* Done by the planners, channel_shuffle for devices: */
 extern const gr_pass pass_separable, pass_channel_shuffle, pass_squeeze, pass_chains, pass_input_slices,
     pass_output_slices, pass_views, pass_in_place, pass_intervals, pass_memory_order, pass_expansion;
 bool gr_pass_is_on(const gr_pass *pass, const char *disable); /* not in that list of names (NULL: none) */
@@ -36,8 +36,8 @@ typedef struct gr_pass_options {
     const char *disable; /* names separated by commas, "all" among them; NULL: none. VKI_E_ARG on an unknown
                             name */
     bool no_fusion;
-    bool no_integers; /* products of integers that are written as floats stay floats: the pass qdq is left out
-                       */
+    bool for_devices; /* a device may run the graph: the passes that only the CPU gains from are left out, qdq
+                         and channel_shuffle */
 } gr_pass_options;
 /* Runs all passes until nothing changes, inferring shapes as they become known, and compacts the graph (ids
  * change). Works with unknown shapes (when a file is imported) as well as with concrete ones (when a session

@@ -258,7 +258,7 @@ void pixel_tiles(const cpu_micro *m)
             for (int64_t i = 0; i < k; i++) w[i * width + c] = w[i * width + channel];
         }
         outputs o = outputs_make((channels - 1) * y_step + n);
-        const bool whole = pick(0, 1);
+        const bool whole = pick(0, 1), swish = pick(0, 1);
         for (int table = 0; table < 2; table++) {
             const cpu_micro *by = table ? m : c_table;
             cpu_pixels t = {.x = x, .w = w, .k = whole ? k : split, .x_step = x_step, .pixels = n};
@@ -267,6 +267,7 @@ void pixel_tiles(const cpu_micro *m)
             t.offset = offset;
             t.low = -0.75f;
             t.high = 1;
+            t.hardswish = swish;
             t.sums = whole ? NULL : sums;
             if (!whole) {
                 by->pixels(&t);
