@@ -61,9 +61,11 @@ GEMM tile int8 6x8 (SMMLA)|i8mm|part_6
 GEMM tile fp16 6x16|fp16|part_6'
 x86_kernels='GEMM tile 6x16|avx2|part_6_2
 GEMM line 6x16|avx2|line_6
-GEMM tile 14x16|avx512|gemm
-GEMM tile int16 14x16|avx512|gemm_i16
-GEMM tile int8 14x16|avx512vnni|gemm_i8'
+GEMM tile 14x32|avx512|wide_14
+GEMM tile 7x32|avx512|wide_7
+GEMM tile 8x16, pixels|avx512|one_8
+GEMM tile int16 7x32|avx512|pairs_7
+GEMM tile int8 7x32|avx512vnni|unsigned_b_7'
 
 # The loop of FUNCTION (or of what the compiler split from it) in OBJECT that has the most and densest multiply-adds: its instructions.
 # A loop is what a branch backwards spans; those that hold others do not count.

@@ -174,6 +174,7 @@ int main(void)
     table = *cpu_micro_get();
     printf("%s: fp16 by %s\n", table.isa, table.gemm_f16 ? "the CPU" : "the specification");
     if (!table.gemm_f16) {
+        table.wide = false; /* the specification takes one panel */
         table.gemm_f16 = cpu_gemm_f16_c;
         table.pair_f16 = cpu_pair_f16_c;
     }

@@ -222,6 +222,19 @@ static int check_kernels(check *k)
     return ran;
 }
 
+static void wide_gemm(const cpu_tile *t)
+{
+    cpu_tile_by_panels(t, cpu_micro_c.gemm);
+}
+static void wide_gemm_i16(const cpu_tile *t)
+{
+    cpu_tile_by_panels(t, cpu_micro_c.gemm_i16);
+}
+static void wide_gemm_i8(const cpu_tile *t)
+{
+    cpu_tile_by_panels(t, cpu_micro_c.gemm_i8);
+}
+
 /* All kernels on the C table, as they run where the CPU multiplies bytes: that table can do so too and is
  * said to prefer it. The table is chosen when a plan is made. */
 static void check_dot_products(check *k)
@@ -231,7 +244,13 @@ static void check_dot_products(check *k)
     for (size_t i = 0; i < VKB_COUNT(forms); i++) {
         table = cpu_micro_c;
         table.dot = forms[i];
-        table.mr = i ? 14 : table.mr; /* and panels as high as those of AVX-512 */
+        if (i) { /* and tiles as high and wide as those of AVX-512 */
+            table.mr = 14;
+            table.wide = true;
+            table.gemm = wide_gemm;
+            table.gemm_i16 = wide_gemm_i16;
+            table.gemm_i8 = wide_gemm_i8;
+        }
         cpu_micro_force(&table);
         check_kernels(k);
         cpu_micro_force(NULL);

@@ -166,19 +166,23 @@ static void pack_rows(const run *r, const block *b)
     }
 }
 
-/* Points the tile at panel j of B's block. */
-static void point_at_b(const cpu_gemm *p, const block *b, int64_t j, const place *at, cpu_tile *t)
+/* Panel j of B's block, and how far apart its rows are. */
+static const float *panel_of_b(const cpu_gemm *p, const block *b, int64_t j, const place *at, int64_t *stride)
 {
     const cpu_gemm_job *job = &b->job;
-    t->b_stride = cpu_panel_width(at->cols);
-    if (job->b) {
-        t->b = job->b + at->col * job->k + b->k0 * t->b_stride;
-    } else if (in_place(b, at)) {
-        t->b = job->b_rows + b->k0 * p->n + at->col;
-        t->b_stride = p->n;
-    } else {
-        t->b = b->b + (j - b->n0) * b->kc * CPU_NR;
-    }
+    *stride = cpu_panel_width(at->cols);
+    if (job->b) return job->b + at->col * job->k + b->k0 * *stride;
+    if (!in_place(b, at)) return b->b + (j - b->n0) * b->kc * CPU_NR;
+    *stride = p->n;
+    return job->b_rows + b->k0 * p->n + at->col;
+}
+
+/* Whether tiles of panel j, whose place and parts these are, can be of the next one too. */
+static bool with_next(const cpu_gemm *p, const block *b, int64_t j, presence parts)
+{
+    if (!p->micro->wide || j + 1 == b->n1) return false;
+    const presence next = presence_of(p, b, j + 1);
+    return next.here && next.before == parts.before && next.after == parts.after;
 }
 
 /* What a tile fetches for later. Of packed A the next panel. Where A is packed from run to run it is near,
@@ -198,14 +202,21 @@ static void multiply_block(const run *r, const block *b)
     const cpu_gemm_job *job = &b->job;
     int64_t first = panel_row(p, b->m0);
     cpu_tile t = {.k = b->kc, .c_stride = p->c_stride, .form = r->s->form};
-    for (int64_t j = b->n0; j < b->n1; j++) {
-        const place at = place_of(b, j), next = place_of(b, j + 1);
+    for (int64_t j = b->n0, panels; j < b->n1; j += panels) {
         const presence parts = presence_of(p, b, j);
+        panels = 1;
         if (!parts.here) continue;
+        const place at = place_of(b, j);
+        place next = place_of(b, j + 1);
         t.accumulate = parts.before;
         t.epilogue = parts.after ? NULL : r->s->epilogue;
-        point_at_b(p, b, j, &at, &t);
+        t.b = panel_of_b(p, b, j, &at, &t.b_stride);
         t.cols = at.cols;
+        if (with_next(p, b, j, parts)) {
+            t.right = panel_of_b(p, b, j + 1, &next, &t.right_stride);
+            t.cols += next.cols;
+            next = place_of(b, j + ++panels);
+        }
         t.bias_col = job->bias_col ? job->bias_col + at.col : NULL;
         for (int64_t i = b->m0; i < b->m1; i++) {
             int64_t row = panel_row(p, i), c = row * p->c_stride + at.col;

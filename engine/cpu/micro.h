@@ -58,7 +58,26 @@ typedef struct cpu_tile {
     const float *residual;            /* laid out as C; NULL unless the epilogue has one */
     const gr_epilogue *epilogue;      /* NULL: store the sums */
     cpu_dot_form form;                /* of gemm_i8 */
+    const float *right;   /* for tables that say `wide`: B from column CPU_NR on, as many columns again; */
+    int64_t right_stride; /* its rows */
 } cpu_tile;
+
+/* A tile that may be of two panels, by a function that takes one. */
+static inline void cpu_tile_by_panels(const cpu_tile *t, void (*gemm)(const cpu_tile *t))
+{
+    cpu_tile part = *t;
+    if (t->cols > CPU_NR) {
+        part.cols = CPU_NR;
+        gemm(&part);
+        part.cols = t->cols - CPU_NR;
+        part.b = t->right;
+        part.b_stride = t->right_stride;
+        part.c += CPU_NR;
+        if (t->bias_col) part.bias_col += CPU_NR;
+        if (t->residual) part.residual += CPU_NR;
+    }
+    gemm(&part);
+}
 
 enum { CPU_LEAST_TURNED = 8, CPU_MOST_TURNED = 1 << 28 };
 enum { CPU_LEAST_PIXELS = 20, CPU_WIDE_PANEL = 24 };
@@ -238,11 +257,12 @@ typedef struct cpu_micro {
     const char *isa;
     int mr;      /* rows of a GEMM tile: what panels of A are made for */
     cpu_dot dot; /* what gemm_i8 takes */
+    bool wide;   /* a tile of gemm and of its kin below may be of two panels; cpu_tile.right */
     void (*gemm)(const cpu_tile *t);
     /* The same along any number of columns from 9 on; neither `accumulate` nor bias_col. B is readable to
      * its last column, or to 16 if there are fewer. The residual does not lie where C does. */
     void (*gemm_line)(const cpu_tile *t);
-    void (*pixels)(const cpu_pixels *t); /* NULL: gemm is faster */
+    void (*pixels)(const cpu_pixels *t);
     /* The same on integers, four bytes an element: of A and B two int16 that follow each other along the sum,
      * of C and the biases an int32. Sums wrap around; there is no epilogue. Magnitudes are at most 255. */
     void (*gemm_i16)(const cpu_tile *t);

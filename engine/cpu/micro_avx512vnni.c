@@ -1,54 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What AVX-512 VNNI adds to AVX-512: dot products of bytes. No machine with AVX-512 has timed this. */
-#include "cpu/micro.h"
+#include "cpu/gemm_avx512.h"
 
-#include "cpu/vec_avx512.h"
-
-/* sum + the products of four bytes each, of a unsigned and of b signed */
+/* sum + the products of four bytes each, unsigned ones by signed ones */
 #ifdef CPU_SIMDE
-#define dot(sum, a, b) _mm512_dpbusd_epi32(sum, a, b)
+TILE_STEP(sum_unsigned_a, _mm512_dpbusd_epi32(sum, a, b))
+TILE_STEP(sum_unsigned_b, _mm512_dpbusd_epi32(sum, b, a))
 #else
-V16_INLINE __m512i dot(__m512i sum, __m512i a, __m512i b)
-{
-    /* As an intrinsic it costs a copy of each sum before and after, in GCC 12. */
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    return sum;
-}
+TILE_STEP(sum_unsigned_a, "vpdpbusd %2, %1, %0")
+TILE_STEP(sum_unsigned_b, "vpdpbusd %1, %2, %0")
 #endif
 
-V16_INLINE __m512i unsigned_a(__m512i a, __m512i b, __m512i sum)
-{
-    return dot(sum, a, b);
-}
-
-V16_INLINE __m512i unsigned_b(__m512i a, __m512i b, __m512i sum)
-{
-    return dot(sum, b, a);
-}
-
-V16_INLINE void tile_unsigned_a(const cpu_tile *t, int row, int rows)
-{
-    tile_integers(t, row, rows, unsigned_a);
-}
-
-static void left_unsigned(const cpu_tile *t){TILE_PARTS(tile_unsigned_a)}
-
-V16_INLINE void tile_unsigned_b(const cpu_tile *t, int row, int rows)
-{
-    tile_integers(t, row, rows, unsigned_b);
-}
-
-static void right_unsigned(const cpu_tile *t)
-{
-    TILE_PARTS(tile_unsigned_b)
-}
+TILE_KIND(unsigned_a, TILE_BYTES, sum_unsigned_a)
+TILE_KIND(unsigned_b, TILE_BYTES, sum_unsigned_b)
 
 static void gemm_i8(const cpu_tile *t)
 {
-    if (t->form.b_unsigned)
-        right_unsigned(t);
-    else
-        left_unsigned(t);
+    tile_run(t, t->form.b_unsigned ? unsigned_b_tiles : unsigned_a_tiles, VKB_COUNT(unsigned_a_tiles),
+             TILE_BYTES, tile_multiply);
 }
 
 void cpu_micro_avx512vnni(cpu_micro *m)

@@ -52,7 +52,7 @@ static void run_panel(const cpu_micro *m)
                           .offset = ramp,
                           .low = -INFINITY,
                           .high = INFINITY};
-    if (m->pixels) m->pixels(&t);
+    m->pixels(&t);
 }
 
 static cpu_taps taps_of(void)

@@ -9,10 +9,35 @@ static outputs run_both(cpu_tile *t, tile_fn want, tile_fn got, int64_t size)
 {
     outputs o = outputs_make(size);
     t->c = o.c;
-    want(t);
+    if (t->right)
+        cpu_tile_by_panels(t, want);
+    else
+        want(t);
     t->c = o.v;
     got(t);
     return o;
+}
+
+/* Random sizes of a tile: at most as many panels as the table's tiles may have. */
+static cpu_tile random_tile(const cpu_micro *m, int64_t most_k)
+{
+    const int cols = (int)pick(1, m->wide && pick(0, 1) ? 2 * CPU_NR : CPU_NR);
+    cpu_tile t = {.rows = (int)pick(1, 2 * m->mr), .cols = cols, .k = pick(1, most_k)};
+    t.c_stride = cols + pick(0, 5);
+    t.b_stride = cpu_panel_width(cols) + pick(0, 3);
+    if (cols > CPU_NR) t.right_stride = cpu_panel_width(cols - CPU_NR) + pick(0, 3);
+    t.accumulate = pick(0, 1);
+    return t;
+}
+
+/* Elements of its panels. */
+static int64_t left_elements(const cpu_tile *t)
+{
+    return (t->k - 1) * t->b_stride + cpu_panel_width(t->cols);
+}
+static int64_t right_elements(const cpu_tile *t)
+{
+    return t->cols > CPU_NR ? (t->k - 1) * t->right_stride + cpu_panel_width(t->cols - CPU_NR) : 0;
 }
 
 static float *input_floats(int64_t n)
@@ -21,37 +46,32 @@ static float *input_floats(int64_t n)
 }
 
 /* Elements are what `elements` makes of them; sums are of floats. */
-static void check_gemm(tile_fn want, tile_fn got, float *(*elements)(int64_t n), int mr, int64_t most_k,
-                       double tolerance, const char *name)
+static void check_gemm(const cpu_micro *m, tile_fn want, tile_fn got, float *(*elements)(int64_t n),
+                       int64_t most_k, double tolerance, const char *name)
 {
-    const int rows = (int)pick(1, 2 * mr), cols = (int)pick(1, CPU_NR);
-    const int64_t k = pick(1, most_k), stride = cols + pick(0, 5), size = (rows - 1) * stride + cols;
-    const int64_t b_stride = cpu_panel_width(cols) + pick(0, 3);
-    float *a = elements(rows * k), *b = elements((k - 1) * b_stride + cpu_panel_width(cols));
-    float *row = input(rows, -1, 1), *col = input(cols, -1, 1), *residual = input(size, -1, 1);
+    cpu_tile t = random_tile(m, most_k);
+    const int64_t size = (t.rows - 1) * t.c_stride + t.cols;
+    float *a = elements(t.rows * t.k), *b = elements(left_elements(&t));
+    float *right = right_elements(&t) ? elements(right_elements(&t)) : NULL;
+    float *row = input(t.rows, -1, 1), *col = input(t.cols, -1, 1), *residual = input(size, -1, 1);
     const gr_epilogue e = random_epilogue();
-    cpu_tile t = {.a = a,
-                  .b = b,
-                  .k = k,
-                  .b_stride = b_stride,
-                  .c_stride = stride,
-                  .rows = rows,
-                  .cols = cols,
-                  .accumulate = pick(0, 1),
-                  .bias_row = pick(0, 1) ? row : NULL,
-                  .bias_col = pick(0, 1) ? col : NULL,
-                  .epilogue = pick(0, 3) ? &e : NULL};
+    t.a = a;
+    t.b = b;
+    t.right = right;
+    t.bias_row = pick(0, 1) ? row : NULL;
+    t.bias_col = pick(0, 1) ? col : NULL;
+    t.epilogue = pick(0, 3) ? &e : NULL;
     if (e.residual != GR_RESIDUAL_NONE) t.residual = residual;
     outputs o = run_both(&t, want, got, size);
     outputs_check(&o, tolerance, name);
-    float *const all[] = {a, b, row, col, residual};
+    float *const all[] = {a, b, right, row, col, residual};
     for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
 }
 
 void gemm_tiles(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++)
-        check_gemm(c_table->gemm, m->gemm, input_floats, m->mr, 70, 1e-5, "gemm");
+        check_gemm(m, c_table->gemm, m->gemm, input_floats, 70, 1e-5, "gemm");
 }
 
 /* Pairs of fp16. */
@@ -71,7 +91,7 @@ void half_tiles(const cpu_micro *m)
 {
     if (!m->gemm_f16) return;
     for (int round = 0; round < ROUNDS; round++) {
-        check_gemm(cpu_gemm_f16_c, m->gemm_f16, input_halves, m->mr, 150, 4e-3, "gemm_f16");
+        check_gemm(m, cpu_gemm_f16_c, m->gemm_f16, input_halves, 150, 4e-3, "gemm_f16");
         const int64_t n = pick(1, 40);
         float *first = input(n, -1e5F, 1e5F), *second = input(n, -1e-5F, 1e-5F);
         outputs o = outputs_make(n);
@@ -152,33 +172,29 @@ void lines_are_tiles(void)
 
 typedef int32_t *(*input_fn)(int64_t n);
 
-static void check_integers(tile_fn want, tile_fn got, input_fn elements, int mr, cpu_dot_form form)
+static void check_integers(const cpu_micro *m, tile_fn want, tile_fn got, input_fn elements,
+                           cpu_dot_form form)
 {
-    const int rows = (int)pick(1, 2 * mr), cols = (int)pick(1, CPU_NR), width = cpu_panel_width(cols);
-    const int64_t k = pick(1, 70), stride = cols + pick(0, 5), b_stride = width + pick(0, 3);
-    int32_t *a = elements(rows * k), *b = elements((k - 1) * b_stride + width);
-    int32_t *row = input_pairs(rows), *col = input_pairs(cols);
-    cpu_tile t = {.a = (const float *)a,
-                  .b = (const float *)b,
-                  .k = k,
-                  .b_stride = b_stride,
-                  .c_stride = stride,
-                  .rows = rows,
-                  .cols = cols,
-                  .accumulate = pick(0, 1),
-                  .bias_row = pick(0, 1) ? (const float *)row : NULL,
-                  .bias_col = pick(0, 1) ? (const float *)col : NULL,
-                  .form = form};
-    outputs o = run_both(&t, want, got, (rows - 1) * stride + cols);
+    cpu_tile t = random_tile(m, 70);
+    int32_t *a = elements(t.rows * t.k), *b = elements(left_elements(&t));
+    int32_t *right = right_elements(&t) ? elements(right_elements(&t)) : NULL;
+    int32_t *row = input_pairs(t.rows), *col = input_pairs(t.cols);
+    t.a = (const float *)a;
+    t.b = (const float *)b;
+    t.right = (const float *)right;
+    t.bias_row = pick(0, 1) ? (const float *)row : NULL;
+    t.bias_col = pick(0, 1) ? (const float *)col : NULL;
+    t.form = form;
+    outputs o = run_both(&t, want, got, (t.rows - 1) * t.c_stride + t.cols);
     outputs_check_bits(&o);
-    int32_t *const all[] = {a, b, row, col};
+    int32_t *const all[] = {a, b, right, row, col};
     for (size_t i = 0; i < VKB_COUNT(all); i++) vkb_free(heap, all[i]);
 }
 
 void integer_tiles(const cpu_micro *m)
 {
     for (int round = 0; round < ROUNDS; round++)
-        check_integers(c_table->gemm_i16, m->gemm_i16, input_pairs, m->mr, (cpu_dot_form){0});
+        check_integers(m, c_table->gemm_i16, m->gemm_i16, input_pairs, (cpu_dot_form){0});
 }
 
 void byte_tiles(const cpu_micro *m)
@@ -191,7 +207,7 @@ void byte_tiles(const cpu_micro *m)
                                                                            : b,
                                    .b_flip =
                                        pick(0, 1) ? (int32_t)(0x01010101u * (uint32_t)pick(0, 255)) : 0};
-        check_integers(c_table->gemm_i8, m->gemm_i8, input_bytes, m->mr, form);
+        check_integers(m, c_table->gemm_i8, m->gemm_i8, input_bytes, form);
     }
 }
 
@@ -244,7 +260,7 @@ void winograd_tiles(const cpu_micro *m)
 /* Sums in two steps, of any number of pixels by panels of both widths; lanes that repeat a channel. */
 void pixel_tiles(const cpu_micro *m)
 {
-    for (int round = 0; round < ROUNDS && m->pixels; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         const int width = pick(0, 1) ? CPU_NR : CPU_WIDE_PANEL, channels = (int)pick(1, width);
         const int64_t n = pick(CPU_LEAST_PIXELS, 70), k = pick(2, 40), split = pick(1, k - 1);
         const int64_t x_step = n + pick(0, 5), y_step = n + pick(0, 5), rounded = (n + 3) / 4 * 4;
