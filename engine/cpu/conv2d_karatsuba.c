@@ -32,8 +32,6 @@ typedef struct rows_plan { /* of some rows of tiles */
 
 typedef struct karatsuba {
     op_window w;
-    bool is_lean; /* conv2d_gemm does it instead, to pack less */
-    cpu_prep lean;
     int64_t channels, filters;              /* of a group */
     int64_t tiles_x, tiles_y;               /* tiles */
     int64_t strip;                          /* rows of tiles */
@@ -79,9 +77,11 @@ static cpu_products products_of(const op_window *w)
                           .out_steps = 100};
 }
 
-static double direct_cost(const op_window *w)
+/* By a group of an image, beside im2col. */
+static double saved(const op_window *w)
 {
-    return cpu_conv_cost(w) / (double)w->group;
+    const cpu_products p = products_of(w);
+    return cpu_conv_cost(w) / (double)w->group - cpu_products_cost(&p, cpu_products_strip(&p));
 }
 
 static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
@@ -96,9 +96,7 @@ static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
 bool cpu_conv2d_karatsuba_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    if (!is_wanted(g, n, &w)) return false;
-    const cpu_products p = products_of(&w);
-    return cpu_products_cost(&p, cpu_products_strip(&p)) < direct_cost(&w);
+    return is_wanted(g, n, &w) && saved(&w) > 0;
 }
 
 /* ---- weights ---- */
@@ -137,10 +135,6 @@ static void pack_filter(const karatsuba *s, float *to, const float *taps, int64_
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const karatsuba *s = state;
-    if (s->is_lean) {
-        s->lean.pack(dst, g, n, s->lean.state);
-        return;
-    }
     const int mr = s->whole.gemm.micro->mr;
     const float *taps = g->tensors[n->in[1]].data;
     float *to = dst;
@@ -205,24 +199,6 @@ static void plan_scratch(karatsuba *s, cpu_prep *p)
     p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
 }
 
-static vki_status plan_lean(karatsuba *s, cpu_prep *p, vki_error *err)
-{
-    s->lean = *p;
-    VKB_TRY(cpu_conv2d_gemm_prepare(&s->lean, err));
-    if (!p->lean) {
-        const cpu_products own = products_of(&s->w);
-        const double saved = direct_cost(&s->w) - cpu_products_cost(&own, s->strip);
-        p->lean_bytes = s->lean.weight_bytes;
-        p->lean_cost = saved * (double)(s->w.group * s->w.batch);
-        return VKI_OK;
-    }
-    s->is_lean = true;
-    *p = s->lean;
-    p->state = s;
-    p->pack = pack;
-    return VKI_OK;
-}
-
 vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
 {
     karatsuba *s = vkb_arena_alloc(p->arena, sizeof *s);
@@ -232,8 +208,6 @@ vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     const cpu_products own = products_of(w);
     s->strip = cpu_products_strip(&own);
-    VKB_TRY(plan_lean(s, p, err));
-    if (s->is_lean) return VKI_OK;
     s->channels = w->in_c / w->group;
     s->filters = w->out_c / w->group;
     s->tiles_x = vkb_ceil_div(w->out_w, 2);
@@ -249,6 +223,8 @@ vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     p->state = s;
     p->weight_bytes = (uint64_t)(w->group * PLANES * s->filters * s->channels) * sizeof(float);
     p->pack = pack;
+    p->yields = true;
+    p->lean_cost = saved(w) * (double)(w->group * w->batch);
     p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key = cpu_pack_key("karatsuba conv", (int64_t[]){w->in_c, w->out_c, w->group}, 3);
     return VKI_OK;
@@ -350,16 +326,10 @@ void cpu_conv2d_karatsuba_run(const cpu_call *c)
     const op_window *w = &s->w;
     const int64_t in = s->channels * w->in_h * w->in_w, out = s->filters * w->out_h * w->out_w;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    cpu_call call = *c;
-    if (s->is_lean) {
-        call.state = s->lean.state;
-        cpu_conv2d_gemm_run(&call);
-        return;
-    }
     for (int64_t i = 0; i < w->batch * w->group; i++) {
         const int64_t group = i % w->group;
         strip t = {.s = s,
-                   .call = &call,
+                   .call = c,
                    .x = (const float *)c->in[0] + i * in,
                    .y = (float *)c->out[0] + i * out,
                    .weights = (const float *)c->weights + group * PLANES * s->filters * s->channels,

@@ -47,7 +47,8 @@ typedef struct cpu_prep {
     uint64_t weight_bytes; /* of packed weights; 0: none. They are made once a session by pack() and kept over
                               re-plans */
     uint64_t lean_bytes;   /* what they would take if `lean` were set, if less; 0: the same */
-    double lean_cost;      /* of that, in multiply-accumulates a run */
+    bool yields;           /* if `lean` is set the node is the next kernel's that fits */
+    double lean_cost;      /* of either, in multiply-accumulates a run */
     void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
     uint64_t pack_key;         /* with the weight tensor's const_key: equal keys mean equal packed bytes */
     const gr_tensor *spent[2]; /* constants that nothing but pack() reads; NULL: no more */

@@ -19,8 +19,6 @@ enum {
 
 typedef struct karatsuba {
     op_window w;
-    void (*lean_run)(const cpu_call *c); /* of the kernel that does it instead, to pack less; NULL: none */
-    cpu_prep lean;
     int64_t channels, filters;           /* of a group */
     int64_t blocks_x, blocks_y;          /* blocks */
     int64_t strip;                       /* rows of blocks */
@@ -71,15 +69,18 @@ static cpu_products products_of(const op_window *w)
                           .out_steps = 250};
 }
 
-/* The other kernels: all taps, and the parts or the copied inputs that these read and write. */
-static double direct_cost(const op_window *w)
+/* By a group of an image, beside the other kernels: all taps, and the parts or the copied inputs that these
+ * read and write. */
+static double saved(const op_window *w)
 {
     enum { PART = 2 };
     const double in = (double)(w->in_c / w->group), out = (double)(w->out_c / w->group);
     const double weights = (double)op_window_taps(w) * in * out;
     const int64_t pixels = w->in_h * w->in_w;
+    const cpu_products p = products_of(w);
     return weights * (cpu_columns_cost(pixels) + cpu_reading_cost(weights * (double)w->group)) +
-           PART * (double)op_window_taps(w) * out * (double)pixels;
+           PART * (double)op_window_taps(w) * out * (double)pixels -
+           cpu_products_cost(&p, cpu_products_strip(&p));
 }
 
 /* Along one dimension: by what there are blocks, and a row of blocks more. */
@@ -101,9 +102,7 @@ static bool is_wanted(const gr_graph *g, const gr_node *n, op_window *w)
 bool cpu_deconv2d_karatsuba_fits(const gr_graph *g, const gr_node *n)
 {
     op_window w;
-    if (!is_wanted(g, n, &w)) return false;
-    const cpu_products p = products_of(&w);
-    return cpu_products_cost(&p, cpu_products_strip(&p)) < direct_cost(&w);
+    return is_wanted(g, n, &w) && saved(&w) > 0;
 }
 
 /* ---- weights ---- */
@@ -143,10 +142,6 @@ static void pack_phase(const karatsuba *s, float *to, int64_t to_step, const flo
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const karatsuba *s = state;
-    if (s->lean_run) {
-        s->lean.pack(dst, g, n, s->lean.state);
-        return;
-    }
     const int64_t m = rows_of(s), k = s->channels, taps = op_window_taps(&s->w);
     const int mr = s->whole.micro->mr;
     const float *x = g->tensors[n->in[1]].data;
@@ -197,26 +192,6 @@ static void plan_scratch(karatsuba *s, cpu_prep *p)
         }
 }
 
-/* All taps, which take no more bytes than the weights had: as wanted, or what it would take. */
-static vki_status plan_lean(karatsuba *s, cpu_prep *p, vki_error *err)
-{
-    const bool scatters = cpu_deconv2d_scatter_fits(p->g, p->n);
-    s->lean = *p;
-    VKB_TRY((scatters ? cpu_deconv2d_scatter_prepare : cpu_deconv2d_phases_prepare)(&s->lean, err));
-    if (!p->lean) {
-        const cpu_products own = products_of(&s->w);
-        const double saved = direct_cost(&s->w) - cpu_products_cost(&own, s->strip);
-        p->lean_bytes = s->lean.weight_bytes;
-        p->lean_cost = saved * (double)(s->w.group * s->w.batch);
-        return VKI_OK;
-    }
-    s->lean_run = scatters ? cpu_deconv2d_scatter_run : cpu_deconv2d_phases_run;
-    *p = s->lean;
-    p->state = s;
-    p->pack = pack;
-    return VKI_OK;
-}
-
 vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
 {
     karatsuba *s = vkb_arena_alloc(p->arena, sizeof *s);
@@ -224,7 +199,6 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     *s = (karatsuba){0};
     const op_window *w = &s->w;
     if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    if (p->lean) return plan_lean(s, p, err);
     s->channels = w->in_c / w->group;
     s->filters = w->out_c / w->group;
     s->blocks_x = vkb_ceil_div(w->in_w, 2);
@@ -244,7 +218,9 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key =
         cpu_pack_key("karatsuba", (int64_t[]){w->in_c, w->out_c, w->group, w->kernel_h, w->kernel_w}, 5);
-    return plan_lean(s, p, err);
+    p->yields = true;
+    p->lean_cost = saved(w) * (double)(w->group * w->batch);
+    return VKI_OK;
 }
 
 /* ---- the run ---- */
@@ -353,16 +329,10 @@ void cpu_deconv2d_karatsuba_run(const cpu_call *c)
     const op_window *w = &s->w;
     const int64_t in = s->channels * w->in_h * w->in_w, out = s->filters * w->out_h * w->out_w;
     const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    cpu_call call = *c;
-    if (s->lean_run) {
-        call.state = s->lean.state;
-        s->lean_run(&call);
-        return;
-    }
     for (int64_t i = 0; i < w->batch * w->group; i++) {
         const int64_t group = i % w->group;
         strip t = {.s = s,
-                   .call = &call,
+                   .call = c,
                    .x = (const float *)c->in[0] + i * in,
                    .y = (float *)c->out[0] + i * out,
                    .weights = (const float *)c->weights + group * s->jobs * rows_of(s) * s->channels,

@@ -39,11 +39,12 @@ const char *ses_half_text(const ses_plan *p, gr_id node, const ses_step *step)
     return why;
 }
 
-/* Prepares the first kernel that fits; the thrifty plan takes the one with the least scratch and packed
- * weights. */
-static vki_status choose_kernel(ses_plan *p, ses_step *step, bool lean, vki_error *err)
+vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
+    step->kernel = NULL;
+    step->prep = vkb_arena_alloc(&p->graph.arena, sizeof *step->prep);
+    if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
     const gr_node *before = p->places[step->node].before;
     if (before) {
         *step->prep =
@@ -73,6 +74,7 @@ static vki_status choose_kernel(ses_plan *p, ses_step *step, bool lean, vki_erro
         cpu_prep prep = fresh;
         if (!k->fits(&p->graph, n)) continue;
         if (k->prepare) VKB_TRY(k->prepare(&prep, err));
+        if (prep.lean && prep.yields) continue;
         bool less = step->kernel && prep.scratch_bytes + prep.weight_bytes <
                                         step->prep->scratch_bytes + step->prep->weight_bytes;
         if (!step->kernel || less) {
@@ -89,10 +91,7 @@ vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error 
     gr_node *n = &p->graph.nodes[step->node];
     ses_place *place = &p->places[step->node];
     if (place->view) return VKI_OK;
-    step->prep = vkb_arena_alloc(&p->graph.arena, sizeof *step->prep);
-    if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
-    step->kernel = NULL;
-    VKB_TRY(choose_kernel(p, step, lean, err));
+    VKB_TRY(ses_host_choose(p, step, lean, err));
     const cpu_prep *prep = step->prep;
     bool given = !p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY;
     if (given && !p->options->choice) /* else the reason why it is */

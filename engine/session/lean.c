@@ -1,101 +1,181 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A budget for packed weights: kernels that could pack less do so, those first that lose the least time a
- * byte, until all weights of the plan's CPU nodes are within it. The same for any number of threads. */
+ * A budget for packed weights: kernels that could pack less do so, or leave their node to others, those first
+ * that lose the least time a byte, until all weights of the plan's CPU nodes are within it. The same for any
+ * number of threads. */
 #include "session/session.h"
+
+#include <stdlib.h>
 
 enum { MORE = 4 << 20 }; /* bytes beside the percentage: small models are no matter */
 
-/* Adds the bytes of the node's constants to *all, and of those that no node before had to *given. */
-static void add_constants(const gr_graph *g, const gr_node *n, bool *seen, uint64_t *all, uint64_t *given)
+typedef struct candidate {
+    int step;
+    bool lean;
+    double bytes; /* that it would save */
+    double cost;  /* time */
+    double price; /* time a byte */
+} candidate;
+
+typedef struct budget {
+    ses_plan *plan;
+    candidate *all; /* in the order of the steps */
+    candidate **by_price, **by_bytes;
+    int count;
+    double excess; /* bytes */
+} budget;
+
+/* ---- what there is ---- */
+
+/* The bytes of the node's constants; *given gets those that no node before had. */
+static uint64_t constants(const gr_graph *g, const gr_node *n, bool *seen, uint64_t *given)
 {
+    uint64_t all = 0;
     for (int i = 0; n && i < n->n_in; i++) {
         if (!gr_is_const(g, n->in[i])) continue;
         const uint64_t bytes = gr_bytes(&g->tensors[n->in[i]]);
-        *all += bytes;
+        all += bytes;
         if (!seen[n->in[i]]) *given += bytes;
         seen[n->in[i]] = true;
     }
+    return all;
 }
 
-typedef struct candidate { /* by step */
-    uint64_t bytes;        /* that it would save; 0: none */
-    double price;          /* time a byte */
-    bool lean;
-} candidate;
-
-/* Of those that are not lean the cheapest, the largest of these. -1: there is none. */
-static int cheapest(const candidate *c, int n)
+/* What several nodes pack counts for each. */
+static double excess_of(const ses_plan *p, bool *seen)
 {
-    int best = -1;
-    for (int i = 0; i < n; i++) {
-        if (!c[i].bytes || c[i].lean) continue;
-        if (best < 0 || c[i].price < c[best].price ||
-            (!(c[i].price > c[best].price) && c[i].bytes > c[best].bytes))
-            best = i;
-    }
-    return best;
-}
-
-static double cost(const candidate *c)
-{
-    return c->price * (double)c->bytes;
-}
-
-/* Of those that save enough alone the one that costs least, if that is no more than `other` costs; else it.
- */
-static int last_one(const candidate *c, int n, double excess, int other)
-{
-    int best = other;
-    for (int i = 0; i < n && other >= 0; i++)
-        if (!c[i].lean && (double)c[i].bytes >= excess && cost(&c[i]) < cost(&c[best])) best = i;
-    return best;
-}
-
-/* Of those that are lean the dearest whose bytes there is room for. */
-static int dearest(const candidate *c, int n, double room)
-{
-    int best = -1;
-    for (int i = 0; i < n; i++)
-        if (c[i].lean && (double)c[i].bytes <= room && (best < 0 || c[i].price > c[best].price)) best = i;
-    return best;
-}
-
-static void choose(candidate *c, int n, double excess)
-{
-    for (int i; excess > 0 && (i = last_one(c, n, excess, cheapest(c, n))) >= 0; excess -= (double)c[i].bytes)
-        c[i].lean = true;
-    for (int i; (i = dearest(c, n, -excess)) >= 0; excess += (double)c[i].bytes) c[i].lean = false;
-}
-
-/* Fills the candidates; the result is how many bytes there are too many. What several nodes pack counts for
- * each. */
-static double look_at(const ses_plan *p, candidate *c, bool *seen)
-{
-    const gr_graph *g = &p->graph;
     uint64_t given = 0, taken = 0;
     for (int i = 0; i < p->n_steps; i++) {
         const ses_step *step = &p->steps[i];
-        const cpu_prep *prep = step->prep;
-        uint64_t bytes = 0;
-        add_constants(g, &g->nodes[step->node], seen, &bytes, &given);
-        add_constants(g, p->places[step->node].before, seen, &bytes, &given);
-        taken += prep && prep->weight_bytes ? prep->weight_bytes : bytes;
-        if (!prep || !prep->lean_bytes || prep->lean_bytes >= prep->weight_bytes) continue;
-        c[i].bytes = prep->weight_bytes - prep->lean_bytes;
-        c[i].price = prep->lean_cost / (double)c[i].bytes;
+        const uint64_t bytes = constants(&p->graph, &p->graph.nodes[step->node], seen, &given) +
+                               constants(&p->graph, p->places[step->node].before, seen, &given);
+        taken += step->prep && step->prep->weight_bytes ? step->prep->weight_bytes : bytes;
     }
     return (double)taken - (double)given * p->options->packed_percent / 100 - MORE;
 }
 
+/* Packed, if the step were lean; 0: the same, or none. */
+static vki_status lean_bytes(ses_plan *p, const ses_step *step, uint64_t *bytes, vki_error *err)
+{
+    ses_step other = *step;
+    *bytes = step->prep->lean_bytes;
+    if (!step->prep->yields) return VKI_OK;
+    VKB_TRY(ses_host_choose(p, &other, true, err));
+    *bytes = other.prep->weight_bytes;
+    return VKI_OK;
+}
+
+static vki_status find_candidates(budget *b, vki_error *err)
+{
+    for (int i = 0; i < b->plan->n_steps; i++) {
+        const ses_step *step = &b->plan->steps[i];
+        uint64_t bytes = 0;
+        if (!step->prep) continue;
+        VKB_TRY(lean_bytes(b->plan, step, &bytes, err));
+        if (!bytes || bytes >= step->prep->weight_bytes) continue;
+        const double saved = (double)(step->prep->weight_bytes - bytes), cost = step->prep->lean_cost;
+        candidate *c = &b->all[b->count];
+        *c = (candidate){.step = i, .bytes = saved, .cost = cost, .price = cost / saved};
+        b->by_price[b->count] = b->by_bytes[b->count] = c;
+        b->count++;
+    }
+    return VKI_OK;
+}
+
+/* ---- orders: in that of the steps where nothing else tells ---- */
+
+static int order(double a, double b)
+{
+    return (a > b) - (a < b);
+}
+
+static int cheaper(const void *a, const void *b)
+{
+    const candidate *x = *(candidate *const *)a, *y = *(candidate *const *)b;
+    const int by_price = order(x->price, y->price), by_bytes = order(y->bytes, x->bytes);
+    return by_price ? by_price : by_bytes ? by_bytes : x->step - y->step;
+}
+
+static int dearer(const void *a, const void *b)
+{
+    const candidate *x = *(candidate *const *)a, *y = *(candidate *const *)b;
+    const int by_price = order(y->price, x->price);
+    return by_price ? by_price : x->step - y->step;
+}
+
+static int larger(const void *a, const void *b)
+{
+    const candidate *x = *(candidate *const *)a, *y = *(candidate *const *)b;
+    const int by_bytes = order(y->bytes, x->bytes);
+    return by_bytes ? by_bytes : x->step - y->step;
+}
+
+static void sort(candidate **c, int count, int (*compare)(const void *, const void *))
+{
+    qsort(c, (size_t)count, sizeof *c, compare);
+}
+
+/* ---- the choice ---- */
+
+/* The cheapest one after the other; at last, if it costs less, one that saves enough alone. Of these `alone`
+ * is the one that costs least: the less is left to save, the more there are. */
+static void choose(budget *b)
+{
+    const candidate *first = b->all;
+    candidate *alone = NULL;
+    sort(b->by_price, b->count, cheaper);
+    sort(b->by_bytes, b->count, larger);
+    for (int i = 0, n = 0; i < b->count && b->excess > 0; i++) {
+        for (; n < b->count && b->by_bytes[n]->bytes >= b->excess; n++) {
+            candidate *c = b->by_bytes[n];
+            const int than = alone ? order(c->cost, alone->cost) : -1;
+            if (!c->lean && (than < 0 || (!than && c - first < alone - first))) alone = c;
+        }
+        candidate *next = alone && alone->cost < b->by_price[i]->cost ? alone : b->by_price[i];
+        next->lean = true;
+        b->excess -= next->bytes;
+    }
+}
+
+/* The dearest ones whose bytes there is room for after all. */
+static void give_back(budget *b)
+{
+    sort(b->by_price, b->count, dearer);
+    for (int i = 0; i < b->count; i++) {
+        candidate *c = b->by_price[i];
+        if (!c->lean || c->bytes > -b->excess) continue;
+        c->lean = false;
+        b->excess += c->bytes;
+    }
+}
+
+static vki_status make_lean(budget *b, vki_error *err)
+{
+    VKB_TRY(find_candidates(b, err));
+    choose(b);
+    give_back(b);
+    for (int i = 0; i < b->count; i++)
+        if (b->all[i].lean) VKB_TRY(ses_host_plan_step(b->plan, &b->plan->steps[b->all[i].step], true, err));
+    return VKI_OK;
+}
+
 vki_status ses_host_lean(ses_plan *p, vki_error *err)
 {
-    candidate *c = vkb_calloc(p->allocator, (size_t)p->n_steps + 1, sizeof *c);
-    bool *seen = vkb_calloc(p->allocator, (size_t)p->graph.n_tensors + 1, sizeof *seen);
-    vki_status status = c && seen ? VKI_OK : vkb_nomem(err, (uint64_t)p->n_steps * sizeof *c);
-    if (status == VKI_OK) choose(c, p->n_steps, look_at(p, c, seen));
-    for (int i = 0; i < p->n_steps && status == VKI_OK; i++)
-        if (c[i].lean) status = ses_host_plan_step(p, &p->steps[i], true, err);
+    const size_t steps = (size_t)p->n_steps, tensors = (size_t)p->graph.n_tensors + 1;
+    bool *seen = vkb_calloc(p->allocator, tensors, sizeof *seen);
+    if (!seen) return vkb_nomem(err, tensors * sizeof *seen);
+    budget b = {.plan = p, .excess = excess_of(p, seen)};
     vkb_free(p->allocator, seen);
-    vkb_free(p->allocator, c);
+    if (!(b.excess > 0)) return VKI_OK;
+    b.all = vkb_calloc(p->allocator, steps, sizeof *b.all);
+    b.by_price = vkb_calloc(p->allocator, 2 * steps, sizeof *b.by_price);
+    vki_status status = VKI_OK;
+    if (b.all && b.by_price) {
+        b.by_bytes = b.by_price + steps;
+        status = make_lean(&b, err);
+    } else {
+        status = vkb_nomem(err, steps * (sizeof *b.all + 2 * sizeof *b.by_price));
+    }
+    vkb_free(p->allocator, b.by_price);
+    vkb_free(p->allocator, b.all);
     return status;
 }

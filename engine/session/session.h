@@ -230,9 +230,12 @@ vki_status ses_device_order(ses_plan *p, vki_error *err);
 /* ---- host_plan.c: kernels of the CPU segments ---- */
 void ses_host_merge(ses_plan *p); /* host_merge.c; before ses_host_plan */
 vki_status ses_host_plan(ses_plan *p, vki_error *err);
+/* Prepares the first kernel that fits, of those that can pack less in that form, if `lean`; the thrifty plan
+ * takes the one with the least scratch and packed weights. plan_step: for the plan, which notes why. */
+vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *err);
+vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error *err);
 /* lean.c: kernels that pack less, as many as it takes to stay within options->packed_percent. */
 vki_status ses_host_lean(ses_plan *p, vki_error *err);
-vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error *err);
 /* constants.c: before weights are packed. What the kernels read where it lies stays there. */
 void ses_keep_read(const ses_plan *p);
 uint64_t ses_spent_bytes(const ses_step *step);      /* what nothing but packing its weights reads */
