@@ -153,14 +153,18 @@ static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
     }
 }
 
-/* Products of few columns, those of the last row and column, are spread among others: threads take equal
- * numbers. */
+/* The last row, whose products may have few columns, is in the middle: each of two threads takes a half. */
+static int64_t product_of(const cpu_winograd_plan *s, int64_t index)
+{
+    const int64_t n = s->transform->size, middle = n * (n - 1) / 2;
+    return index < middle ? index : index < middle + n ? middle + index : index - n;
+}
+
 static void job(const void *user, int64_t index, cpu_gemm_job *j)
 {
-    enum { APART = 7 }; /* prime to 16 and 36 */
     const strip *t = user;
     const cpu_gemm *p = &t->tiles->gemm;
-    const int64_t product = index * APART % cpu_winograd_products(t->s);
+    const int64_t product = product_of(t->s, index);
     j->a = t->weights + product * t->s->u_step;
     j->b = t->v + product * cpu_winograd_v_step(p);
     j->c = t->m + product * cpu_winograd_m_step(p);
