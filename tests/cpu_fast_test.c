@@ -312,6 +312,36 @@ static void random_gemms(void **state)
     }
 }
 
+/* A row that a ReLU made, by large matrices either way round; what `special` is, the matrix has an element
+ * of, and so has the row, or all of it is zero. */
+static void check_nonzero(uint64_t seed, float special)
+{
+    node_check c;
+    node_check_begin(&c, seed);
+    const bool turned = seed % 2;
+    const int64_t k = node_check_random(&c, 500, 700), n = node_check_random(&c, 2100, 4100);
+    node_check_input(&c, 2, (int64_t[]){1, k}, false, -1, 1);
+    node_check_input(&c, 2, turned ? (int64_t[]){n, k} : (int64_t[]){k, n}, true, -1, 1);
+    if (seed % 3) node_check_input(&c, 1, seed % 3 == 1 ? &n : (int64_t[]){1}, true, -1, 1);
+    for (int64_t i = 0; i < k; i++) c.data[0][i] = special == 0 ? 0 : fmaxf(c.data[0][i], 0);
+    if (special != 0) c.data[1][node_check_random(&c, 0, k * n - 1)] = special;
+    if (!isfinite(special)) c.data[0][k / 2] = special;
+    op_gemm_attrs *a = node_check_node(&c, OP_Gemm)->attrs;
+    *a = (op_gemm_attrs){.alpha = seed % 4 ? 1.0f : 0.5f, .beta = 1, .transB = turned};
+    const gr_id before = gr_add_tensor(&c.g, NULL, VKI_F32, 2, (int64_t[]){1, k});
+    assert_non_null(gr_add_node(&c.g, OP_Relu, "relu", 1, &before, 1, &c.in[0]));
+    assert_int_equal(node_check_run(&c, seed % 2, sum_tolerance(k)), turned ? 3 : 2);
+}
+
+static void rows_with_zeros(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 8; seed++) check_nonzero(seed, 0.5f);
+    check_nonzero(10, 0);
+    check_nonzero(12, INFINITY); /* an infinity that a zero makes NaN */
+    check_nonzero(13, NAN);
+}
+
 static void random_matmuls(void **state)
 {
     (void)state;
@@ -419,9 +449,10 @@ int main(void)
         cmocka_unit_test(real_convs),        cmocka_unit_test(random_depthwise),
         cmocka_unit_test(random_strided),    cmocka_unit_test(random_deconvs),
         cmocka_unit_test(random_upsampling), cmocka_unit_test(random_pools),
-        cmocka_unit_test(random_gemms),      cmocka_unit_test(random_matmuls),
-        cmocka_unit_test(every_unary),       cmocka_unit_test(random_binaries),
-        cmocka_unit_test(random_norms),      cmocka_unit_test(random_softmaxes),
+        cmocka_unit_test(random_gemms),      cmocka_unit_test(rows_with_zeros),
+        cmocka_unit_test(random_matmuls),    cmocka_unit_test(every_unary),
+        cmocka_unit_test(random_binaries),   cmocka_unit_test(random_norms),
+        cmocka_unit_test(random_softmaxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,21 +211,6 @@ static void strips(const cpu_micro *m)
     }
 }
 
-static void rows_of_dots(const cpu_micro *m)
-{
-    for (int round = 0; round < ROUNDS; round++) {
-        const int64_t k = pick(1, 200), step = k + pick(0, 9);
-        const int count = (int)pick(1, 8);
-        float *x = input(k, -1, 1), *rows = input((count - 1) * step + k, -1, 1);
-        outputs o = outputs_make(count);
-        c_table->dots(o.c, x, rows, step, k, count);
-        m->dots(o.v, x, rows, step, k, count);
-        outputs_check(&o, 2e-5, "dots");
-        vkb_free(heap, x);
-        vkb_free(heap, rows);
-    }
-}
-
 static double sigmoid(double x)
 {
     return 1 / (1 + exp(-x));
@@ -266,53 +251,6 @@ static void recurrent_gates(const cpu_micro *m)
         outputs_check(&state, 1e-6, "gru_gates");
         vkb_free(heap, gates);
         vkb_free(heap, own);
-    }
-}
-
-static void row_panels(const cpu_micro *m)
-{
-    for (int round = 0; round < ROUNDS; round++) {
-        const int64_t k = pick(1, 200);
-        const int cols = (int)pick(1, CPU_NR), width = cpu_panel_width(cols);
-        float *x = input(k, -1, 1), *panel = input(k * width, -1, 1);
-        outputs o = outputs_make(cols);
-        c_table->row_panel(o.c, x, panel, k, cols);
-        m->row_panel(o.v, x, panel, k, cols);
-        outputs_check(&o, 2e-5, "row_panel");
-        vkb_free(heap, x);
-        vkb_free(heap, panel);
-    }
-}
-
-static void narrow_panels(const cpu_micro *m)
-{
-    for (int round = 0; round < ROUNDS; round++) {
-        const int64_t k = pick(1, 200);
-        const int cols = (int)pick(1, CPU_NR);
-        const int64_t n = k * cpu_panel_width(cols);
-        float *x = input(k, -1, 1), *values = input(n, -1, 1), *scale = input(cols, 0.5f, 2);
-        uint16_t *halves = vkb_alloc(heap, (size_t)n * sizeof *halves), *again;
-        int8_t *bytes = vkb_alloc(heap, (size_t)n);
-        again = vkb_alloc(heap, (size_t)n * sizeof *again);
-        assert_true(halves && bytes && again);
-        c_table->to_f16(halves, values, n);
-        m->to_f16(again, values, n);
-        assert_memory_equal(halves, again, (size_t)n * sizeof *halves);
-        for (int64_t i = 0; i < n; i++) bytes[i] = (int8_t)pick(-128, 127);
-        outputs o = outputs_make(cols);
-        c_table->row_panel_f16(o.c, x, halves, scale, k, cols);
-        m->row_panel_f16(o.v, x, halves, scale, k, cols);
-        outputs_check(&o, 4e-5, "row_panel_f16");
-        o = outputs_make(cols);
-        c_table->row_panel_i8(o.c, x, bytes, scale, k, cols);
-        m->row_panel_i8(o.v, x, bytes, scale, k, cols);
-        outputs_check(&o, 4e-5 * 128, "row_panel_i8");
-        vkb_free(heap, x);
-        vkb_free(heap, values);
-        vkb_free(heap, scale);
-        vkb_free(heap, halves);
-        vkb_free(heap, again);
-        vkb_free(heap, bytes);
     }
 }
 
@@ -462,6 +400,7 @@ TABLE_TEST(pools)
 TABLE_TEST(folds)
 TABLE_TEST(karatsuba)
 TABLE_TEST(rows_of_dots)
+TABLE_TEST(sums_of_rows)
 TABLE_TEST(recurrent_gates)
 TABLE_TEST(row_panels)
 TABLE_TEST(narrow_panels)
@@ -582,6 +521,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_karatsuba),
         cmocka_unit_test(test_row_panels),
         cmocka_unit_test(test_rows_of_dots),
+        cmocka_unit_test(test_sums_of_rows),
         cmocka_unit_test(test_recurrent_gates),
         cmocka_unit_test(test_maps),
         cmocka_unit_test(test_reductions),

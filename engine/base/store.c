@@ -13,7 +13,8 @@ typedef struct entry {
     vkb_make_fn make; /* NULL: a copy */
     void *recipe;
     int holds;
-    bool gone, back, stays; /* its pages are not in memory; came back to it; are to stay there */
+    uint64_t gone;    /* so many bytes from the start on are not in memory */
+    bool back, stays; /* they came back to it; are to stay there */
 } entry;
 
 struct vkb_store {
@@ -50,13 +51,13 @@ void vkb_store_destroy(vkb_store **store)
     *store = NULL;
 }
 
-/* Part by part, so that never much of the file is in memory. */
-static void copy_in(const vkb_store *s, const entry *e)
+/* The first `bytes`, part by part, so that never much of the file is in memory. */
+static void copy_in(const vkb_store *s, const entry *e, uint64_t bytes)
 {
     enum { PART = 2 << 20 };
-    vkb_prefault(e->copy, (size_t)e->bytes);
-    for (uint64_t at = 0; at < e->bytes; at += PART) {
-        const uint64_t part = e->bytes - at < PART ? e->bytes - at : PART;
+    vkb_prefault(e->copy, (size_t)bytes);
+    for (uint64_t at = 0; at < bytes; at += PART) {
+        const uint64_t part = bytes - at < PART ? bytes - at : PART;
         memcpy(e->copy + at, e->source + at, (size_t)part);
         vkb_file_release(&s->file, e->source, at + part);
     }
@@ -83,29 +84,32 @@ static entry *find(const vkb_store *s, const void *data)
     return inside ? &s->entries[i] : NULL;
 }
 
-/* The whole pages; the allocator's own data may lie beside it on those at the ends. */
-static void leave(entry *e)
+/* The first `bytes`, of which what lies on whole pages; the allocator's own data may lie beside it on those
+ * at the ends. */
+static void leave(entry *e, uint64_t bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)e->copy;
-    const uintptr_t first = (at + page - 1) / page * page, last = (at + (uintptr_t)e->bytes) / page * page;
+    const uintptr_t first = (at + page - 1) / page * page, last = (at + (uintptr_t)bytes) / page * page;
     if (first >= last || madvise((void *)first, last - first, MADV_DONTNEED)) return;
-    e->gone = true;
+    e->gone = bytes;
 }
 
-/* What it is made of need not be in memory, nor be so afterwards. */
+/* What is gone, but of what is made of another one, which comes back whole. That one need not be in memory,
+ * nor be so afterwards; who holds it may go on reading what is there. */
 static void fill(const vkb_store *s, entry *e)
 {
-    e->gone = false;
+    const uint64_t gone = e->gone;
+    e->gone = 0;
     if (!e->make) {
-        copy_in(s, e);
+        copy_in(s, e, gone);
         return;
     }
     entry *from = find(s, e->source);
-    const bool back = from->gone;
-    if (back) fill(s, from);
+    const uint64_t from_gone = from->gone;
+    if (from_gone) fill(s, from);
     vkb_prefault(e->copy, (size_t)e->bytes);
     e->make(e->copy, e->source, e->recipe);
-    if (back) leave(from);
+    if (from_gone) leave(from, from_gone);
 }
 
 /* Fills it, and takes over what belongs to it. */
@@ -115,6 +119,7 @@ static const void *add(vkb_store *s, entry e)
     bool room =
         (!e.make || find(s, e.source)) && VKB_GROW(s->allocator, s->entries, s->capacity, s->count + 1);
     if (room) {
+        e.gone = e.bytes;
         fill(s, &e);
         int at = entries_up_to(s, e.copy);
         memmove(&s->entries[at + 1], &s->entries[at], (size_t)(s->count - at) * sizeof e);
@@ -195,7 +200,11 @@ void vkb_store_release(vkb_store *s, const void *data, uint64_t bytes)
     vkb_file_release(&s->file, data, bytes);
     pthread_mutex_lock(&s->lock);
     entry *e = find(s, data);
-    if (e && e->holds == 1 && !e->stays && !e->gone) leave(e);
+    if (e && e->holds == 1 && !e->stays) {
+        const bool part = data == e->copy && bytes < e->bytes;
+        if (!part) bytes = e->bytes;
+        if (bytes > e->gone && !(part && e->make)) leave(e, bytes);
+    }
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -205,7 +214,7 @@ void vkb_store_release_rest(vkb_store *s)
     pthread_mutex_lock(&s->lock);
     for (int i = 0; i < s->count; i++) {
         entry *e = &s->entries[i];
-        if (!e->holds && !e->stays && !e->gone) leave(e);
+        if (!e->holds && !e->stays && e->gone < e->bytes) leave(e, e->bytes);
     }
     pthread_mutex_unlock(&s->lock);
 }

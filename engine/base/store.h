@@ -30,8 +30,9 @@ bool vkb_store_hold(vkb_store *store, const void *data);
 void vkb_store_drop(vkb_store *store, const void *data);
 /* The content is there as long as the store. Only while it is held. */
 void vkb_store_keep(vkb_store *store, const void *data);
-/* The caller, who holds it, has read it for the last time: unless somebody keeps it or another one holds it,
- * it leaves memory. What is mapped may do so in any case, since it comes back when it is read. */
+/* The caller, who holds it, has read it, or its first `bytes`, for the last time: unless somebody keeps it or
+ * another one holds it, it leaves memory. What is mapped may do so in any case, since it comes back when it
+ * is read. */
 void vkb_store_release(vkb_store *store, const void *data, uint64_t bytes);
 /* So do all copies that nobody holds or keeps. */
 void vkb_store_release_rest(vkb_store *store);

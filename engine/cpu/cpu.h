@@ -50,11 +50,22 @@ typedef struct cpu_prep {
     bool yields;           /* if `lean` is set the node is the next kernel's that fits */
     double lean_cost;      /* of either, in multiply-accumulates a run */
     void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
+    /* In the place of pack: the same in parts, of which part i is the last to read spent[0] as far as (i + 1)
+     * part_bytes (0: all of it is read until the last), so that it can leave memory as it is packed. */
+    void (*pack_part)(void *dst, const gr_graph *g, const gr_node *n, const void *state, int64_t part);
+    int64_t parts, part_bytes;
     uint64_t pack_key;         /* with the weight tensor's const_key: equal keys mean equal packed bytes */
     const gr_tensor *spent[2]; /* constants that nothing but pack() reads; NULL: no more */
 } cpu_prep;
 
 enum { CPU_MOST_SPREAD = INT32_MAX / 32 }; /* of cpu_call.plane_step: offsets of 24 channels are of 32 bits */
+
+/* All of it, whether in parts or not. */
+static inline void cpu_pack(const cpu_prep *p, void *dst)
+{
+    if (!p->pack_part) p->pack(dst, p->g, p->n, p->state);
+    for (int64_t i = 0; i < p->parts; i++) p->pack_part(dst, p->g, p->n, p->state, i);
+}
 
 typedef struct cpu_kernel {
     const char *name;                                   /* "conv2d_gemm_avx2" */

@@ -24,7 +24,8 @@ const cpu_kernel cpu_deconv2d_kernels[] = {KERNEL(deconv2d_pixel), KERNEL(deconv
                                            KERNEL(deconv2d_scatter), KERNEL(deconv2d_phases), END};
 const cpu_kernel cpu_conv_pool_kernels[] = {KERNEL(conv_pool_parts), END};
 const cpu_kernel cpu_pool_kernels[] = {KERNEL(pool_window), KERNEL(pool_positions), KERNEL(pool_global), END};
-const cpu_kernel cpu_matmul_kernels[] = {KERNEL(matmul_rows), KERNEL(matmul_gemm), END};
+const cpu_kernel cpu_matmul_kernels[] = {KERNEL(matmul_nonzero), KERNEL(matmul_rows), KERNEL(matmul_gemm),
+                                         END};
 const cpu_kernel cpu_qconv_kernels[] = {KERNEL(qconv_depthwise), KERNEL(qconv_gemm), END};
 const cpu_kernel cpu_qmatmul_kernels[] = {KERNEL(qmatmul_gemm), END};
 const cpu_kernel cpu_quantize_kernels[] = {KERNEL(quantize_rows), END};

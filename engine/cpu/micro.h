@@ -311,6 +311,10 @@ typedef struct cpu_micro {
     void (*taps_max)(const cpu_taps *t); /* NaNs left out; ignores weight, bias, low, high */
     /* y[r] = the sum of x[i] rows[r * step + i], i < k, for r < count <= 8; sums in a fixed order */
     void (*dots)(float *y, const float *x, const float *rows, int64_t step, int64_t k, int count);
+    /* y[j] += the sum over i < count of x[i] rows[at[i] * step + j], for j < n, a multiple of eight; sums in
+     * a fixed order */
+    void (*sum_rows)(float *y, const float *x, const int32_t *at, int64_t count, const float *rows,
+                     int64_t step, int64_t n);
     /* y += x A for one row x[k] and a panel A of `cols` columns, [k][8 or 16]; sums in a fixed order */
     void (*row_panel)(float *y, const float *x, const float *panel, int64_t k, int cols);
     /* y += scale (x A): the same with narrower elements of A, and a scale a column */

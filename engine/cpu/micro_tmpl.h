@@ -104,6 +104,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .taps_sum = taps_sum,
     .taps_max = taps_max,
     .dots = dots,
+    .sum_rows = sum_rows,
     .row_panel = row_panel,
     .row_panel_f16 = row_panel_f16,
     .row_panel_i8 = row_panel_i8,

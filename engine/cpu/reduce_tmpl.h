@@ -92,6 +92,33 @@ static void dots(float *y, const float *x, const float *rows, int64_t step, int6
     for (; r < count; r++) dots_of(y + r, x, rows + r * step, step, k, 1);
 }
 
+/* y[j] += the sum of `count` rows, made apart: fewer roundings meet a large y. */
+V8_INLINE void sum_rows_of(float *y, const float *x, const int32_t *at, const float *rows, int64_t step,
+                           int64_t n, int count)
+{
+    const float *row[8];
+    v8 f[8];
+    CPU_UNROLL
+    for (int r = 0; r < count; r++) {
+        row[r] = rows + at[r] * step;
+        f[r] = v8_set1(x[r]);
+    }
+    for (int64_t j = 0; j < n; j += 8) {
+        v8 sum = v8_set1(0);
+        CPU_UNROLL
+        for (int r = 0; r < count; r++) sum = v8_fma(f[r], v8_load(row[r] + j), sum);
+        v8_store(y + j, v8_add(v8_load(y + j), sum));
+    }
+}
+
+static void sum_rows(float *y, const float *x, const int32_t *at, int64_t count, const float *rows,
+                     int64_t step, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) sum_rows_of(y, x + i, at + i, rows, step, n, 8);
+    for (; i < count; i++) sum_rows_of(y, x + i, at + i, rows, step, n, 1);
+}
+
 /* y[cols] += x A: four rows of the panel at a time, each with sums of its own. */
 V8_INLINE void row_panel_of(float *y, const float *x, const float *panel, int64_t k, int vecs, int last)
 {

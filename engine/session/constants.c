@@ -65,14 +65,24 @@ uint64_t ses_spent_bytes(const ses_step *step)
     return bytes;
 }
 
-void ses_release_spent(const ses_plan *p, int step)
+static bool is_awaited(const ses_plan *p, const void *data)
 {
-    const cpu_prep *prep = p->steps[step].prep;
+    for (int i = 0; i < p->n_steps; i++)
+        if (!p->steps[i].call.n && is_spent(p->steps[i].prep, data)) return true;
+    return false;
+}
+
+vkb_store *ses_spent_from(const ses_plan *p, const ses_step *step)
+{
+    const gr_tensor *t = step->prep->spent[0];
+    return t && !is_awaited(p, t->data) ? p->model->constants : NULL;
+}
+
+void ses_release_spent(const ses_plan *p, const ses_step *step)
+{
+    const cpu_prep *prep = step->prep;
     for (int i = 0; prep && i < (int)VKB_COUNT(prep->spent) && prep->spent[i]; i++) {
         const gr_tensor *t = prep->spent[i];
-        bool again = false;
-        for (int k = 0; k < p->n_steps && !again; k++)
-            again = !p->steps[k].call.n && is_spent(p->steps[k].prep, t->data);
-        if (!again) vkb_store_release(p->model->constants, t->data, gr_bytes(t));
+        if (!is_awaited(p, t->data)) vkb_store_release(p->model->constants, t->data, gr_bytes(t));
     }
 }

@@ -6,7 +6,7 @@
 
 typedef struct entry {
     uint64_t const_key, pack_key, bytes;
-    void (*pack)(void *dst, const gr_graph *g, const gr_node *n, const void *state);
+    uintptr_t packer;
     void *data;
 } entry;
 
@@ -50,15 +50,37 @@ static uint64_t key_of(const cpu_prep *p)
     return key;
 }
 
-static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, const void **out,
-                           vki_error *err)
+static uintptr_t packer_of(const cpu_prep *p)
+{
+    return p->pack_part ? (uintptr_t)p->pack_part : (uintptr_t)p->pack;
+}
+
+/* The pages of a part of what is packed come to memory as those leave it that it is made of. */
+static void pack_parts(const cpu_prep *p, char *data, vkb_store *spent)
+{
+    const int64_t bytes = (int64_t)p->weight_bytes, each = vkb_ceil_div(bytes, p->parts);
+    const int64_t all = (int64_t)gr_bytes(p->spent[0]);
+    for (int64_t i = 0; i < p->parts; i++) {
+        const int64_t at = i * each, read = vkb_min(all, (i + 1) * p->part_bytes);
+        if (at < bytes) vkb_prefault(data + at, (size_t)vkb_min(each, bytes - at));
+        p->pack_part(data, p->g, p->n, p->state, i);
+        if (read) vkb_store_release(spent, p->spent[0]->data, (uint64_t)read);
+    }
+}
+
+static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, vkb_store *spent,
+                           const void **out, vki_error *err)
 {
     if (!VKB_GROW(w->allocator, w->entries, w->capacity, w->count + 1)) return vkb_nomem(err, sizeof(entry));
     void *data = p->weight_bytes <= SIZE_MAX ? vkb_alloc(w->allocator, (size_t)p->weight_bytes) : NULL;
     if (!data) return vkb_nomem(err, p->weight_bytes);
-    vkb_prefault(data, (size_t)p->weight_bytes);
-    p->pack(data, p->g, p->n, p->state);
-    w->entries[w->count++] = (entry){key, p->pack_key, p->weight_bytes, p->pack, data};
+    if (p->pack_part)
+        pack_parts(p, data, spent);
+    else {
+        vkb_prefault(data, (size_t)p->weight_bytes);
+        p->pack(data, p->g, p->n, p->state);
+    }
+    w->entries[w->count++] = (entry){key, p->pack_key, p->weight_bytes, packer_of(p), data};
     w->bytes += p->weight_bytes;
     *out = data;
     return VKI_OK;
@@ -68,21 +90,22 @@ static const void *find(const ses_cpu_weights *w, const cpu_prep *p, uint64_t ke
 {
     for (int i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
-        if (e->const_key == key && e->pack_key == p->pack_key && e->pack == p->pack &&
+        if (e->const_key == key && e->pack_key == p->pack_key && e->packer == packer_of(p) &&
             e->bytes == p->weight_bytes)
             return e->data;
     }
     return NULL;
 }
 
-vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *p, const void **out, vki_error *err)
+vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *p, vkb_store *spent, const void **out,
+                               vki_error *err)
 {
     *out = NULL;
     if (!p->weight_bytes) return VKI_OK;
     uint64_t key = key_of(p);
     pthread_mutex_lock(&w->lock);
     *out = find(w, p, key);
-    vki_status status = *out ? VKI_OK : pack_new(w, p, key, out, err);
+    vki_status status = *out ? VKI_OK : pack_new(w, p, key, spent, out, err);
     pthread_mutex_unlock(&w->lock);
     return status;
 }
@@ -99,7 +122,7 @@ bool ses_cpu_weights_have(ses_cpu_weights *w, const cpu_prep *p)
 
 uint64_t ses_cpu_weights_key(const cpu_prep *p)
 {
-    const uint64_t all[] = {key_of(p), p->pack_key, p->weight_bytes, (uint64_t)(uintptr_t)p->pack};
+    const uint64_t all[] = {key_of(p), p->pack_key, p->weight_bytes, packer_of(p)};
     return vkb_hash(all, sizeof all, 0);
 }
 

@@ -174,7 +174,8 @@ static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
     step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out, .plane_step = step->plane_step};
     if (!step->prep) return VKI_OK;
     VKB_TRY(make_dims(p, step, n, err));
-    VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, step->prep, &step->call.weights, err));
+    VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, step->prep, ses_spent_from(p, step),
+                                &step->call.weights, err));
     step->call.state = step->prep->state;
     if (step->scratch_at != SES_NOWHERE) step->call.scratch = (char *)p->host_arena + step->scratch_at;
     return VKI_OK;
@@ -206,7 +207,7 @@ vki_status ses_host_make(ses_plan *p, vki_error *err)
         for (int i = 0; i < p->n_steps; i++) {
             if (p->steps[i].call.n || ses_spent_bytes(&p->steps[i]) < least) continue;
             VKB_TRY(make_step(p, &p->steps[i], err));
-            ses_release_spent(p, i);
+            ses_release_spent(p, &p->steps[i]);
         }
         if (!least) break;
     }

@@ -32,8 +32,10 @@ struct vki_context {
 typedef struct ses_cpu_weights ses_cpu_weights;
 vki_status ses_cpu_weights_create(const vki_allocator *a, ses_cpu_weights **out, vki_error *err);
 void ses_cpu_weights_destroy(ses_cpu_weights **w);
-/* The packed form that `prep` asks for, made on first use. Lives as long as `w`. VKI_E_NOMEM. */
-vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *prep, const void **out, vki_error *err);
+/* The packed form that `prep` asks for, made on first use. Lives as long as `w`. What is packed in parts
+ * leaves `spent` (NULL: nothing) on the way. VKI_E_NOMEM. */
+vki_status ses_cpu_weights_get(ses_cpu_weights *w, const cpu_prep *prep, vkb_store *spent, const void **out,
+                               vki_error *err);
 uint64_t ses_cpu_weights_bytes(ses_cpu_weights *w);
 bool ses_cpu_weights_have(ses_cpu_weights *w, const cpu_prep *prep); /* so that it takes no more bytes */
 uint64_t ses_cpu_weights_key(const cpu_prep *prep);                  /* equal: one packed form serves both */
@@ -238,9 +240,11 @@ vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error 
 vki_status ses_host_lean(ses_plan *p, vki_error *err);
 /* constants.c: before weights are packed. What the kernels read where it lies stays there. */
 void ses_keep_read(const ses_plan *p);
-uint64_t ses_spent_bytes(const ses_step *step);      /* what nothing but packing its weights reads */
-void ses_release_spent(const ses_plan *p, int step); /* once its weights are packed, and if no step that is
-                                                        still to be made packs the same */
+uint64_t ses_spent_bytes(const ses_step *step); /* what nothing but packing its weights reads */
+/* Of a step that is being made: where its constants leave memory, if no step that is still to be made packs
+ * the same (ses_spent_from: else NULL), while or once they are packed. */
+vkb_store *ses_spent_from(const ses_plan *p, const ses_step *step);
+void ses_release_spent(const ses_plan *p, const ses_step *step);
 vki_status ses_host_make(ses_plan *p, vki_error *err);
 void ses_host_forget(ses_plan *p); /* what ses_host_plan did */
 /* How the node's weights are kept, if the session asks for another way than fp32: narrow: that way; else why

@@ -42,6 +42,15 @@ static bool pads_nothing(const gr_graph *g, const gr_node *n)
     return true;
 }
 
+/* As a pool to the size that its input has comes. (A maximum would leave NaNs out.) */
+static bool averages_nothing(const gr_graph *g, const gr_node *n)
+{
+    op_window w;
+    return same_known_shape(g, n->in[0], n->out[0]) && op_window_of(g, n, &w) &&
+           w.kernel_d * w.kernel_h * w.kernel_w == 1 && w.stride_d * w.stride_h * w.stride_w == 1 &&
+           !(w.pad_front | w.pad_top | w.pad_left | w.pad_back | w.pad_bottom | w.pad_right);
+}
+
 /* x + 0, x - 0, x * 1, x / 1, x ^ 1. */
 static bool neutral_scalar(const rewrite *rw, const gr_node *n, gr_id *x)
 {
@@ -79,6 +88,8 @@ static bool is_identity(const rewrite *rw, const gr_node *n, gr_id *same)
         return slices_everything(g, n);
     case OP_Pad:
         return pads_nothing(g, n);
+    case OP_AveragePool:
+        return averages_nothing(g, n);
     case OP_Add:
     case OP_Sub:
     case OP_Mul:

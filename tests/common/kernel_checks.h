@@ -48,6 +48,12 @@ void byte_tiles(const cpu_micro *m);
 void half_tiles(const cpu_micro *m);
 void winograd_tiles(const cpu_micro *m);
 
+/* ---- kernel_rows.c ---- */
+void rows_of_dots(const cpu_micro *m);
+void sums_of_rows(const cpu_micro *m);
+void row_panels(const cpu_micro *m);
+void narrow_panels(const cpu_micro *m);
+
 /* ---- kernel_windows.c ---- */
 void folds(const cpu_micro *m);
 void karatsuba(const cpu_micro *m);
