@@ -322,7 +322,7 @@ static void check_nonzero(uint64_t seed, float special)
     const int64_t k = node_check_random(&c, 500, 700), n = node_check_random(&c, 2100, 4100);
     node_check_input(&c, 2, (int64_t[]){1, k}, false, -1, 1);
     node_check_input(&c, 2, turned ? (int64_t[]){n, k} : (int64_t[]){k, n}, true, -1, 1);
-    if (seed % 3) node_check_input(&c, 1, seed % 3 == 1 ? &n : (int64_t[]){1}, true, -1, 1);
+    if (seed % 3) node_check_input(&c, (int)(seed % 3), seed % 3 == 1 ? &n : (int64_t[]){1, 1}, true, -1, 1);
     for (int64_t i = 0; i < k; i++) c.data[0][i] = special == 0 ? 0 : fmaxf(c.data[0][i], 0);
     if (special != 0) c.data[1][node_check_random(&c, 0, k * n - 1)] = special;
     if (!isfinite(special)) c.data[0][k / 2] = special;
