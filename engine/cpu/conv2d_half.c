@@ -115,4 +115,4 @@ static void run(const cpu_call *c)
     cpu_conv_run(&args, c->scratch, c->pool);
 }
 
-const cpu_kernel cpu_conv2d_half = {"conv2d_half", fits, prepare, run};
+const cpu_kernel cpu_conv2d_half = {.name = "conv2d_half", .fits = fits, .prepare = prepare, .run = run};

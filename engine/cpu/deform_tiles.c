@@ -119,4 +119,5 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-const cpu_kernel cpu_deform_kernels[] = {{"deform_tiles", fits, prepare, run}, {0}};
+const cpu_kernel cpu_deform_kernels[] = {
+    {.name = "deform_tiles", .fits = fits, .prepare = prepare, .run = run}, {0}};

@@ -217,4 +217,4 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-const cpu_kernel cpu_dft_kernels[] = {{"dft_fft", fits, prepare, run}, {0}};
+const cpu_kernel cpu_dft_kernels[] = {{.name = "dft_fft", .fits = fits, .prepare = prepare, .run = run}, {0}};

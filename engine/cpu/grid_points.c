@@ -107,4 +107,5 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-const cpu_kernel cpu_grid_kernels[] = {{"grid_points", fits, prepare, run}, {0}};
+const cpu_kernel cpu_grid_kernels[] = {{.name = "grid_points", .fits = fits, .prepare = prepare, .run = run},
+                                       {0}};

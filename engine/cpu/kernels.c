@@ -3,13 +3,15 @@
 
 #include "cpu/fast.h"
 
-#define KERNEL(name)                                                                                         \
+#define HOOKS(kernel)                                                                                        \
+    .name = #kernel, .fits = cpu_##kernel##_fits, .prepare = cpu_##kernel##_prepare, .run = cpu_##kernel##_run
+#define KERNEL(kernel)                                                                                       \
     {                                                                                                        \
-#name, cpu_##name##_fits, cpu_##name##_prepare, cpu_##name##_run                                     \
+        HOOKS(kernel)                                                                                        \
     }
-#define SPREADING(name)                                                                                      \
+#define SPREADING(kernel)                                                                                    \
     {                                                                                                        \
-#name, cpu_##name##_fits, cpu_##name##_prepare, cpu_##name##_run, true                               \
+        HOOKS(kernel), .spreads = true                                                                       \
     }
 #define END                                                                                                  \
     {                                                                                                        \

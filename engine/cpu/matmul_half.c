@@ -101,4 +101,4 @@ static void run(const cpu_call *c)
     cpu_gemm_run(&s->gemm, &source, c->scratch, c->pool);
 }
 
-const cpu_kernel cpu_matmul_half = {"matmul_half", fits, prepare, run};
+const cpu_kernel cpu_matmul_half = {.name = "matmul_half", .fits = fits, .prepare = prepare, .run = run};

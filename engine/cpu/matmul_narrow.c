@@ -88,4 +88,4 @@ static void run(const cpu_call *c)
                      on_panels, &call);
 }
 
-const cpu_kernel cpu_matmul_narrow = {"matmul_narrow", fits, prepare, run};
+const cpu_kernel cpu_matmul_narrow = {.name = "matmul_narrow", .fits = fits, .prepare = prepare, .run = run};

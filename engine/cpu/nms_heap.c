@@ -116,4 +116,5 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-const cpu_kernel cpu_nms_kernels[] = {{"nms_heap", fits, prepare, run}, {0}};
+const cpu_kernel cpu_nms_kernels[] = {{.name = "nms_heap", .fits = fits, .prepare = prepare, .run = run},
+                                      {0}};

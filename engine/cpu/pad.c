@@ -130,5 +130,6 @@ static void run_rows(const cpu_call *c)
     vkb_parallel_for(c->pool, gr_elements(j.y) / width, 1 + 32768 / width, pad_rows, &j);
 }
 
-static const cpu_kernel kernels[] = {{"pad_rows", fits_rows, NULL, run_rows}, {0}};
+static const cpu_kernel kernels[] = {
+    {.name = "pad_rows", .fits = fits_rows, .prepare = NULL, .run = run_rows}, {0}};
 const cpu_op cpu_op_pad = {.reference = pad_reference, .kernels = kernels};

@@ -199,4 +199,5 @@ static void run(const cpu_call *c)
     vkb_parallel_for(c->pool, plan->planes * plan->h.out, 1 + 16384 / plan->w.out, resize_range, &call);
 }
 
-const cpu_kernel cpu_resize_kernels[] = {{"resize_rows", fits, prepare, run}, {0}};
+const cpu_kernel cpu_resize_kernels[] = {
+    {.name = "resize_rows", .fits = fits, .prepare = prepare, .run = run}, {0}};

@@ -102,4 +102,5 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-const cpu_kernel cpu_roi_kernels[] = {{"roi_bins", fits, prepare, run}, {0}};
+const cpu_kernel cpu_roi_kernels[] = {{.name = "roi_bins", .fits = fits, .prepare = prepare, .run = run},
+                                      {0}};

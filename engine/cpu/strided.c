@@ -127,4 +127,5 @@ static void run_parallel(const cpu_call *c)
     }
 }
 
-const cpu_kernel cpu_strided_kernels[] = {{"strided_copy", fits_any, NULL, run_parallel}, {0}};
+const cpu_kernel cpu_strided_kernels[] = {
+    {.name = "strided_copy", .fits = fits_any, .prepare = NULL, .run = run_parallel}, {0}};

@@ -68,4 +68,5 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     return VKI_OK;
 }
 
-const cpu_kernel cpu_unique_kernels[] = {{"unique_sort", fits, prepare, run}, {0}};
+const cpu_kernel cpu_unique_kernels[] = {
+    {.name = "unique_sort", .fits = fits, .prepare = prepare, .run = run}, {0}};
