@@ -3,7 +3,7 @@
 //! variant texel_f32 TEXELS=1
 //! variant texel_f16 STORE_F16=1 TEXELS=1
 /* SPDX-License-Identifier: Apache-2.0
- * A chain of element-wise operators, four output elements an invocation, in either layout. The program is a list of steps
+ * Element-wise operators, one alone or a chain of them, four output elements an invocation, in either layout. The program is a list of steps
  * in specialization constants, so that the driver unrolls the loop and folds the switch: what runs is straight code.
  * engine/gpu/chain.c writes it. A row-major output has up to four dimensions; one in slices counts position, slice, sample.
  */

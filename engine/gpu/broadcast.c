@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/broadcast.h"
 
-int64_t gpu_size_at(const gr_tensor *x, const gr_tensor *y, int d)
+/* Of `x` along dimension d of `y`, to which it is broadcast. */
+static int64_t size_at(const gr_tensor *x, const gr_tensor *y, int d)
 {
     int own = d - (y->rank - x->rank);
     return own < 0 ? 1 : x->dims[own];
@@ -11,7 +12,7 @@ static void strides_of(const gr_tensor *x, const gr_tensor *y, int64_t strides[G
 {
     int64_t stride = 1;
     for (int d = y->rank - 1; d >= 0; d--) {
-        int64_t size = gpu_size_at(x, y, d);
+        int64_t size = size_at(x, y, d);
         strides[d] = size == 1 ? 0 : stride;
         stride *= size;
     }

@@ -12,8 +12,6 @@ typedef struct gpu_rows { /* innermost dimension first; neighbours that all oper
     int64_t dims[GR_MAX_RANK], strides[GPU_ROW_OPERANDS][GR_MAX_RANK]; /* 0 where an operand repeats */
 } gpu_rows;
 
-/* Size of `x` along dimension d of `y`, to which it is broadcast. */
-int64_t gpu_size_at(const gr_tensor *x, const gr_tensor *y, int d);
 gpu_rows gpu_rows_of(const gr_tensor *const *x, int count, const gr_tensor *y);
 /* The same for inputs [0, count) of the node; false, with the reason, if more than GPU_ROW_DIMS are left. */
 bool gpu_rows_fit(const gpu_builder *b, const gr_node *n, int count, gpu_rows *rows, const char **why);

@@ -269,10 +269,24 @@ static uint32_t source_word(const layout_plan *p, uint8_t from)
     return input ? CHAIN_FROM_INPUT + (uint32_t)p->at[from - CHAIN_FROM_INPUT].slot : from;
 }
 
+static bool has_unused_lanes(const chain *c, const layout_plan *p)
+{
+    return p->layout == GPU_C4 && result_of(c)->dims[1] % 4 != 0;
+}
+
+/* Nothing depends on where in the output an element is. */
+static bool is_anywhere(const chain *c, const layout_plan *p)
+{
+    for (int i = 0; i < c->n_inputs; i++)
+        if (p->at[i].slot >= FIRST_NARROW || p->at[i].mode != FLAT) return false;
+    return !has_unused_lanes(c, p);
+}
+
 /* What the program has of each kind, so that drivers drop the rest before they unroll its loop. */
 static uint32_t form_of(const chain *c, const layout_plan *p)
 {
-    uint32_t form = (uint32_t)c->n_steps | (p->layout == GPU_C4 ? 1u << 5 : 0u) | (uint32_t)p->rank << 6;
+    uint32_t form = (uint32_t)c->n_steps;
+    if (!is_anywhere(c, p)) form |= p->layout == GPU_C4 ? 1u << 5 : (uint32_t)p->rank << 6;
     for (int i = 0; i < c->n_inputs; i++) {
         int slot = p->at[i].slot;
         if (slot >= FIRST_STRIDED) form |= p->at[i].mode << (9 + 2 * (slot - FIRST_STRIDED));
@@ -310,20 +324,21 @@ static void push_program(gpu_dispatch *d, const chain *c, const layout_plan *p, 
         for (int k = 0; k < CHAIN_DIMS; k++) gpu_push(d, by_slot[s] ? by_slot[s]->stride[k] : 0);
     for (int k = 0; k < CHAIN_DIMS; k++) gpu_push(d, p->size[k]);
     for (int i = 0; i < CHAIN_PARAMS; i++) gpu_push_f32(d, i < c->n_params ? c->params[i] : 0);
-    const gr_tensor *y = result_of(c);
     gpu_push(d, count);
-    gpu_push(d, p->layout == GPU_C4 && y->dims[1] % 4 ? y->dims[1] : 0);
+    gpu_push(d, has_unused_lanes(c, p) ? result_of(c)->dims[1] : 0);
 }
 
+/* The nodes that are merged into this one, and it. */
 static void read_plan(const gpu_builder *b, chain *c)
 {
     *c = (chain){.g = b->g};
-    for (gr_id i = b->merges[b->node].first; i < b->node; i++)
+    gr_id first = b->merges && b->merges[b->node].kernel ? b->merges[b->node].first : b->node;
+    for (gr_id i = first; i < b->node; i++)
         if (b->merges[i].into == b->node && c->n_nodes + 1 < CHAIN_NODES) c->nodes[c->n_nodes++] = i;
     c->nodes[c->n_nodes++] = b->node;
 }
 
-static void emit(gpu_builder *b, const gr_node *n)
+void gpu_chain_emit(gpu_builder *b, const gr_node *n)
 {
     chain c;
     layout_plan p;
@@ -353,7 +368,17 @@ static void emit(gpu_builder *b, const gr_node *n)
     gpu_bind_add(d, gpu_out(b, n, 0, p.layout), GPU_WRITE);
 }
 
-static const gpu_kernel kernel = {.name = "chain_map", .emit = emit};
+static const gpu_kernel kernel = {.name = "chain_map", .emit = gpu_chain_emit};
+
+bool gpu_chain_fits(const gpu_builder *b, const gr_node *n, const char **why)
+{
+    chain c = {.g = b->g, .nodes = {(gr_id)(n - b->g->nodes)}, .n_nodes = 1};
+    layout_plan p;
+    *why = "no such function on the GPU, or of other types";
+    if (!chain_takes(b->g, n)) return false;
+    *why = "too many inputs, or more than four dimensions that are broadcast differently";
+    return chain_compile(&c) && plan_rows(&c, &p);
+}
 
 /* ---- which nodes join ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Element-wise nodes in one dispatch: a program of few steps over a handful of registers, which
- * shaders/chain_map.comp carries out for each output element. */
+ * Element-wise nodes, one alone or several in one dispatch: a program of few steps over a handful of
+ * registers, which shaders/chain_map.comp carries out for each output element. */
 #ifndef GPU_CHAIN_H
 #define GPU_CHAIN_H
 
@@ -45,5 +45,9 @@ bool chain_is_name(const gr_graph *g, const gr_node *n);
 bool chain_is_cheap(const gr_node *n);
 /* Fills in all but the nodes from the nodes. false: too long, or too many inputs or values at once. */
 bool chain_compile(chain *c);
+
+/* ---- chain.c: the kernel of a node alone, and of those that are merged into it ---- */
+bool gpu_chain_fits(const gpu_builder *b, const gr_node *n, const char **why);
+void gpu_chain_emit(gpu_builder *b, const gr_node *n);
 
 #endif

@@ -9,24 +9,27 @@
 
 #include "graph/ops/schema.h"
 
-/* The order is that of the cases in shaders/lib/chain.glsl. Gelu has two entries: by erf and by tanh.
- * FakeQuantize is none of them but several steps. */
+/* The order is that of the cases in shaders/lib/chain.glsl. Gelu has two entries: by erf and by tanh. */
 static const op_kind ops[] = {
-    OP_Relu,      OP_LeakyRelu,   OP_Clip,
-    OP_Sigmoid,   OP_Tanh,        OP_HardSigmoid,
-    OP_HardSwish, OP_Silu,        OP_Elu,
-    OP_Softplus,  OP_Exp,         OP_Log,
-    OP_Sqrt,      OP_Reciprocal,  OP_Abs,
-    OP_Neg,       OP_Floor,       OP_Ceil,
-    OP_Round,     OP_Erf,         OP_Sin,
-    OP_Cos,       OP_Gelu,        OP_Gelu,
-    OP_Selu,      OP_Celu,        OP_ThresholdedRelu,
-    OP_Softsign,  OP_Mish,        OP_Shrink,
-    OP_Sign,      OP_Add,         OP_Sub,
-    OP_Mul,       OP_Div,         OP_Pow,
-    OP_Max,       OP_Min,         OP_PRelu,
-    OP_Equal,     OP_Greater,     OP_GreaterOrEqual,
-    OP_Less,      OP_LessOrEqual, OP_Where,
+    OP_Relu,         OP_LeakyRelu,   OP_Clip,
+    OP_Sigmoid,      OP_Tanh,        OP_HardSigmoid,
+    OP_HardSwish,    OP_Silu,        OP_Elu,
+    OP_Softplus,     OP_Exp,         OP_Log,
+    OP_Sqrt,         OP_Reciprocal,  OP_Abs,
+    OP_Neg,          OP_Floor,       OP_Ceil,
+    OP_Round,        OP_Erf,         OP_Sin,
+    OP_Cos,          OP_Gelu,        OP_Gelu,
+    OP_Selu,         OP_Celu,        OP_ThresholdedRelu,
+    OP_Softsign,     OP_Mish,        OP_Shrink,
+    OP_Sign,         OP_Add,         OP_Sub,
+    OP_Mul,          OP_Div,         OP_Pow,
+    OP_Max,          OP_Min,         OP_PRelu,
+    OP_Equal,        OP_Greater,     OP_GreaterOrEqual,
+    OP_Less,         OP_LessOrEqual, OP_Where,
+    OP_FakeQuantize, OP_Tan,         OP_Asin,
+    OP_Acos,         OP_Atan,        OP_Sinh,
+    OP_Cosh,         OP_Asinh,       OP_Acosh,
+    OP_Atanh,        OP_Mod,
 };
 
 static int code_of(op_kind op)
@@ -44,7 +47,7 @@ static bool is_compare(op_kind op)
 static bool is_unary(op_kind op)
 {
     int code = code_of(op);
-    return op == OP_FakeQuantize || (code >= 0 && code < code_of(OP_Add));
+    return code >= 0 && (code < code_of(OP_Add) || code > code_of(OP_Where)) && op != OP_Mod;
 }
 
 bool chain_is_name(const gr_graph *g, const gr_node *n)
@@ -61,6 +64,7 @@ bool chain_is_cheap(const gr_node *n)
                                      OP_Cos,     OP_Gelu, OP_Selu, OP_Celu, OP_Mish,     OP_Pow};
     for (size_t i = 0; i < VKB_COUNT(costly); i++)
         if (n->op == costly[i]) return false;
+    if (code_of(n->op) > code_of(OP_FakeQuantize)) return false;
     return n->epilogue.act < GR_ACT_SIGMOID;
 }
 
@@ -70,16 +74,26 @@ static bool reads_truth(const gr_node *n, int i)
     return i == 0 && (n->op == OP_Where || n->op == OP_Cast);
 }
 
-bool chain_takes(const gr_graph *g, const gr_node *n)
+/* Limits that are computed at run time: Max, then Min, so that the upper one wins as ONNX wants it. */
+static bool has_limits(const gr_graph *g, const gr_node *n)
 {
     float low, high;
+    return n->op == OP_Clip && !op_clip_range(g, n, &low, &high);
+}
+
+static int inputs_of(const gr_graph *g, const gr_node *n) /* that are operands: constant limits are none */
+{
+    return chain_is_name(g, n) || (is_unary(n->op) && !has_limits(g, n)) ? 1 : n->n_in;
+}
+
+bool chain_takes(const gr_graph *g, const gr_node *n)
+{
     if (n->n_out != 1 || n->out[0] == GR_NONE) return false;
     if (chain_is_name(g, n)) return true;
-    if (code_of(n->op) < 0 && n->op != OP_FakeQuantize) return false;
-    if (n->op == OP_Clip && !op_clip_range(g, n, &low, &high)) return false;
+    if (code_of(n->op) < 0) return false;
     if (!gpu_is_float(g->tensors[n->out[0]].dtype) && !is_compare(n->op)) return false;
-    int count = is_unary(n->op) ? 1 : n->n_in;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < inputs_of(g, n); i++) {
+        if (n->in[i] == GR_NONE && n->op == OP_Clip && i > 0) continue; /* no limit */
         if (n->in[i] == GR_NONE) return false;
         const gr_tensor *x = &g->tensors[n->in[i]];
         float value;
@@ -139,11 +153,6 @@ static bool map_operand(const compiler *k, int node, int i, int8_t *out)
         out[e] = x->dims[e] == 1 ? -1 : map[d];
     }
     return true;
-}
-
-static int inputs_of(const gr_graph *g, const gr_node *n) /* that are operands: Clip's limits are none */
-{
-    return chain_is_name(g, n) || is_unary(n->op) ? 1 : n->n_in;
 }
 
 /* Gives every node its map, from the result on. A value that is seen in two ways would be two values. */
@@ -251,22 +260,14 @@ static void add_step(compiler *k, int code, uint8_t a, uint8_t b, uint8_t third,
     c->steps[c->n_steps++] = (chain_step){(uint8_t)code, {a, b, third}, (uint8_t)to, param};
 }
 
-/* x / scale, within the levels, rounded, times scale; NaN stays. */
-static void add_rounding(compiler *k, uint8_t x, float scale, float levels, int to)
-{
-    const uint8_t by = (uint8_t)(CHAIN_FROM_PARAM + param_of(k, scale));
-    const uint8_t limits = params_of(k, op_levels_low(levels), op_levels_high(levels));
-    add_step(k, code_of(OP_Div), x, by, 0, to, 0);
-    add_step(k, code_of(OP_Clip), (uint8_t)to, 0, 0, to, limits);
-    add_step(k, code_of(OP_Round), (uint8_t)to, 0, 0, to, 0);
-    add_step(k, code_of(OP_Mul), (uint8_t)to, by, 0, to, 0);
-}
-
 static void own_params(compiler *k, const gr_node *n, float *alpha, float *beta)
 {
     const op_unary_attrs *a = n->attrs;
     *alpha = *beta = 0;
-    if (n->op == OP_Clip && op_clip_range(k->c->g, n, alpha, beta)) {
+    if (n->op == OP_FakeQuantize) {
+        *alpha = a->alpha;
+        *beta = op_levels(a->low, a->high);
+    } else if (n->op == OP_Clip && op_clip_range(k->c->g, n, alpha, beta)) {
         *alpha = *alpha < -FLT_MAX ? -FLT_MAX : *alpha; /* infinities are not to be relied on in shaders */
         *beta = *beta > FLT_MAX ? FLT_MAX : *beta;
     } else if (a && is_unary(n->op)) {
@@ -277,8 +278,8 @@ static void own_params(compiler *k, const gr_node *n, float *alpha, float *beta)
 
 static bool has_params(op_kind op)
 {
-    static const op_kind with[] = {OP_LeakyRelu, OP_Clip, OP_HardSigmoid,     OP_Elu,
-                                   OP_Selu,      OP_Celu, OP_ThresholdedRelu, OP_Shrink};
+    static const op_kind with[] = {OP_LeakyRelu,       OP_Clip,   OP_HardSigmoid, OP_Elu, OP_Selu, OP_Celu,
+                                   OP_ThresholdedRelu, OP_Shrink, OP_FakeQuantize};
     for (size_t i = 0; i < VKB_COUNT(with); i++)
         if (with[i] == op) return true;
     return false;
@@ -295,7 +296,8 @@ static op_kind op_of_act(gr_act act)
                                                 [GR_ACT_HARDSIGMOID] = OP_HardSigmoid,
                                                 [GR_ACT_HARDSWISH] = OP_HardSwish,
                                                 [GR_ACT_SILU] = OP_Silu,
-                                                [GR_ACT_HARDSWISH_AFFINE] = OP_HardSwish};
+                                                [GR_ACT_HARDSWISH_AFFINE] = OP_HardSwish,
+                                                [GR_ACT_FAKE_QUANTIZE] = OP_FakeQuantize};
     return kinds[act];
 }
 
@@ -304,9 +306,7 @@ static void add_epilogue(compiler *k, const gr_node *n, uint8_t residual, int to
     const gr_epilogue *e = &n->epilogue;
     uint8_t v = (uint8_t)to;
     if (e->residual == GR_RESIDUAL_BEFORE) add_step(k, code_of(OP_Add), v, residual, 0, to, 0);
-    if (e->act == GR_ACT_FAKE_QUANTIZE) {
-        add_rounding(k, v, e->alpha, e->beta, to);
-    } else if (e->act != GR_ACT_NONE) {
+    if (e->act != GR_ACT_NONE) {
         op_kind op = op_of_act(e->act);
         uint8_t param = has_params(op) ? params_of(k, e->alpha, e->beta) : 0;
         add_step(k, code_of(op), v, 0, 0, to, param);
@@ -326,11 +326,17 @@ static void add_operator(compiler *k, const gr_node *n, const uint8_t *from, int
     int code = code_of(n->op);
     float alpha, beta, exponent;
     own_params(k, n, &alpha, &beta);
-    uint8_t param = has_params(n->op) ? params_of(k, alpha, beta) : 0;
+    bool limits = has_limits(k->c->g, n);
+    uint8_t param = has_params(n->op) && !limits ? params_of(k, alpha, beta) : 0;
     if (n->op == OP_Gelu && ((const op_unary_attrs *)n->attrs)->approximate) code++;
-    if (n->op == OP_FakeQuantize) {
-        const op_unary_attrs *a = n->attrs;
-        add_rounding(k, from[0], a->alpha, op_levels(a->low, a->high), to);
+    if (limits) {
+        static const op_kind steps[] = {OP_Max, OP_Min};
+        uint8_t so_far = from[0];
+        for (int i = 1; i < count; i++) {
+            if (!op_has_in(n, i)) continue;
+            add_step(k, code_of(steps[i - 1]), so_far, from[i], 0, to, 0);
+            so_far = (uint8_t)to;
+        }
     } else if (n->op == OP_Where) {
         add_step(k, code, from[0], from[1], from[2], to, 0);
     } else if (n->op == OP_Pow && gr_const_f32(k->c->g, n->in[1], &exponent) && exponent == 2) {
@@ -365,7 +371,8 @@ static void compile_node(compiler *k, int i)
     uint8_t from[MOST] = {0};
     int count = inputs_of(g, n), to = -1;
     k->failed = k->failed || count > MOST;
-    for (int o = 0; o < count && !k->failed; o++) from[o] = operand(k, i, o);
+    for (int o = 0; o < count && !k->failed; o++)
+        if (n->in[o] != GR_NONE) from[o] = operand(k, i, o);
     if (k->failed) return;
     if (chain_is_name(g, n)) {
         k->values[i].at = from[0];
@@ -376,7 +383,7 @@ static void compile_node(compiler *k, int i)
     bool writes_early = residual || (count > 2 && n->op != OP_Where); /* before the last operand is read */
     if (writes_early) to = register_for(k, v->uses);
     for (int o = 0; o < count; o++)
-        if (from[o] < CHAIN_REGISTERS) k->left[from[o]]--;
+        if (n->in[o] != GR_NONE && from[o] < CHAIN_REGISTERS) k->left[from[o]]--;
     if (!writes_early) to = register_for(k, v->uses);
     k->values[i].at = (uint8_t)to;
     add_operator(k, n, from, count - residual, to);

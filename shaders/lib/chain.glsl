@@ -4,7 +4,7 @@
 #ifndef CHAIN_GLSL
 #define CHAIN_GLSL
 
-#include "lib/math.glsl"
+#include "lib/elementary.glsl"
 
 vec4 chain_clip(vec4 x, float low, float high)
 {
@@ -87,6 +87,25 @@ layout(constant_id = CHAIN_SPEC + 1) const uint OPS_1 = 0xffffffffu;
 #define CHAIN_HAS(k) (((k < 32 ? OPS_0 : OPS_1) >> (k & 31) & 1u) != 0u)
 #define CHAIN_OP(k, value) v = mix(v, value, bvec4(CHAIN_HAS(k) && op == k));
 
+const bool CHAIN_RARE = OPS_1 >> 14 != 0u; /* 46 and beyond */
+
+/* What networks seldom ask for, an element at a time. */
+float chain_rare(int op, float a, float b)
+{
+    switch (op) {
+    case 46: return accurate_sin(a) / accurate_cos(a);
+    case 47: return accurate_asin(a);
+    case 48: return accurate_acos(a);
+    case 49: return accurate_atan(a);
+    case 50: return accurate_sinh(a);
+    case 51: return 0.5 * exp(abs(a)) + 0.5 * exp(-abs(a));
+    case 52: return accurate_asinh(a);
+    case 53: return accurate_acosh(a);
+    case 54: return accurate_atanh(a);
+    }
+    return exact_fmod(a, b); /* Mod */
+}
+
 /* `op` is the index in `ops` of engine/gpu/chain_program.c. Comparisons are written so that NaN passes. What is long stands
  * here once for all operators that need it. */
 vec4 chain_apply(int op, vec4 a, vec4 b, vec4 c, float alpha, float beta)
@@ -143,6 +162,9 @@ vec4 chain_apply(int op, vec4 a, vec4 b, vec4 c, float alpha, float beta)
     CHAIN_OP(42, vec4(lessThan(a, b)))
     CHAIN_OP(43, vec4(lessThanEqual(a, b)))
     CHAIN_OP(44, mix(c, b, notEqual(a, zero))) /* Where */
+    CHAIN_OP(45, math_fake_quantize(a, alpha, beta))
+    if (CHAIN_RARE && op > 45)
+        for (int k = 0; k < 4; k++) v[k] = chain_rare(op, a[k], b[k]);
     return v;
 }
 

@@ -169,4 +169,24 @@ float accurate_pow(float x, float y)
     return fract(0.5 * y) != 0.0 ? -p : p;
 }
 
+/* The remainder of a / b with the sign of a, exact for all finite numbers, as C's fmod: long division of the mantissas. */
+float exact_fmod(float a, float b)
+{
+    uint ua = floatBitsToUint(a) & 0x7fffffffu, ub = floatBitsToUint(b) & 0x7fffffffu;
+    uint sign = floatBitsToUint(a) & 0x80000000u;
+    if (ub == 0u || ua >= 0x7f800000u || ub > 0x7f800000u) return uintBitsToFloat(0x7fc00000u);
+    if (ua < ub) return a;
+    int ea = max(int(ua >> 23), 1), eb = max(int(ub >> 23), 1); /* denormals have the exponent of the smallest normal */
+    uint ma = ua >> 23 == 0u ? ua : (ua & 0x7fffffu) | 0x800000u, mb = ub >> 23 == 0u ? ub : (ub & 0x7fffffu) | 0x800000u;
+    ma %= mb;
+    for (int e = ea; e > eb; e--) {
+        ma <<= 1;
+        if (ma >= mb) ma -= mb;
+    }
+    if (ma == 0u) return uintBitsToFloat(sign);
+    int up = 23 - findMSB(ma), exponent = eb - up;
+    uint bits = exponent > 0 ? ((ma << up) & 0x7fffffu) | uint(exponent) << 23 : ma << (eb - 1);
+    return uintBitsToFloat(sign | bits);
+}
+
 #endif
