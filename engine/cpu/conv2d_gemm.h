@@ -45,6 +45,8 @@ uint64_t cpu_prepare_weights(cpu_prep *p, uint64_t bytes,
 double cpu_columns_cost(int64_t n);
 double cpu_reading_cost(double floats);
 double cpu_away_cost(double between);
+bool cpu_strip_fits(double between,
+                    int64_t strip); /* rows of tiles, between whose steps lie so many floats */
 double cpu_conv_cost(const op_window *w);
 
 /* A convolution by products of what tiles are transformed to, strip by strip of rows of tiles. Of a group of

@@ -55,7 +55,7 @@ bool cpu_conv2d_pixels_fits(const gr_graph *g, const gr_node *n)
     if (!cpu_all_f32(g, n) || !gr_is_const(g, n->in[1]) || !op_window_of(g, n, &w) || !cpu_conv_fits(&w))
         return false;
     const int64_t m = w.out_c / w.group, k = w.in_c / w.group, pixels = w.out_d * w.out_h * w.out_w;
-    return cpu_conv_direct(&w) && pixels >= CPU_LEAST_PIXELS && k >= LEAST_K &&
+    return cpu_conv_direct(&w) && pixels >= CPU_LEAST_PIXELS && pixels <= CPU_MOST_SPREAD && k >= LEAST_K &&
            vkb_min(k, KC) <= cpu_conv_rows_kept(pixels) && (lanes_of(m) - m) * 100 <= m * MOST_WASTE;
 }
 

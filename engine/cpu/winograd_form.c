@@ -42,6 +42,14 @@ static void choose_tiles(const op_window *w, cpu_winograd_form *f)
     f->full_y = tiles_y;
 }
 
+/* Floats that lie between the steps. */
+static double between_of(const op_window *w, const cpu_winograd_form *f)
+{
+    const cpu_winograd *t = &cpu_micro_get()->winograd[f->kind];
+    const double tiles = (double)(f->strip * vkb_ceil_div(w->out_w, t->tile));
+    return t->size * t->size * (double)((w->in_c + w->out_c) / w->group) * tiles;
+}
+
 /* Of the groups of one image. */
 static double cost_of(const op_window *w, const cpu_winograd_form *f)
 {
@@ -50,13 +58,12 @@ static double cost_of(const op_window *w, const cpu_winograd_form *f)
     const int64_t tiles_x = vkb_ceil_div(w->out_w, t->tile), tiles_y = vkb_ceil_div(w->out_h, t->tile);
     const int64_t rest = tiles_y % f->strip, strips = vkb_ceil_div(tiles_y, f->strip);
     const double products = t->size * t->size, weights = products * in * out;
-    const double between = products * (in + out) * (double)(f->strip * tiles_x);
     const double filter = f->fresh ? (double)(t->taps * t->taps) : products; /* floats that are read */
     double reading = cpu_reading_cost(filter * in * out * (double)w->group) * filter / products;
     if (f->fresh) reading += transform_costs[f->kind].filter / products;
     double columns = (double)(tiles_y / f->strip) * strip_columns(w, f, f->strip) + (double)strips * reading;
     if (rest) columns += strip_columns(w, f, rest);
-    const double transforms = transform_costs[f->kind].tile * (in + out) * cpu_away_cost(between);
+    const double transforms = transform_costs[f->kind].tile * (in + out) * cpu_away_cost(between_of(w, f));
     return (double)w->group * (weights * columns + (double)(tiles_x * tiles_y) * transforms);
 }
 
@@ -66,7 +73,7 @@ static cpu_winograd_form best_strip(const op_window *w, cpu_winograd_form f)
     const int64_t rows = vkb_ceil_div(w->out_h, cpu_micro_get()->winograd[f.kind].tile);
     for (int64_t strips = 1; strips <= rows; strips++) {
         f.strip = vkb_ceil_div(rows, strips);
-        if (f.strip == best.strip) continue;
+        if (f.strip == best.strip || !cpu_strip_fits(between_of(w, &f), f.strip)) continue;
         choose_tiles(w, &f);
         f.cost = cost_of(w, &f);
         if (!best.strip || f.cost < best.cost) best = f;
