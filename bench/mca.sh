@@ -65,7 +65,9 @@ GEMM tile 14x32|avx512|wide_14
 GEMM tile 7x32|avx512|wide_7
 GEMM tile 8x16, pixels|avx512|one_8
 GEMM tile int16 7x32|avx512|pairs_7
-GEMM tile int8 7x32|avx512vnni|unsigned_b_7'
+GEMM tile int8 7x32|avx512vnni|unsigned_b_7
+GEMM tile fp16 7x32|avx512fp16|halves_7
+GEMM tile bf16 7x32|avx512bf16|halves_7'
 
 # The loop of FUNCTION (or of what the compiler split from it) in OBJECT that has the most and densest multiply-adds: its instructions.
 # A loop is what a branch backwards spans; those that hold others do not count.
@@ -158,7 +160,7 @@ if [ -e "$objects/micro_neon.c.o" ]; then
     fma='^(fmla|fmls|fmadd|smlal2?|sdot|smmla|fmlal2?) ' stack='\[(sp|x29)' comment=' *(//|<).*'
 else
     march=x86-64 kernels=$x86_kernels
-    fma='^(vfn?madd|vpmaddwd|vpdpbusd|vpdpwssd)' stack='\(%rsp\)|\(%rbp\)' comment=' *[#<].*'
+    fma='^(vfn?madd|vpmaddwd|vpdpbusd|vpdpwssd|vdpbf16ps)' stack='\(%rsp\)|\(%rbp\)' comment=' *[#<].*'
 fi
 printf '| inner loop | multiply-adds | instructions | spills |'
 printf ' %s |' "$@"

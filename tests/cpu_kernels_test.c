@@ -338,8 +338,8 @@ static void special_values(const cpu_micro *m)
 }
 
 #ifdef VKI_SIMDE
-void cpu_micro_avx512_simde(cpu_micro *m);
-void cpu_micro_avx512vnni_simde(cpu_micro *m);
+void cpu_micro_avx512_simde(cpu_micro *m), cpu_micro_avx512vnni_simde(cpu_micro *m);
+void cpu_micro_avx512bf16_simde(cpu_micro *m), cpu_micro_avx512fp16_simde(cpu_micro *m);
 #endif
 
 typedef void (*table_test)(const cpu_micro *m);
@@ -354,14 +354,15 @@ static void on_table(table_test test, const cpu_micro *m)
 static void on_every_table(table_test test)
 {
     for (int level = 0; cpu_micro_at(level); level++) on_table(test, cpu_micro_at(level));
-#ifdef VKI_SIMDE /* AVX-512 in plain C, on any CPU */
+#ifdef VKI_SIMDE /* AVX-512 in plain C, on any CPU; what one does not replace is tested with the one before  \
+                  */
+    void (*const more[])(cpu_micro *) = {cpu_micro_avx512_simde, cpu_micro_avx512vnni_simde,
+                                         cpu_micro_avx512bf16_simde, cpu_micro_avx512fp16_simde};
     cpu_micro m = cpu_micro_c;
-    cpu_micro_avx512_simde(&m);
-    m.isa = "avx512 (SIMDe)";
-    on_table(test, &m);
-    cpu_micro_avx512vnni_simde(&m);
-    m.isa = "avx512-vnni (SIMDe)";
-    on_table(test, &m);
+    for (size_t i = 0; i < VKB_COUNT(more); i++) {
+        more[i](&m);
+        if (i < 2 || test == half_tiles) on_table(test, &m);
+    }
 #endif
 }
 

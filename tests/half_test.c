@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fp16 arithmetic on the CPU (VKI_PRECISION_FP16): as accurate as fp16 allows, where the option's text
- * promises it, refused where the CPU has none, and the report says which layers stay fp32. Where the CPU has
- * none, the tiles' specification stands in. */
+ * fp16 and bf16 arithmetic on the CPU (VKI_PRECISION_FP16, BF16): as accurate as these allow, where the
+ * option's text promises it, refused where the CPU has none, and the report says which layers stay fp32.
+ * Where the CPU has none, the tiles' specification stands in. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,14 +25,16 @@ static void note_node(void *user, const vki_node_report *n)
     snprintf(kernel, sizeof kernel, "%s", n->kernel);
 }
 
-/* Runs the graph in fp16 beside the reference, and frees it. `expected`: the operator's kernel, or part of
- * its reason. */
+static vki_precision precision; /* that is tested */
+
+/* Runs the graph in that precision beside the reference, and frees it. `expected`: the operator's kernel, or
+ * part of its reason. */
 static void check_graph(gr_graph *g, const char *op, const char *expected)
 {
     vki_model *m = session_load(g, false, false, NULL);
     for (int threads = 1; threads <= 3; threads += 2) {
         vki_session *s = NULL, *reference = NULL;
-        vki_session_options o = {.size = sizeof o, .threads = threads, .precision = VKI_PRECISION_FP16};
+        vki_session_options o = {.size = sizeof o, .threads = threads, .precision = precision};
         SESSION_OK(vki_session_create(m, &o, &s, why));
         o.reference = true;
         SESSION_OK(vki_session_create(m, &o, &reference, why));
@@ -131,8 +133,7 @@ static void memory(void **state)
                                   net_random(&g, DIMS(SIZE, SIZE))));
         vki_model *m = session_load(&g, false, false, NULL);
         vki_session *s = NULL;
-        vki_session_options o = {.size = sizeof o,
-                                 .precision = half ? VKI_PRECISION_FP16 : VKI_PRECISION_FP32};
+        vki_session_options o = {.size = sizeof o, .precision = half ? precision : VKI_PRECISION_FP32};
         SESSION_OK(vki_session_create(m, &o, &s, why));
         vki_session_stats stats = {.size = sizeof stats};
         assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
@@ -149,18 +150,18 @@ static void refused(void **state)
     (void)state;
     cpu_micro without = *cpu_micro_get();
     const cpu_micro *before = cpu_micro_get();
-    without.gemm_f16 = NULL;
-    without.pair_f16 = NULL;
+    const bool bf16 = precision == VKI_PRECISION_BF16;
+    without.half[bf16 ? CPU_BF16 : CPU_F16] = (cpu_half_math){0};
     gr_graph g;
     net_init(&g);
     net_output(&g, net_unary(&g, OP_Relu, net_input(&g, "x", DIMS(1))));
     vki_model *m = session_load(&g, false, false, NULL);
     vki_session *s = NULL;
     vki_error err = {0};
-    const vki_session_options o = {.size = sizeof o, .precision = VKI_PRECISION_FP16};
+    const vki_session_options o = {.size = sizeof o, .precision = precision};
     cpu_micro_force(&without);
     assert_int_equal(vki_session_create(m, &o, &s, &err), VKI_E_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "fp16 arithmetic"));
+    assert_non_null(strstr(err.text, bf16 ? "bf16 products" : "fp16 arithmetic"));
     cpu_micro_force(before);
     SESSION_OK(vki_session_create(m, &o, &s, why));
     vki_session_destroy(&s);
@@ -170,13 +171,14 @@ static void refused(void **state)
 
 int main(void)
 {
-    static cpu_micro table; /* the CPU's, with the specification where it has no fp16 arithmetic */
+    static cpu_micro table; /* the CPU's, with the specification where it has no such arithmetic */
     table = *cpu_micro_get();
-    printf("%s: fp16 by %s\n", table.isa, table.gemm_f16 ? "the CPU" : "the specification");
-    if (!table.gemm_f16) {
+    for (int half = 0; half < CPU_HALVES; half++) {
+        const bool own = table.half[half].gemm;
+        printf("%s: %s by %s\n", table.isa, cpu_half_name(half), own ? "the CPU" : "the specification");
+        if (own) continue;
+        table.half[half] = cpu_half_c[half];
         table.wide = false; /* the specification takes one panel */
-        table.gemm_f16 = cpu_gemm_f16_c;
-        table.pair_f16 = cpu_pair_f16_c;
     }
     cpu_micro_force(&table);
     const struct CMUnitTest tests[] = {
@@ -185,5 +187,8 @@ int main(void)
         cmocka_unit_test(memory),
         cmocka_unit_test(refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    precision = VKI_PRECISION_FP16;
+    const int failed = cmocka_run_group_tests_name("fp16", tests, NULL, NULL);
+    precision = VKI_PRECISION_BF16;
+    return failed + cmocka_run_group_tests_name("bf16", tests, NULL, NULL);
 }

@@ -185,11 +185,9 @@ static bool parse_device(const opt_row *row, const char *text, char *allowed, si
 static const struct {
     const char *name;
     vki_precision value;
-} precisions[] = {{"auto", VKI_PRECISION_AUTO},
-                  {"fp32", VKI_PRECISION_FP32},
-                  {"fp16store", VKI_PRECISION_FP16_STORE},
-                  {"fp16", VKI_PRECISION_FP16},
-                  {"int8", VKI_PRECISION_INT8}};
+} precisions[] = {
+    {"auto", VKI_PRECISION_AUTO}, {"fp32", VKI_PRECISION_FP32}, {"fp16store", VKI_PRECISION_FP16_STORE},
+    {"fp16", VKI_PRECISION_FP16}, {"int8", VKI_PRECISION_INT8}, {"bf16", VKI_PRECISION_BF16}};
 
 const char *opt_precision_name(vki_precision precision)
 {
@@ -200,7 +198,7 @@ const char *opt_precision_name(vki_precision precision)
 
 static bool parse_precision(const opt_row *row, const char *text, char *allowed, size_t size)
 {
-    snprintf(allowed, size, "auto, fp32, fp16store, fp16 or int8");
+    snprintf(allowed, size, "auto, fp32, fp16store, fp16, bf16 or int8");
     for (size_t i = 0; i < VKB_COUNT(precisions); i++) {
         if (strcmp(text, precisions[i].name) != 0) continue;
         *(vki_precision *)row->value = precisions[i].value;

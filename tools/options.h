@@ -161,9 +161,10 @@ typedef struct opt_engine {
          0,                                                                                                  \
          OPT_PRECISION,                                                                                      \
          &(engine).session.precision,                                                                        \
-         "auto|fp32|fp16store|fp16|int8",                                                                    \
-         "data and arithmetic of the network (auto); fp16store on Vulkan devices, fp16 on CPUs that have "   \
-         "it",                                                                                               \
+         "auto|fp32|fp16store|fp16|bf16|int8",                                                               \
+         "data and arithmetic of the network (auto); fp16store on Vulkan devices, fp16 and bf16 on CPUs "    \
+         "that "                                                                                             \
+         "have it",                                                                                          \
          0,                                                                                                  \
          0},                                                                                                 \
         {"--weights",                                                                                        \

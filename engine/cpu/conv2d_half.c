@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Convolution in fp16 arithmetic as the fp32 convolution's GEMM, fed with pairs: the input is narrowed once,
- * a pixel of two channels to two fp16 in the place of one float (as qconv_gemm.c does with integers). */
+ * Convolution in fp16 or bf16 as the fp32 convolution's GEMM, fed with pairs: the input is narrowed once,
+ * a pixel of two channels to two numbers in the place of one float (as qconv_gemm.c does with integers). */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
 #include "cpu/half.h"
@@ -10,7 +10,8 @@ enum {
 }; /* of a group, on either side: else im2col and its half empty tiles are the bound */
 
 typedef struct half_state {
-    cpu_conv conv;     /* of pairs: half as many input channels, rounded up in each group */
+    cpu_conv conv; /* of pairs: half as many input channels, rounded up in each group */
+    const cpu_half_math *math;
     int64_t channels;  /* of the input in a group, as they are */
     uint64_t pairs_at; /* the input in scratch, in bytes */
 } half_state;
@@ -55,7 +56,7 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
             for (int64_t tap = 0; tap < taps; tap++, out += pairs * rows)
                 for (int64_t r = 0; r < rows; r++)
                     cpu_pack_halves(out + r, rows, src + (group * m + row + r) * s->channels * taps + tap,
-                                    taps, s->channels, pairs, 1);
+                                    taps, s->channels, pairs, 1, s->math);
         }
 }
 
@@ -68,7 +69,9 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     if (!window_of(p->g, p->n, &w, &s->channels))
         return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     cpu_conv_plan(&s->conv, &w, p->threads);
-    s->conv.gemm.tile = s->conv.gemm.micro->gemm_f16;
+    const cpu_half half = cpu_half_wanted(p);
+    s->math = &s->conv.gemm.micro->half[half];
+    s->conv.gemm.tile = s->math->gemm;
     s->pairs_at = vkb_round_up(cpu_gemm_scratch(&s->conv.gemm, p->threads), 64);
     p->state = s;
     p->scratch_bytes =
@@ -77,8 +80,8 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key =
-        cpu_pack_key("conv2d half", (int64_t[]){w.out_c, s->channels, w.group, op_window_taps(&w)}, 4);
-    p->stored = "fp16";
+        cpu_pack_key("conv2d half", (int64_t[]){w.out_c, s->channels, w.group, op_window_taps(&w), half}, 5);
+    p->stored = cpu_half_name(half);
     return VKI_OK;
 }
 
@@ -94,7 +97,7 @@ static void narrow(void *arg, int64_t begin, int64_t end, int thread)
     for (int64_t i = begin; i < end; i++) {
         const int64_t channel = i % pairs * 2;
         const float *x = (const float *)c->in[0] + (i / pairs * s->channels + channel) * plane;
-        s->conv.gemm.micro->pair_f16(out + i * plane, x, channel + 1 < s->channels ? x + plane : NULL, plane);
+        s->math->pair(out + i * plane, x, channel + 1 < s->channels ? x + plane : NULL, plane);
     }
 }
 

@@ -39,6 +39,7 @@ typedef struct cpu_prep {
     const gr_node *before; /* of kernels that do the work of two nodes: the first one. Else NULL */
     int threads;
     bool lean;           /* wanted: packed weights of few bytes, of kernels that have the choice */
+    bool bf16;           /* wanted of the kernels in half.h: bf16, else fp16 */
     vki_weights storage; /* wanted of products that are bound by reading their weights (narrow.h) */
     const char *stored;  /* where the kernel keeps them so: how, for reports; NULL: as fp32 */
     vkb_arena *arena;    /* for `state`; lives as long as the plan */
@@ -101,7 +102,8 @@ bool cpu_in_place(const gr_graph *g, const gr_node *n, const cpu_kernel *kernel,
 
 /* ---- features.c: what this CPU can do, found once a context ---- */
 typedef struct cpu_features {
-    bool avx2, fma, f16c, avx512, avx512vnni, neon, dotprod, fp16, i8mm; /* avx512: F, BW, DQ, VL */
+    bool avx2, fma, f16c, avx512, avx512vnni, avx512bf16, avx512fp16; /* avx512: F, BW, DQ, VL */
+    bool neon, dotprod, fp16, i8mm;
 } cpu_features;
 const cpu_features *cpu_features_get(void);        /* thread safe; immutable */
 void cpu_features_text(char *buffer, size_t size); /* "avx2 fma f16c" */

@@ -18,6 +18,7 @@
 #endif
 
 #if defined(__x86_64__) || defined(__i386__)
+enum { FP16 = 1 << 23, BF16 = 1 << 5 }; /* of leaf 7, in edx; of its part 1, in eax: not in every <cpuid.h> */
 enum { XCR0_AVX = 0x6, XCR0_AVX512 = 0xe6 }; /* register state the OS saves: SSE+AVX; and the ZMM parts */
 
 static uint64_t read_xcr0(void)
@@ -41,6 +42,9 @@ static void detect(cpu_features *f)
     const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     f->avx512 = avx512_state && (ebx & avx512) == avx512;
     f->avx512vnni = f->avx512 && (ecx & bit_AVX512VNNI);
+    f->avx512fp16 = f->avx512 && (edx & FP16);
+    if (!eax || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) return; /* eax: the last such leaf */
+    f->avx512bf16 = f->avx512 && (eax & BF16);
 }
 #elif defined(__aarch64__)
 static void detect(cpu_features *f)
@@ -85,6 +89,8 @@ void cpu_features_text(char *buffer, size_t size)
                {f->f16c, "f16c"},
                {f->avx512, "avx512"},
                {f->avx512vnni, "avx512vnni"},
+               {f->avx512bf16, "avx512bf16"},
+               {f->avx512fp16, "avx512fp16"},
                {f->neon, "neon"},
                {f->dotprod, "dotprod"},
                {f->fp16, "fp16"},

@@ -20,6 +20,7 @@ typedef struct tile {
     const float *a, *b[TILE_VECS]; /* b: of each vector of columns */
     int64_t k, a_step, b_step[TILE_VECS];
     int32_t flip; /* see cpu_dot_form */
+    int rows;     /* what the function is for */
     __m512i sums[TILE_ROWS][TILE_VECS];
 } tile;
 typedef void (*tile_fn)(tile *t);
@@ -219,11 +220,24 @@ V16_INLINE void tile_run(const cpu_tile *t, const tile_fn *tiles, int most, tile
         p.b_step[0] = t->b_stride;
         p.b_step[1] = both ? t->right_stride : t->b_stride;
         p.k = t->k;
+        p.rows = rows;
         p.flip = t->form.b_flip;
         multiply(&p, &columns, tiles[rows - 1]);
         tile_store(t, &p, &columns, row, rows, type);
     }
     if (type == TILE_FLOATS) tile_finish(t);
+}
+
+/* Pairs of numbers of two bytes, which `narrowed` leaves in the lower half of each element. */
+V16_INLINE void w16_pair(int32_t *pairs, const float *first, const float *second, int64_t n,
+                         __m512i (*narrowed)(__m512i floats))
+{
+    for (int64_t i = 0; i < n; i += 16) {
+        const __mmask16 there = w16_first(n - i < 16 ? (int)(n - i) : 16);
+        __m512i y = narrowed(w16_load(first + i, there));
+        if (second) y = _mm512_or_si512(y, _mm512_slli_epi32(narrowed(w16_load(second + i, there)), 16));
+        w16_store(pairs + i, y, there);
+    }
 }
 
 #endif

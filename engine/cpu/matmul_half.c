@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Gemm and MatMul by a constant matrix in fp16 arithmetic. Products of few rows are bound by reading the
- * matrix: matmul_narrow.c has those. */
+ * Gemm and MatMul by a constant matrix in fp16 or bf16 arithmetic. Products of few rows are bound by reading
+ * the matrix: matmul_narrow.c has those. */
 #include "cpu/fast.h"
 #include "cpu/gemm.h"
 #include "cpu/half.h"
@@ -13,6 +13,7 @@ typedef struct half_state {
     op_matmul_dims d;
     cpu_matmul_bias bias;
     cpu_gemm gemm; /* of pairs along k */
+    const cpu_half_math *math;
     float alpha;
 } half_state;
 
@@ -41,7 +42,8 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
         const int width = cpu_panel_width(cols);
         memset(out, 0, (size_t)(s->gemm.k * width) * sizeof *out);
         for (int64_t j = 0; j < cols; j++)
-            cpu_pack_halves(out + j, width, src + (col + j) * d->b_col, d->b_row, d->k, s->gemm.k, s->alpha);
+            cpu_pack_halves(out + j, width, src + (col + j) * d->b_col, d->b_row, d->k, s->gemm.k, s->alpha,
+                            s->math);
         out += s->gemm.k * width;
     }
 }
@@ -57,15 +59,18 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     s->alpha = cpu_matmul_alpha(p->n);
     memcpy(&alpha_bits, &s->alpha, sizeof alpha_bits);
     cpu_gemm_plan(&s->gemm, d->m, d->n, vkb_ceil_div(d->k, 2), 1, p->threads, true, false);
-    s->gemm.tile = s->gemm.micro->gemm_f16;
+    const cpu_half half = cpu_half_wanted(p);
+    s->math = &s->gemm.micro->half[half];
+    s->gemm.tile = s->math->gemm;
     p->state = s;
     p->scratch_bytes = cpu_gemm_scratch(&s->gemm, p->threads);
     if (!vkb_mul_u64(cpu_packed_b_floats(d->n, s->gemm.k), sizeof(float), &p->weight_bytes))
         return vkb_nomem(err, UINT64_MAX);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
-    p->pack_key = cpu_pack_key("matmul half", (int64_t[]){d->n, d->k, d->b_row, d->b_col, alpha_bits}, 5);
-    p->stored = "fp16";
+    p->pack_key =
+        cpu_pack_key("matmul half", (int64_t[]){d->n, d->k, d->b_row, d->b_col, alpha_bits, half}, 6);
+    p->stored = cpu_half_name(half);
     return VKI_OK;
 }
 
@@ -89,7 +94,8 @@ static void pack_a(const void *user, int64_t job, float *dst, int64_t k0, int64_
     const float *a = (const float *)c->in[0] + 2 * k0 * d->a_col;
     (void)job;
     for (int r = 0; r < rows; r++)
-        cpu_pack_halves(dst + r, rows, a + (row + r) * d->a_row, d->a_col, d->k - 2 * k0, kc, 1);
+        cpu_pack_halves(dst + r, rows, a + (row + r) * d->a_row, d->a_col, d->k - 2 * k0, kc, 1,
+                        ((const half_state *)c->state)->math);
 }
 
 static void run(const cpu_call *c)

@@ -6,7 +6,7 @@
 
 #include "cpu/cpu.h"
 
-enum { MOST_TABLES = 5 };
+enum { MOST_TABLES = 6 };
 
 static cpu_micro tables[MOST_TABLES]; /* written once, under `once`; constant for the life of the process */
 static int count;
@@ -32,6 +32,10 @@ static void fill(void)
     tables[count++] = cpu_micro_avx2;
     add(f->avx512, cpu_micro_avx512);
     add(f->avx512 && f->avx512vnni, cpu_micro_avx512vnni);
+    add(f->avx512 && f->avx512bf16, cpu_micro_avx512bf16);
+#ifdef CPU_AVX512FP16 /* the compiler knows it */
+    add(f->avx512 && f->avx512fp16, cpu_micro_avx512fp16);
+#endif
 #elif defined(__aarch64__)
     const cpu_features *f = cpu_features_get();
     if (!f->neon) return;

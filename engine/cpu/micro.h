@@ -253,6 +253,17 @@ static inline int cpu_winograd_first(int pair)
 }
 extern const float cpu_winograd_g[CPU_WINOGRADS][6][5]; /* the filters' transforms, n x r */
 
+/* Numbers of two bytes, and arithmetic in them. */
+typedef enum cpu_half { CPU_F16, CPU_BF16, CPU_HALVES } cpu_half;
+typedef struct cpu_half_math {
+    /* As cpu_micro.gemm on elements of four bytes that are two such numbers, as pairs are two int16; C,
+     * biases and residual are fp32. Sums of fp16 are fp16, of CPU_F16_STEPS pairs at most, which are then
+     * added up in fp32; those of bf16 are fp32. */
+    void (*gemm)(const cpu_tile *t);
+    /* pairs[i] = two of them: first[i], and second[i] (NULL: 0) above it; to nearest, ties to even */
+    void (*pair)(int32_t *pairs, const float *first, const float *second, int64_t n);
+} cpu_half_math;
+
 typedef struct cpu_micro {
     const char *isa;
     int mr;      /* rows of a GEMM tile: what panels of A are made for */
@@ -268,12 +279,7 @@ typedef struct cpu_micro {
     void (*gemm_i16)(const cpu_tile *t);
     /* The same on elements of four bytes that follow each other along the sum, of both A and B. */
     void (*gemm_i8)(const cpu_tile *t);
-    /* The same on elements of four bytes that are two fp16, as pairs are two int16, with sums in fp16: of
-     * CPU_F16_STEPS pairs at most, which are then added up in fp32. C, biases and residual are fp32. NULL:
-     * the CPU has no such arithmetic. */
-    void (*gemm_f16)(const cpu_tile *t);
-    /* pairs[i] = two fp16: first[i], and second[i] (NULL: 0) above it. NULL with gemm_f16 */
-    void (*pair_f16)(int32_t *pairs, const float *first, const float *second, int64_t n);
+    cpu_half_math half[CPU_HALVES]; /* NULL: the CPU has no such arithmetic */
     /* quads[i] = the four bytes x[0][i]..x[3][i], each XOR flip; where x[j] is NULL x[0] stands in */
     void (*quad_bytes)(int32_t *quads, const uint8_t *const x[4], int64_t n, uint8_t flip);
     /* pairs[i] = two int16: first[i], and second[i] (NULL: 0) above it */
@@ -349,13 +355,14 @@ typedef struct cpu_micro {
 
 extern const cpu_micro cpu_micro_c;
 void cpu_gemm_i8_c(const cpu_tile *t);
-void cpu_gemm_f16_c(const cpu_tile *t); /* the specification; no table has it */
-void cpu_pair_f16_c(int32_t *pairs, const float *first, const float *second, int64_t n);
+extern const cpu_half_math cpu_half_c[CPU_HALVES]; /* the specification; no table has it */
 /* Further instruction sets replace entries of the table below them. */
 #if defined(__x86_64__)
 extern const cpu_micro cpu_micro_avx2;
 void cpu_micro_avx512(cpu_micro *m);     /* on AVX2: F, BW, DQ, VL */
 void cpu_micro_avx512vnni(cpu_micro *m); /* on AVX-512 */
+void cpu_micro_avx512bf16(cpu_micro *m); /* on AVX-512, with or without VNNI */
+void cpu_micro_avx512fp16(cpu_micro *m); /* on AVX-512, with or without these */
 #elif defined(__aarch64__)
 extern const cpu_micro cpu_micro_neon;
 void cpu_micro_fp16(cpu_micro *m);    /* on NEON */

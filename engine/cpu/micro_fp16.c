@@ -164,6 +164,5 @@ void cpu_micro_fp16(cpu_micro *m)
 {
     epilogue = m->epilogue;
     m->isa = "neon-fp16";
-    m->gemm_f16 = gemm_f16;
-    m->pair_f16 = pair_f16;
+    m->half[CPU_F16] = (cpu_half_math){gemm_f16, pair_f16};
 }

@@ -57,6 +57,7 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
                             .n = n,
                             .threads = p->options->threads,
                             .lean = lean || p->thrifty,
+                            .bf16 = p->options->bf16,
                             .storage = p->options->weights,
                             .arena = &p->graph.arena};
     *step->prep = fresh;

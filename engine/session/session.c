@@ -20,7 +20,7 @@ static vki_status read_options(const vki_session_options *given, const vki_model
     if (o->threads < 0 || o->threads > 1024)
         return vkb_fail(err, VKI_E_ARG, "vki_session_options.threads is %d; it must be 0 to 1024",
                         o->threads);
-    if ((unsigned)o->placement > VKI_PLACE_GPU_FIRST || (unsigned)o->precision > VKI_PRECISION_INT8)
+    if ((unsigned)o->placement > VKI_PLACE_GPU_FIRST || (unsigned)o->precision > VKI_PRECISION_BF16)
         return vkb_fail(err, VKI_E_ARG,
                         "vki_session_options: placement %d or precision %d is not a value of its enum",
                         (int)o->placement, (int)o->precision);
@@ -69,14 +69,17 @@ static vki_status resolve_precision(const vki_session_options *o, const vki_mode
         out->half = true;
         return VKI_OK;
     case VKI_PRECISION_FP16:
+    case VKI_PRECISION_BF16:
+        out->bf16 = o->precision == VKI_PRECISION_BF16;
         if (on_gpu)
             return vkb_fail(err, VKI_E_UNSUPPORTED,
-                            "precision FP16 is the CPU's (placement CPU_ONLY); use FP16_STORE on %s",
-                            m->context->info.name);
-        if (!cpu_has_half())
-            return vkb_fail(err, VKI_E_UNSUPPORTED,
-                            "precision FP16 needs a CPU with fp16 arithmetic (64-bit ARM with FEAT_FP16), "
-                            "which this one has not; use FP32");
+                            "precision %s is the CPU's (placement CPU_ONLY); use FP16_STORE on %s",
+                            out->bf16 ? "BF16" : "FP16", m->context->info.name);
+        if (!cpu_has_half(out->bf16 ? CPU_BF16 : CPU_F16))
+            return vkb_fail(err, VKI_E_UNSUPPORTED, "precision %s, which this one has not; use FP32",
+                            out->bf16 ? "BF16 needs a CPU with bf16 products (x86 with AVX512-BF16)"
+                                      : "FP16 needs a CPU with fp16 arithmetic (64-bit ARM with FEAT_FP16, "
+                                        "x86 with AVX512-FP16)");
         out->half_math = !o->reference;
         if (out->half_math && out->weights == VKI_WEIGHTS_FP32) out->weights = VKI_WEIGHTS_FP16;
         return VKI_OK;

@@ -73,7 +73,7 @@ typedef struct ses_options { /* of a session, resolved */
     const char *disable_passes;
     const char *cpu_affinity; /* NULL: none */
     vki_weights weights;
-    bool half_math; /* of products on the CPU */
+    bool half_math, bf16; /* of products on the CPU: fp16 or, so said, bf16 */
     int packed_percent;
 } ses_options;
 

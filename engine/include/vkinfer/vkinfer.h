@@ -219,11 +219,15 @@ typedef enum vki_precision {
     VKI_PRECISION_AUTO = 0,   /* FP32 */
     VKI_PRECISION_FP32,       /* fp32 data and arithmetic */
     VKI_PRECISION_FP16_STORE, /* fp16 data on the device, fp32 sums; Vulkan devices with 16-bit storage */
-    /* fp16 arithmetic in convolutions and products by constant matrices on the CPU, for 64-bit ARM cores that
-     * have it (FEAT_FP16); elsewhere VKI_E_UNSUPPORTED. Other layers, and what lies between, stay fp32 (the
-     * report has it for each node); weights FP32 means FP16 then. Magnitudes beyond 65504 become infinite */
+    /* fp16 arithmetic in convolutions and products by constant matrices on the CPU, for cores that have it
+     * (64-bit ARM with FEAT_FP16, x86 with AVX512-FP16); elsewhere VKI_E_UNSUPPORTED. Other layers, and what
+     * lies between, stay fp32 (the report has it for each node); weights FP32 means FP16 then. Magnitudes
+     * beyond 65504 become infinite */
     VKI_PRECISION_FP16,
-    VKI_PRECISION_INT8
+    VKI_PRECISION_INT8,
+    /* The same in bf16 with sums in fp32, for x86 with AVX512-BF16: values off by up to 2^-9 of themselves,
+     * and the range of fp32 */
+    VKI_PRECISION_BF16
 } vki_precision;
 
 /* How the CPU keeps weights of layers that are bound by reading them: MatMul and Gemm of at most 4 rows by a
