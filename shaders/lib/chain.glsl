@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The operators that chains are made of, four elements at once: what lib/elementary.glsl has for one. CHAIN_SPEC is
- * the id of the first of two specialization constants. */
+ * The operators that chains are made of, four elements at once; polynomials as in lib/elementary.glsl. CHAIN_SPEC is the id
+ * of the first of two specialization constants. */
 #ifndef CHAIN_GLSL
 #define CHAIN_GLSL
 
@@ -24,12 +24,15 @@ vec4 chain_softplus(vec4 x)
     return max(x, 0.0) + mix(log(1.0 + t), t * (1.0 - t * (0.5 - t * 0.33333333)), lessThan(t, vec4(0.01)));
 }
 
+/* x tanh(log(1 + exp(x))) = x n / (n + 2) with n = e^x (e^x + 2); from 20 on the fraction is 1. */
 vec4 chain_mish(vec4 x)
 {
     vec4 e = exp(min(x, 20.0)), n = e * (e + 2.0);
     return x * (n / (n + 2.0));
 }
 
+/* Below 1 an odd polynomial (error 1.2e-9), from there 1 - exp(log(erfc)) with a polynomial for the logarithm (error
+ * 1.1e-9 in erf); beyond 4 it is 1. */
 vec4 chain_erf(vec4 x)
 {
     vec4 a = min(abs(x), 4.0), z = a * a;

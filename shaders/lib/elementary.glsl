@@ -42,29 +42,6 @@ float accurate_cos(float x)
     return sin_quadrant(r, quadrant + 1);
 }
 
-/* Below 1 an odd polynomial (error 1.2e-9), from there 1 - exp(log(erfc)) with a polynomial for the logarithm (error
- * 1.1e-9 in erf); beyond 4 it is 1. */
-float accurate_erf(float x)
-{
-    float a = min(abs(x), 4.0), z = a * a;
-    float p = 7.8891228e-5;
-    p = p * z - 8.0208423e-4;
-    p = p * z + 5.1895354e-3;
-    p = p * z - 2.6854445e-2;
-    p = p * z + 0.11283600;
-    p = p * z - 0.37612627;
-    p = p * z + 1.1283791659;
-    float q = 1.8797170e-4;
-    q = q * a - 2.9640062e-3;
-    q = q * a + 2.1906477e-2;
-    q = q * a - 0.10325620;
-    q = q * a - 0.63796500;
-    q = q * a - 1.1272022789;
-    q = q * a - 3.1246927e-4;
-    float r = a < 1.0 ? a * p : 1.0 - exp(q);
-    return x < 0.0 ? -r : r;
-}
-
 /* exp(x) - 1; near 0 by Taylor's series (error 5e-8 of the result), where the difference would cancel. */
 float accurate_expm1(float x)
 {
@@ -78,13 +55,6 @@ float softplus(float x)
     float t = exp(-abs(x));
     float l = t < 0.01 ? t * (1.0 - t * (0.5 - t * 0.33333333)) : log(1.0 + t);
     return max(x, 0.0) + l;
-}
-
-/* x tanh(log(1 + exp(x))) = x n / (n + 2) with n = e^x (e^x + 2); from 20 on the fraction is 1. */
-float mish(float x)
-{
-    float e = exp(min(x, 20.0)), n = e * (e + 2.0);
-    return x * (n / (n + 2.0));
 }
 
 /* atan(y / x) of numbers from 0 on that are not both 0: the quotient of the smaller by the larger, brought to
