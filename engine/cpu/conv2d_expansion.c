@@ -13,6 +13,7 @@
 enum {
     LEAST_FLOATS = 96 * 1024, /* of the tensor between: a smaller one stays in most second-level caches */
     MOST_CHANNELS = 256,      /* of the input: one block of the GEMM */
+    COMMON = 32,              /* of so many rows between one may be computed twice */
     TASKS = 4                 /* a thread, at least, as far as there are panels */
 };
 
@@ -93,6 +94,20 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     cpu_conv_pack(dst, g->tensors[s->before->in[1]].data, &s->wide);
 }
 
+/* Tasks of some rows each find most of their input in the cache of the core that made it, and a band there
+ * for all panels; but where tasks meet they have rows in common. */
+static int64_t runs_of(const expansion_state *s, int threads)
+{
+    const op_window *w = &s->w;
+    const int64_t common = vkb_max(1, reach_of(w) - w->stride_h);
+    const int64_t most = 1 + w->in_h / (COMMON * common);
+    const int64_t bands = vkb_ceil_div(w->out_h, s->rows);
+    if (threads == 1) return 1;
+    for (int64_t runs = vkb_round_up(vkb_max(bands, threads), threads); runs > 1; runs -= threads)
+        if (runs <= most) return runs;
+    return 1;
+}
+
 /* Half of the second level for a band's input, which all panels read, or a quarter where it is copied. */
 static void plan_tasks(expansion_state *s, int threads)
 {
@@ -106,10 +121,13 @@ static void plan_tasks(expansion_state *s, int threads)
         const int64_t room = vkb_max(cache / (copies ? 4 : 2) / line, 2 * s->kept);
         s->rows = vkb_ceil_div(w->out_h, vkb_ceil_div(w->out_h, vkb_max(1, room / w->stride_h)));
     }
+    const int64_t tasks = threads > 1 ? TASKS * threads : 1, runs = copies ? tasks : runs_of(s, threads);
+    if (threads > 1 && !copies)
+        s->rows = vkb_ceil_div(w->out_h, vkb_max(runs, vkb_ceil_div(w->out_h, s->rows)));
     s->bands = vkb_ceil_div(w->out_h, s->rows);
-    const int64_t tasks = threads > 1 ? TASKS * threads : 1, floats = rows_between(w, s->rows) * w->in_w;
-    s->parts = copies ? 1 : vkb_min(panels, tasks);
-    s->runs = vkb_min(s->bands, vkb_ceil_div(tasks, s->parts));
+    s->runs = vkb_min(s->bands, runs);
+    s->parts = copies ? 1 : vkb_min(panels, vkb_ceil_div(tasks, s->runs));
+    const int64_t floats = rows_between(w, s->rows) * w->in_w;
     const int64_t most = vkb_ceil_div(panels, s->parts);
     s->panels = vkb_max(1, vkb_min(most, cache * 3 / 16 / (floats * mr)));
     if (copies) s->x_stride = (vkb_ceil_div(floats, CPU_NR) | 1) * CPU_NR; /* an odd number of cache lines */
