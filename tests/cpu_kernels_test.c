@@ -279,6 +279,11 @@ static void maps(const cpu_micro *m)
         c_table->scale_shift(o.c, x, n, 0.3f, -2);
         m->scale_shift(o.v, x, n, 0.3f, -2);
         outputs_check(&o, 1e-6, "scale_shift");
+        const int64_t cols = pick(1, 24), rows = n / cols;
+        o = outputs_make(vkb_max(1, rows * cols));
+        c_table->scale_rows(o.c, x, y, rows, cols);
+        m->scale_rows(o.v, x, y, rows, cols);
+        outputs_check(&o, 0, "scale_rows");
         o = outputs_make(n);
         c_table->normalize(o.c, x, n, 0.3f, -2, y, steps > 1 ? y : NULL);
         m->normalize(o.v, x, n, 0.3f, -2, y, steps > 1 ? y : NULL);

@@ -103,7 +103,7 @@ static int64_t runs_of(const expansion_state *s, int threads)
     const int64_t most = 1 + w->in_h / (COMMON * common);
     const int64_t bands = vkb_ceil_div(w->out_h, s->rows);
     if (threads == 1) return 1;
-    for (int64_t runs = vkb_round_up(vkb_max(bands, threads), threads); runs > 1; runs -= threads)
+    for (int64_t runs = vkb_ceil_div(vkb_max(bands, threads), threads) * threads; runs > 1; runs -= threads)
         if (runs <= most) return runs;
     return 1;
 }

@@ -3,6 +3,7 @@
  * which the first level keeps while all panels of channels go over them. Where the planes' size maps their
  * lines to few of its sets, the columns are copied first; sums and their bits are the same. */
 #include "cpu/conv2d_gemm.h"
+#include "cpu/conv_gate.h"
 #include "cpu/fast.h"
 #include "graph/ops/schema.h"
 
@@ -92,7 +93,8 @@ vki_status cpu_conv2d_lines_prepare(cpu_prep *p, vki_error *err)
     choose_block(s, copies || s->panels <= FEW_PANELS || leaves);
     choose_parts(s, p->threads);
     if (copies) s->copy = (uint64_t)(s->k * row_of_copy(2 * s->line));
-    p->scratch_bytes = s->copy * sizeof(float) * (uint64_t)p->threads;
+    p->scratch_bytes =
+        s->copy * sizeof(float) * (uint64_t)p->threads + (p->before ? cpu_gated_bytes(s->m * s->k) : 0);
     p->state = s;
     p->weight_bytes = cpu_conv_weight_floats(w) * sizeof(float);
     p->pack = pack;
@@ -136,10 +138,16 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
     }
 }
 
+static int64_t first_row(const void *state, int64_t panel)
+{
+    const lines_state *s = state;
+    return cpu_panel_row(s->m, s->micro->mr, panel);
+}
+
 void cpu_conv2d_lines_run(const cpu_call *c)
 {
     const lines_state *s = c->state;
-    cpu_call call = *c;
+    cpu_call call = cpu_gate_weights(c, &(cpu_gated){s->micro, s->panels, s->k, first_row, s});
     const int64_t tasks = s->w.batch * s->w.group * s->blocks * s->parts;
     const int64_t macs = vkb_max(1, s->m * s->n * s->k * s->w.batch * s->w.group / tasks); /* of a task */
     vkb_parallel_for(c->pool, tasks, vkb_ceil_div(CPU_GRAIN_MACS, macs), on_tasks, &call);

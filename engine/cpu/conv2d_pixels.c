@@ -3,6 +3,7 @@
  * channels and are read once for a block of pixels; activations are not packed at all. Of more input channels
  * than the second level keeps, some at a time go to the sums of several panels. */
 #include "cpu/conv2d_gemm.h"
+#include "cpu/conv_gate.h"
 #include "cpu/fast.h"
 #include "graph/ops/schema.h"
 
@@ -129,7 +130,8 @@ vki_status cpu_conv2d_pixels_prepare(cpu_prep *p, vki_error *err)
     s->hardswish = cpu_is_hardswish(&p->n->epilogue);
     s->rest = cpu_clamp_of(&p->n->epilogue, &s->low, &s->high) && !s->hardswish;
     p->state = s;
-    p->scratch_bytes = s->floats * sizeof(float) * (uint64_t)p->threads;
+    p->scratch_bytes = s->floats * sizeof(float) * (uint64_t)p->threads +
+                       (p->before ? cpu_gated_bytes(lanes_of(s->m) * s->k) : 0);
     p->weight_bytes = (uint64_t)(lanes_of(s->m) * w->in_c) * sizeof(float);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
@@ -209,10 +211,16 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
     }
 }
 
+static int64_t first_lane(const void *state, int64_t panel)
+{
+    const pixels_state *s = state;
+    return panel < s->panels ? panel * CPU_NR : lanes_of(s->m);
+}
+
 void cpu_conv2d_pixels_run(const cpu_call *c)
 {
     const pixels_state *s = c->state;
-    cpu_call call = *c;
+    cpu_call call = cpu_gate_weights(c, &(cpu_gated){s->micro, s->panels, s->k, first_lane, s});
     const int64_t tasks = s->w.batch * s->w.group * s->blocks * s->parts;
     const int64_t macs = vkb_max(1, s->m * s->n * s->k * s->w.batch * s->w.group / tasks); /* of a task */
     vkb_parallel_for(c->pool, tasks, vkb_ceil_div(CPU_GRAIN_MACS, macs), on_tasks, &call);

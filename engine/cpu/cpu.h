@@ -24,8 +24,9 @@ typedef struct cpu_call {
     const void *weights; /* fast kernels: the packed weights prepare() asked for */
     void *scratch;  /* fast kernels: 64-byte aligned, of the size prepare() asked for, content undefined */
     vkb_pool *pool; /* NULL: one thread */
-    int64_t plane_step; /* of kernels that spread planes: from one channel of out[0] to the next, in elements;
-                           0: they lie together */
+    int64_t plane_step; /* of pointwise kernels without a residual: from one channel of out[0] to the next, in
+                           elements; 0: they lie together */
+    const float *gate;  /* of pointwise kernels: a factor for each input channel; NULL: none */
 } cpu_call;
 
 /* The reference: plain loops that say what the operator means, epilogue included. Takes every type the
@@ -73,7 +74,6 @@ typedef struct cpu_kernel {
     bool (*fits)(const gr_graph *g, const gr_node *n);  /* shapes are concrete; false: try the next */
     vki_status (*prepare)(cpu_prep *p, vki_error *err); /* may be NULL */
     void (*run)(const cpu_call *c);
-    bool spreads; /* without a residual it takes any cpu_call.plane_step; channels count through the batch */
 } cpu_kernel;
 
 typedef struct cpu_op {
@@ -93,6 +93,15 @@ typedef struct cpu_op {
  * cpu_prep.before, and called with the first's input in the place of the second's. */
 bool cpu_expansion_fits(const gr_graph *g, const gr_node *first, const gr_node *second);
 extern const cpu_kernel cpu_expansion;
+
+/* ---- conv_gate.c ---- */
+/* Which input of `first`, a product that nothing but the convolution `second` may read, its kernel takes as
+ * cpu_call.gate, called with the other one in the product's place; -1: that gains nothing. */
+int cpu_gate_of(const gr_graph *g, const gr_node *first, const gr_node *second);
+
+/* ---- kernels.c ---- */
+/* A kernel that takes cpu_call.plane_step, where channels count through the batch, and cpu_call.gate. */
+bool cpu_is_pointwise(const cpu_kernel *k); /* k may be NULL */
 
 /* ---- registry.c ---- */
 const cpu_op *cpu_op_of(op_kind op);

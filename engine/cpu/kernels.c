@@ -3,15 +3,9 @@
 
 #include "cpu/fast.h"
 
-#define HOOKS(kernel)                                                                                        \
-    .name = #kernel, .fits = cpu_##kernel##_fits, .prepare = cpu_##kernel##_prepare, .run = cpu_##kernel##_run
 #define KERNEL(kernel)                                                                                       \
     {                                                                                                        \
-        HOOKS(kernel)                                                                                        \
-    }
-#define SPREADING(kernel)                                                                                    \
-    {                                                                                                        \
-        HOOKS(kernel), .spreads = true                                                                       \
+#kernel, cpu_##kernel##_fits, cpu_##kernel##_prepare, cpu_##kernel##_run                             \
     }
 #define END                                                                                                  \
     {                                                                                                        \
@@ -20,7 +14,7 @@
 
 const cpu_kernel cpu_conv2d_kernels[] = {
     KERNEL(conv2d_strips), KERNEL(conv2d_depthwise), KERNEL(conv2d_winograd), KERNEL(conv2d_karatsuba),
-    KERNEL(conv2d_padded), KERNEL(conv2d_regions),   SPREADING(conv2d_lines), SPREADING(conv2d_pixels),
+    KERNEL(conv2d_padded), KERNEL(conv2d_regions),   KERNEL(conv2d_lines),    KERNEL(conv2d_pixels),
     KERNEL(conv2d_dots),   KERNEL(conv2d_few),       KERNEL(conv2d_gemm),     END};
 const cpu_kernel cpu_deconv2d_kernels[] = {KERNEL(deconv2d_pixel), KERNEL(deconv2d_karatsuba),
                                            KERNEL(deconv2d_scatter), KERNEL(deconv2d_phases), END};
@@ -39,3 +33,8 @@ const cpu_kernel cpu_reduce_kernels[] = {KERNEL(reduce_rows), END};
 const cpu_kernel cpu_softmax_kernels[] = {KERNEL(softmax_rows), END};
 const cpu_kernel cpu_attention_kernels[] = {KERNEL(attention_rows), END};
 const cpu_kernel cpu_recurrent_kernels[] = {KERNEL(recurrent_steps), END};
+
+bool cpu_is_pointwise(const cpu_kernel *k)
+{
+    return k && (k->run == cpu_conv2d_lines_run || k->run == cpu_conv2d_pixels_run);
+}

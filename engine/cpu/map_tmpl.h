@@ -241,6 +241,19 @@ static void scale_shift(float *y, const float *x, int64_t n, float scale, float 
     if (i < n) v8_store_n(y + i, v8_fma(v8_load_n(x + i, (int)(n - i)), s, h), (int)(n - i));
 }
 
+/* Vectors of a row may reach into the next, which is written later. */
+static void scale_rows(float *y, const float *x, const float *scale, int64_t rows, int64_t cols)
+{
+    const int64_t all = rows * cols;
+    for (int64_t r = 0, at = 0; r < rows; r++) {
+        const v8 s = v8_set1(scale[r]);
+        const int64_t end = at + cols;
+        for (; at < end && at + 8 <= all; at += 8) v8_store(y + at, v8_mul(v8_load(x + at), s));
+        for (; at < end; at++) y[at] = x[at] * scale[r];
+        at = end;
+    }
+}
+
 static void normalize(float *y, const float *x, int64_t n, float scale, float shift, const float *gamma,
                       const float *beta)
 {

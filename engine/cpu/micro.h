@@ -342,6 +342,8 @@ typedef struct cpu_micro {
     /* y[i] = a[i * a_step] op b[i * b_step]; steps are 0 or 1, not both 0 */
     void (*binary)(float *y, const float *a, int a_step, const float *b, int b_step, int64_t n,
                    cpu_binary_op op);
+    /* y[r][c] = x[r][c] scale[r], all of rows * cols together; y is not x */
+    void (*scale_rows)(float *y, const float *x, const float *scale, int64_t rows, int64_t cols);
     void (*scale_shift)(float *y, const float *x, int64_t n, float scale,
                         float shift); /* y = x scale + shift */
     /* y = (x scale + shift) gamma[i] + beta[i]; beta may be NULL */

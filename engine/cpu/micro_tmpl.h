@@ -116,6 +116,7 @@ const cpu_micro CPU_MICRO_TABLE = {
     .unary = unary,
     .binary = binary,
     .scale_shift = scale_shift,
+    .scale_rows = scale_rows,
     .normalize = normalize,
     .sum = row_sum,
     .sum_sq = row_sum_sq,

@@ -121,8 +121,7 @@ static ses_step *spreader_of(const host_memory *m, const gr_node *concat, int k,
     const bool planes = s.dims[0] == channels && s.dims[0] * s.dims[1] == gr_elements(t) && s.src[1] == 1 &&
                         s.dst[1] == 1 && s.dst[0] <= CPU_MOST_SPREAD;
     ses_step *step = planes ? step_of(p, maker) : NULL;
-    if (!step || !step->kernel || !step->kernel->spreads ||
-        g->nodes[maker].epilogue.residual != GR_RESIDUAL_NONE)
+    if (!step || !cpu_is_pointwise(step->kernel) || g->nodes[maker].epilogue.residual != GR_RESIDUAL_NONE)
         return NULL;
     *to = (uint64_t)s.dst_offset * vki_dtype_size(t->dtype);
     *plane_step = s.dst[0];
@@ -155,7 +154,9 @@ static void place_parts(const host_memory *m, gr_id i)
 
 static void touch_cpu_node(const host_memory *m, gr_id i)
 {
-    const gr_node *n = &m->p->graph.nodes[i];
+    const gr_node *n = &m->p->graph.nodes[i], *before = m->p->places[i].before;
+    for (int k = 0; before && k < before->n_in; k++)
+        if (before->in[k] != GR_NONE) touch(m, before->in[k], i);
     for (int k = 0; k < n->n_in; k++)
         if (n->in[k] != GR_NONE) touch(m, n->in[k], i);
     for (int k = 0; k < n->n_out; k++)

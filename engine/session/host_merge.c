@@ -20,16 +20,41 @@ static gr_id maker_of(const ses_plan *p, const ses_segment *seg, gr_id end, gr_i
     return GR_NONE;
 }
 
+/* A convolution that scales its weights instead of its input: the product's input 0 is what it reads. */
+static bool merge_gate(ses_plan *p, gr_node *first, const gr_node *second)
+{
+    const int gate = p->options->half_math || !gr_pass_is_on(&pass_squeeze, p->options->disable_passes)
+                         ? -1
+                         : cpu_gate_of(&p->graph, first, second);
+    if (gate == 0) {
+        const gr_id x = first->in[1];
+        first->in[1] = first->in[0];
+        first->in[0] = x;
+    }
+    return gate >= 0;
+}
+
+static bool merge_expansion(const ses_plan *p, const gr_node *first, const gr_node *second)
+{
+    return gr_pass_is_on(&pass_expansion, p->options->disable_passes) &&
+           cpu_expansion_fits(&p->graph, first, second);
+}
+
 static void merge(ses_plan *p, const ses_segment *seg, gr_id second)
 {
-    const gr_graph *g = &p->graph;
+    gr_graph *g = &p->graph;
     const gr_node *n = &g->nodes[second];
     if (n->op != OP_Conv || p->places[second].view || g->tensors[n->in[0]].flags & GR_OUTPUT) return;
     const gr_id first = maker_of(p, seg, second, n->in[0]);
     if (first == GR_NONE || p->places[first].view || p->places[first].before) return;
-    if (!cpu_expansion_fits(g, &g->nodes[first], n) || readers_of(g, n->in[0]) != 1) return;
+    if (readers_of(g, n->in[0]) != 1) return;
+    if (merge_expansion(p, &g->nodes[first], n))
+        p->places[first].reason = "computed by the depthwise convolution that alone reads it, part by part";
+    else if (merge_gate(p, &g->nodes[first], n))
+        p->places[first].reason = "the convolution that alone reads it scales its weights instead";
+    else
+        return;
     p->places[first].view = p->places[first].merged = true;
-    p->places[first].reason = "computed by the depthwise convolution that alone reads it, part by part";
     p->places[second].before = &g->nodes[first];
 }
 
@@ -38,7 +63,6 @@ void ses_host_merge(ses_plan *p)
     if (p->options->reference || p->options->keep) return;
     if (p->reserve)
         return; /* a smaller shape, whose tensors are not worth it, would take more than the largest */
-    if (!gr_pass_is_on(&pass_expansion, p->options->disable_passes)) return;
     for (int s = 0; s < p->n_segments; s++) {
         const ses_segment *seg = &p->segments[s];
         for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) merge(p, seg, i);

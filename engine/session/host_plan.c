@@ -46,7 +46,7 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
     step->prep = vkb_arena_alloc(&p->graph.arena, sizeof *step->prep);
     if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
     const gr_node *before = p->places[step->node].before;
-    if (before) {
+    if (before && before->op == OP_Conv) {
         *step->prep =
             (cpu_prep){&p->graph, n, before, .threads = p->options->threads, .arena = &p->graph.arena};
         step->kernel = &cpu_expansion;
@@ -55,6 +55,7 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
     const cpu_kernel *k = p->options->reference ? NULL : cpu_op_of(n->op)->kernels;
     const cpu_prep fresh = {.g = &p->graph,
                             .n = n,
+                            .before = before,
                             .threads = p->options->threads,
                             .lean = lean || p->thrifty,
                             .bf16 = p->options->bf16,
@@ -73,7 +74,7 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
     }
     for (; k && k->name; k++) {
         cpu_prep prep = fresh;
-        if (!k->fits(&p->graph, n)) continue;
+        if ((before && !cpu_is_pointwise(k)) || !k->fits(&p->graph, n)) continue;
         if (k->prepare) VKB_TRY(k->prepare(&prep, err));
         if (prep.lean && prep.yields) continue;
         bool less = step->kernel && prep.scratch_bytes + prep.weight_bytes <
@@ -97,7 +98,9 @@ vki_status ses_host_plan_step(ses_plan *p, ses_step *step, bool lean, vki_error 
     bool given = !p->model->context->limits || p->options->placement == VKI_PLACE_CPU_ONLY;
     if (given && !p->options->choice) /* else the reason why it is */
         place->reason =
-            !step->kernel   ? "no fast kernel fits: the reference runs" /* not on the device says more */
+            !step->kernel ? "no fast kernel fits: the reference runs" /* not on the device says more */
+            : place->before && place->before->op == OP_Mul
+                ? "scales its weights instead of its input: the product is never made"
             : place->before ? "computes its input too, part by part: what lies between is never made"
             : p->thrifty    ? "the candidate that takes the least memory"
             : lean          ? "first candidate that fits; packs less, over the budget of packed weights"
@@ -174,6 +177,8 @@ static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
     for (int i = 0; i < n->n_out; i++) out[i] = n->out[i] == GR_NONE ? NULL : p->host[n->out[i]];
     step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out, .plane_step = step->plane_step};
     if (!step->prep) return VKI_OK;
+    const gr_node *before = p->places[step->node].before;
+    if (before && before->op == OP_Mul) step->call.gate = p->host[before->in[1]];
     VKB_TRY(make_dims(p, step, n, err));
     VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, step->prep, ses_spent_from(p, step),
                                 &step->call.weights, err));

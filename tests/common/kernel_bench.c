@@ -200,6 +200,7 @@ ENTRY(epilogue, m->epilogue(y, x, NULL, LENGTH, &silu))
 ENTRY(unary, m->unary(y, x, LENGTH, CPU_ERF, 0))
 ENTRY(binary, m->binary(y, x, 1, z, 1, LENGTH, CPU_ADD))
 ENTRY(scale_shift, m->scale_shift(y, x, LENGTH, 0.5f, 1))
+ENTRY(scale_rows, m->scale_rows(y, x, ones, LENGTH / CPU_NR, CPU_NR))
 ENTRY(normalize, m->normalize(y, x, LENGTH, 0.5f, 1, z, z))
 ENTRY(sum, sink = m->sum(x, LENGTH))
 ENTRY(sum_sq, sink = m->sum_sq(x, LENGTH, 0.5f))
@@ -256,6 +257,7 @@ static const struct {
     RUN(unary),
     RUN(binary),
     RUN(scale_shift),
+    RUN(scale_rows),
     RUN(normalize),
     RUN(sum),
     RUN(sum_sq),
