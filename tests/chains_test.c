@@ -50,6 +50,12 @@ static gr_id apply(gr_graph *g, op_kind op, gr_id x, gr_id other)
     case OP_Less:
     case OP_LessOrEqual:
         return net_node(g, OP_Where, IN(net_binary(g, op, x, other), net_unary(g, OP_Neg, x), other));
+    case OP_Acosh: /* steep at 1 */
+        return net_unary(g, op, net_binary(g, OP_Add, net_unary(g, OP_Abs, x), net_scalar(g, 1.5f)));
+    case OP_Asin:
+    case OP_Acos:
+    case OP_Atanh:
+        return net_unary(g, op, net_binary(g, OP_Mul, x, net_scalar(g, 0.75f)));
     case OP_Cast: { /* of truth to a number */
         gr_id y = net_unary(g, OP_Cast, net_binary(g, OP_Less, x, other));
         ((op_cast_attrs *)net_last(g)->attrs)->to = VKI_F32;
@@ -85,7 +91,11 @@ static void every_operator(void **state)
                                   OP_PRelu,        OP_Equal,
                                   OP_Greater,      OP_GreaterOrEqual,
                                   OP_Less,         OP_LessOrEqual,
-                                  OP_Cast};
+                                  OP_Cast,         OP_Tan,
+                                  OP_Asin,         OP_Acos,
+                                  OP_Atan,         OP_Sinh,
+                                  OP_Cosh,         OP_Asinh,
+                                  OP_Acosh,        OP_Atanh};
     for (size_t i = 0; i < VKB_COUNT(ops); i++) {
         for (int slices = 0; slices < 2; slices++) {
             gr_graph g;
@@ -113,6 +123,37 @@ static void gelu_by_tanh(void **state)
     gr_id y = net_unary(&g, OP_Gelu, net_binary(&g, OP_Mul, x, net_scalar(&g, 0.7f)));
     ((op_unary_attrs *)net_last(&g)->attrs)->approximate = 1;
     end(&g, false, y, 2, 1);
+}
+
+/* Limits that are computed: one is below the other either way, or there is one. */
+static void clip_to_inputs(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 8; way++) {
+        gr_graph g;
+        bool slices = way & 1;
+        gr_id x = begin(&g, slices, 1, 5, 3, 7);
+        gr_id a = net_input(&g, "a", 0, NULL), b = way & 2 ? net_input(&g, "b", 0, NULL) : GR_NONE;
+        gr_id y = net_node(&g, OP_Clip, IN(net_unary(&g, OP_Sin, x), way & 4 ? b : a, way & 4 ? a : b));
+        end(&g, slices, net_binary(&g, OP_Add, y, x), 5, 1);
+    }
+}
+
+/* One node alone of several operands, and one whose operands take more dimensions than a chain has. */
+static void alone(void **state)
+{
+    (void)state;
+    for (int slices = 0; slices < 2; slices++) {
+        gr_graph g;
+        gr_id x = begin(&g, slices, 1, 6, 3, 7);
+        gr_id y = net_node(&g, OP_Max, IN(x, net_random(&g, DIMS(6, 1, 1)), net_random(&g, DIMS(3, 1))));
+        end(&g, slices, y, 6, -1);
+    }
+    gr_graph g;
+    net_init(&g);
+    gr_id x = net_input(&g, "x", DIMS(2, 3, 2, 3, 2, 5));
+    net_output(&g, net_binary(&g, OP_Mul, x, net_random(&g, DIMS(3, 1, 3, 1, 5))));
+    session_check_merge(&g, -1, "chains", 2e-2f);
 }
 
 /* ---- operands ---- */
@@ -303,6 +344,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operator),
         cmocka_unit_test(gelu_by_tanh),
+        cmocka_unit_test(clip_to_inputs),
+        cmocka_unit_test(alone),
         cmocka_unit_test(operands),
         cmocka_unit_test(rows),
         cmocka_unit_test(slices),
