@@ -226,7 +226,8 @@ static void multiply_part(const strip *t, const fresh_part *f, int product, cons
     }
 }
 
-/* Blocks of outputs. The transformed filters lie where the thread keeps its rows in the other steps. */
+/* Blocks of outputs, of which those behind are mostly this thread's too, so that it fetches beyond `end`. The
+ * transformed filters lie where the thread keeps its rows in the other steps. */
 static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
 {
     const strip *t = arg;
@@ -234,7 +235,7 @@ static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
     const int64_t k = s->channels, kc = t->tiles->gemm.kc;
     const cpu_winograd *w = s->transform;
     fresh_part f = {.u = t->rows + (uint64_t)thread * s->floats,
-                    .end = t->weights + cpu_winograd_block_at(s, end)};
+                    .end = t->weights + cpu_winograd_block_at(s, s->blocks)};
     for (int64_t b = begin; b < end; b++) {
         f.first = cpu_winograd_block_row(s, b);
         f.rows = cpu_winograd_block_row(s, b + 1) - f.first;
