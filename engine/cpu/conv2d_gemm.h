@@ -49,19 +49,6 @@ bool cpu_strip_fits(double between,
                     int64_t strip); /* rows of tiles, between whose steps lie so many floats */
 double cpu_conv_cost(const op_window *w);
 
-/* A convolution by products of what tiles are transformed to, strip by strip of rows of tiles. Of a group of
- * an image. */
-typedef struct cpu_products {
-    int64_t tiles_x, tiles_y;
-    double in, out;       /* channels */
-    double groups;        /* whose weights are read */
-    double products;      /* multiplications of a tile, for an input and an output channel */
-    double before, after; /* floats between the steps, of a tile: an input channel's; an output channel's */
-    double in_steps, out_steps; /* what the steps before and after the products cost, likewise */
-} cpu_products;
-double cpu_products_cost(const cpu_products *p, int64_t strip);
-int64_t cpu_products_strip(const cpu_products *p); /* that costs least */
-
 typedef struct cpu_conv_args {
     const cpu_conv *conv;
     const float *x, *weights, *bias, *residual; /* weights packed; bias and residual may be NULL */

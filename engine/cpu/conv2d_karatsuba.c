@@ -2,12 +2,10 @@
  * 3x3 convolutions of stride 2 with fewer multiplications: 25 for the 36 of a tile of 2x2 outputs
  * (karatsuba_conv_tmpl.h). What is multiplied are values of the input and differences of two of them, and
  * taps and sums of two of them, so that errors are those of plain sums with elements up to four times as
- * large.
- *
- * Rows of tiles are worked on in strips, so that what lies between the steps - values, products, outputs -
- * stays in a cache. A NaN or an infinity of the input spreads over its tiles. */
+ * large. A NaN or an infinity of the input spreads over its tiles. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
+#include "cpu/product_strips.h"
 
 #include <string.h>
 
@@ -32,16 +30,13 @@ typedef struct rows_plan { /* of some rows of tiles */
 
 typedef struct karatsuba {
     op_window w;
-    int64_t channels, filters;              /* of a group */
-    int64_t tiles_x, tiles_y;               /* tiles */
-    int64_t strip;                          /* rows of tiles */
+    cpu_product_strips strips;
+    int64_t tiles_x;                        /* tiles of a row */
     rows_plan whole, rest;                  /* of a strip, and of the last one if it is shorter */
     int32_t *offset;                        /* of each tile of a strip in the copied rows */
     int64_t x_row, y_row;                   /* floats of a copied row; of an output row of all tiles */
     int64_t v_at[PRODUCTS], u_at[PRODUCTS]; /* of a product's values in scratch; of its weights */
     int64_t m_step;                         /* from product to product */
-    uint64_t v_floats, m_floats, floats;    /* scratch: values; products; a thread's own */
-    int64_t grain;                          /* channels a task */
 } karatsuba;
 
 /* Values of a channel that a product sums. */
@@ -115,7 +110,7 @@ static void expand(float to[5], const float *taps, int64_t step)
 static void pack_filter(const karatsuba *s, float *to, const float *taps, int64_t first, int64_t row,
                         int64_t rows)
 {
-    for (int64_t c = 0; c < s->channels; c++, taps += 9) {
+    for (int64_t c = 0; c < s->strips.channels; c++, taps += 9) {
         float lines[3][5], planes[5][5];
         for (int i = 0; i < 3; i++) expand(lines[i], taps + 3 * i, 1);
         for (int b = 0; b < 5; b++) {
@@ -125,8 +120,8 @@ static void pack_filter(const karatsuba *s, float *to, const float *taps, int64_
         }
         for (int i = 0; i < PLANES; i++) {
             const int product = product_of_plane(i);
-            const int64_t k = place_of_plane(i) * s->channels + c;
-            to[s->u_at[product] + first * planes_of(product) * s->channels + k * rows + row] =
+            const int64_t k = place_of_plane(i) * s->strips.channels + c;
+            to[s->u_at[product] + first * planes_of(product) * s->strips.channels + k * rows + row] =
                 planes[i / 5][i % 5];
         }
     }
@@ -138,11 +133,11 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     const int mr = s->whole.gemm.micro->mr;
     const float *taps = g->tensors[n->in[1]].data;
     float *to = dst;
-    for (int64_t group = 0; group < s->w.group; group++, to += PLANES * s->filters * s->channels)
-        for (int64_t panel = 0; panel < cpu_panels(s->filters, mr); panel++) {
-            const int64_t first = cpu_panel_row(s->filters, mr, panel);
-            const int64_t rows = cpu_panel_row(s->filters, mr, panel + 1) - first;
-            for (int64_t row = 0; row < rows; row++, taps += 9 * s->channels)
+    for (int64_t group = 0; group < s->w.group; group++, to += s->strips.weight_floats)
+        for (int64_t panel = 0; panel < cpu_panels(s->strips.filters, mr); panel++) {
+            const int64_t first = cpu_panel_row(s->strips.filters, mr, panel);
+            const int64_t rows = cpu_panel_row(s->strips.filters, mr, panel + 1) - first;
+            for (int64_t row = 0; row < rows; row++, taps += 9 * s->strips.channels)
                 pack_filter(s, to, taps, first, row, rows);
         }
 }
@@ -159,12 +154,12 @@ static vki_status plan_rows(const karatsuba *s, rows_plan *p, int64_t rows, cons
         const int64_t col = panel * CPU_NR, width = cpu_panel_width(vkb_min(CPU_NR, columns - col));
         for (int i = 0; i < PLANES; i++) {
             const int product = product_of_plane(i);
-            p->place[panel][i] =
-                s->v_at[product] + s->channels * (col * planes_of(product) + width * place_of_plane(i));
+            p->place[panel][i] = s->v_at[product] +
+                                 s->strips.channels * (col * planes_of(product) + width * place_of_plane(i));
         }
     }
-    cpu_gemm_plan(&p->gemm, s->filters, columns, values_of[0] * values_of[0] * s->channels, PRODUCTS,
-                  prep->threads, false, false);
+    cpu_gemm_plan(&p->gemm, s->strips.filters, columns, values_of[0] * values_of[0] * s->strips.channels,
+                  PRODUCTS, prep->threads, false, false);
     p->gemm.c_stride = s->y_row / 2;
     return VKI_OK;
 }
@@ -172,7 +167,7 @@ static vki_status plan_rows(const karatsuba *s, rows_plan *p, int64_t rows, cons
 /* The lanes that fill a last vector of a strip read its last tile again. */
 static vki_status plan_offsets(karatsuba *s, vkb_arena *arena, vki_error *err)
 {
-    const int64_t tiles = s->strip * s->tiles_x, padded = s->y_row / 2;
+    const int64_t tiles = s->strips.strip * s->tiles_x, padded = s->y_row / 2;
     s->offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *s->offset);
     if (!s->offset) return vkb_nomem(err, (uint64_t)padded * sizeof *s->offset);
     for (int64_t i = 0; i < padded; i++) {
@@ -189,14 +184,12 @@ static void plan_scratch(karatsuba *s, cpu_prep *p)
     for (int i = 0; i < PRODUCTS; i++) {
         s->v_at[i] = v;
         s->u_at[i] = u;
-        v += planes_of(i) * s->channels * padded + APART;
-        u += planes_of(i) * s->channels * s->filters;
+        v += planes_of(i) * s->strips.channels * padded + APART;
+        u += planes_of(i) * s->strips.channels * s->strips.filters;
     }
-    s->m_step = s->filters * padded + APART;
-    s->v_floats = vkb_round_up((uint64_t)v, 16);
-    s->m_floats = vkb_round_up((uint64_t)(PRODUCTS * s->m_step), 16);
-    s->floats = vkb_round_up((uint64_t)vkb_max((4 * s->strip + 1) * s->x_row, 2 * s->y_row), 16);
-    p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
+    s->m_step = s->strips.filters * padded + APART;
+    cpu_product_strips_scratch(&s->strips, p, v, PRODUCTS * s->m_step,
+                               vkb_max((4 * s->strips.strip + 1) * s->x_row, 2 * s->y_row));
 }
 
 vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
@@ -207,21 +200,21 @@ vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     const op_window *w = &s->w;
     if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     const cpu_products own = products_of(w);
-    s->strip = cpu_products_strip(&own);
-    s->channels = w->in_c / w->group;
-    s->filters = w->out_c / w->group;
-    s->tiles_x = vkb_ceil_div(w->out_w, 2);
-    s->tiles_y = vkb_ceil_div(w->out_h, 2);
+    cpu_product_strips_plan(&s->strips, w, own.tiles_y, cpu_products_strip(&own));
+    s->tiles_x = own.tiles_x;
     s->x_row = 4 * s->tiles_x + 1;
-    s->y_row = 2 * (int64_t)vkb_round_up((uint64_t)(s->strip * s->tiles_x), CPU_NR);
+    s->y_row = 2 * (int64_t)vkb_round_up((uint64_t)(s->strips.strip * s->tiles_x), CPU_NR);
     plan_scratch(s, p);
     VKB_TRY(plan_offsets(s, p->arena, err));
-    VKB_TRY(plan_rows(s, &s->whole, s->strip, p, err));
-    const int64_t rest = s->tiles_y % s->strip;
-    VKB_TRY(plan_rows(s, &s->rest, rest ? rest : s->strip, p, err));
-    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PLANES * s->whole.gemm.n));
+    VKB_TRY(plan_rows(s, &s->whole, s->strips.strip, p, err));
+    const int64_t rest = own.tiles_y % s->strips.strip;
+    VKB_TRY(plan_rows(s, &s->rest, rest ? rest : s->strips.strip, p, err));
+    s->strips.threaded = s->whole.gemm.threaded;
+    s->strips.in_grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PLANES * s->whole.gemm.n));
+    s->strips.out_grain = s->strips.in_grain;
+    s->strips.weight_floats = PLANES * s->strips.filters * s->strips.channels;
     p->state = s;
-    p->weight_bytes = (uint64_t)(w->group * PLANES * s->filters * s->channels) * sizeof(float);
+    p->weight_bytes = (uint64_t)(w->group * s->strips.weight_floats) * sizeof(float);
     p->pack = pack;
     p->yields = true;
     p->lean_cost = saved(w) * (double)(w->group * w->batch);
@@ -232,112 +225,89 @@ vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
 
 /* ---- the run ---- */
 
-typedef struct strip { /* of one group of one image */
-    const karatsuba *s;
-    const rows_plan *plan;
-    const cpu_call *call;
-    const float *x, *weights, *bias, *residual; /* of the group; bias and residual may be NULL */
-    float *y, *v, *m, *own;                     /* own: of all threads */
-    int64_t first, count;                       /* rows of tiles */
-} strip;
+static const rows_plan *plan_of(const cpu_product_strip *t)
+{
+    const karatsuba *s = t->plan;
+    return t->whole ? &s->whole : &s->rest;
+}
 
 /* The rows of one channel that a strip reads; the padding around them is zero. */
-static void copy_rows(const strip *t, float *rows, const float *x)
+static void copy_rows(const cpu_product_strip *t, float *rows, const float *x)
 {
-    const karatsuba *s = t->s;
+    const karatsuba *s = t->plan;
     const op_window *w = &s->w;
     const int64_t first = 4 * t->first - w->pad_top, columns = vkb_min(w->in_w, s->x_row - w->pad_left);
     const int64_t begin = vkb_max(0, first), end = vkb_min(w->in_h, first + 4 * t->count + 1);
     if (columns <= 0 || begin >= end) return;
-    t->plan->gemm.micro->copy_rows(rows + (begin - first) * s->x_row + w->pad_left, s->x_row,
+    s->whole.gemm.micro->copy_rows(rows + (begin - first) * s->x_row + w->pad_left, s->x_row,
                                    x + begin * w->in_w, w->in_w, end - begin, columns);
 }
 
 /* Panels of B: the products' matrices are values of channels by tiles. */
 static void add_values(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const karatsuba *s = t->s;
-    const int64_t tiles = t->plan->gemm.n, plane = s->w.in_h * s->w.in_w;
-    float *rows = t->own + (uint64_t)thread * s->floats;
-    memset(rows, 0, (size_t)s->floats * sizeof *rows);
+    const cpu_product_strip *t = arg;
+    const karatsuba *s = t->plan;
+    const rows_plan *p = plan_of(t);
+    const int64_t tiles = p->gemm.n, plane = s->w.in_h * s->w.in_w;
+    float *rows = t->own + (uint64_t)thread * s->strips.floats;
+    memset(rows, 0, (size_t)s->strips.floats * sizeof *rows);
     for (int64_t c = begin; c < end; c++) {
         copy_rows(t, rows, t->x + c * plane);
         for (int64_t i = 0; i < tiles; i += 8) {
             const int64_t panel = i / CPU_NR, lane = i % CPU_NR;
             const int width = cpu_panel_width(vkb_min(CPU_NR, tiles - panel * CPU_NR));
-            t->plan->gemm.micro->karatsuba_conv_in(t->v + c * width + lane, t->plan->place[panel], rows,
-                                                   s->x_row, s->offset + i);
+            p->gemm.micro->karatsuba_conv_in(t->v + c * width + lane, p->place[panel], rows, s->x_row,
+                                             s->offset + i);
         }
     }
 }
 
 static void job(const void *user, int64_t index, cpu_gemm_job *j)
 {
-    const strip *t = user;
-    const karatsuba *s = t->s;
+    const cpu_product_strip *t = user;
+    const karatsuba *s = t->plan;
     const int product = job_product[index];
-    j->k = planes_of(product) * s->channels;
+    j->k = planes_of(product) * s->strips.channels;
     j->a = t->weights + s->u_at[product];
     j->b = t->v + s->v_at[product];
     j->c = t->m + product * s->m_step;
 }
 
-static void store_rows(const strip *t, const float *rows, int64_t filter)
+static void store_rows(const cpu_product_strip *t, const float *rows, int64_t filter)
 {
-    const karatsuba *s = t->s;
+    const karatsuba *s = t->plan;
     const op_window *w = &s->w;
     for (int64_t i = 0; i < vkb_min(2 * t->count, w->out_h - 2 * t->first); i++) {
         const int64_t at = (filter * w->out_h + 2 * t->first + i) * w->out_w;
-        t->plan->gemm.micro->epilogue(t->y + at, rows + i % 2 * s->y_row + i / 2 * 2 * s->tiles_x,
+        s->whole.gemm.micro->epilogue(t->y + at, rows + i % 2 * s->y_row + i / 2 * 2 * s->tiles_x,
                                       t->residual ? t->residual + at : NULL, w->out_w, &t->call->n->epilogue);
     }
 }
 
 static void add_products(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const karatsuba *s = t->s;
-    const int64_t padded = (int64_t)vkb_round_up((uint64_t)t->plan->gemm.n, 8);
-    float *rows = t->own + (uint64_t)thread * s->floats;
+    const cpu_product_strip *t = arg;
+    const karatsuba *s = t->plan;
+    const cpu_gemm *p = &plan_of(t)->gemm;
+    const int64_t padded = (int64_t)vkb_round_up((uint64_t)p->n, 8);
+    float *rows = t->own + (uint64_t)thread * s->strips.floats;
     for (int64_t f = begin; f < end; f++) {
-        t->plan->gemm.micro->karatsuba_conv_out(rows, s->y_row, t->m + f * t->plan->gemm.c_stride, s->m_step,
-                                                padded, t->bias ? t->bias[f] : 0);
+        p->micro->karatsuba_conv_out(rows, s->y_row, t->m + f * p->c_stride, s->m_step, padded,
+                                     t->bias ? t->bias[f] : 0);
         store_rows(t, rows, f);
     }
 }
 
-static void run_strips(strip *t, vkb_pool *pool)
+static void multiply(cpu_product_strip *t, vkb_pool *pool)
 {
-    const karatsuba *s = t->s;
     const cpu_gemm_source source = {.user = t, .job = job};
-    for (t->first = 0; t->first < s->tiles_y; t->first += s->strip) {
-        t->count = vkb_min(s->strip, s->tiles_y - t->first);
-        t->plan = t->count == s->strip ? &s->whole : &s->rest;
-        vkb_parallel_for(pool, s->channels, s->grain, add_values, t);
-        cpu_gemm_run(&t->plan->gemm, &source, NULL, pool);
-        vkb_parallel_for(pool, s->filters, s->grain, add_products, t);
-    }
+    cpu_gemm_run(&plan_of(t)->gemm, &source, NULL, pool);
 }
 
 void cpu_conv2d_karatsuba_run(const cpu_call *c)
 {
     const karatsuba *s = c->state;
-    const op_window *w = &s->w;
-    const int64_t in = s->channels * w->in_h * w->in_w, out = s->filters * w->out_h * w->out_w;
-    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    for (int64_t i = 0; i < w->batch * w->group; i++) {
-        const int64_t group = i % w->group;
-        strip t = {.s = s,
-                   .call = c,
-                   .x = (const float *)c->in[0] + i * in,
-                   .y = (float *)c->out[0] + i * out,
-                   .weights = (const float *)c->weights + group * PLANES * s->filters * s->channels,
-                   .bias = bias ? bias + group * s->filters : NULL,
-                   .residual = residual ? residual + i * out : NULL,
-                   .v = c->scratch};
-        t.m = t.v + s->v_floats;
-        t.own = t.m + s->m_floats;
-        run_strips(&t, s->whole.gemm.threaded ? c->pool : NULL);
-    }
+    static const cpu_product_steps steps = {add_values, add_products, multiply};
+    cpu_product_strips_run(&s->strips, &steps, c, NULL);
 }

@@ -39,7 +39,7 @@ bool cpu_conv2d_winograd_fits(const gr_graph *g, const gr_node *n)
 
 static void pack_transformed(const cpu_winograd_plan *s, float *to, const float *weights)
 {
-    const int64_t m = s->rows_out, k = s->channels;
+    const int64_t m = s->strips.filters, k = s->strips.channels;
     const int mr = s->whole.gemm.micro->mr;
     for (int64_t p = 0; p < cpu_panels(m, mr); p++) {
         const int64_t first = cpu_panel_row(m, mr, p), rows = cpu_panel_row(m, mr, p + 1) - first;
@@ -51,7 +51,7 @@ static void pack_transformed(const cpu_winograd_plan *s, float *to, const float 
 /* By blocks of outputs, then by the GEMM's blocks of channels; panel by panel. */
 static void pack_fresh(const cpu_winograd_plan *s, float *packed, const float *weights)
 {
-    const int64_t k = s->channels, kc = s->whole.gemm.kc;
+    const int64_t k = s->strips.channels, kc = s->whole.gemm.kc;
     const int mr = s->whole.gemm.micro->mr;
     for (int64_t b = 0; b < s->blocks; b++) {
         const int64_t begin = cpu_winograd_block_row(s, b), count = cpu_winograd_block_row(s, b + 1) - begin;
@@ -73,8 +73,8 @@ static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *sta
     const cpu_winograd_plan *s = state;
     for (int64_t group = 0; group < s->w.group; group++) {
         const float *weights = (const float *)g->tensors[n->in[1]].data +
-                               group * s->rows_out * s->channels * cpu_winograd_filter_floats(s);
-        float *to = (float *)dst + (uint64_t)group * s->group_floats;
+                               group * s->strips.filters * s->strips.channels * cpu_winograd_filter_floats(s);
+        float *to = (float *)dst + group * s->strips.weight_floats;
         if (s->form.fresh)
             pack_fresh(s, to, weights);
         else
@@ -102,7 +102,8 @@ static vki_status plan_tiling(cpu_winograd_plan *s, cpu_winograd_tiling *t, int6
                               vkb_arena *arena, vki_error *err)
 {
     const int64_t count = rows * s->tiles_x, padded = cpu_winograd_padded(count) + 8;
-    cpu_gemm_plan(&t->gemm, s->rows_out, count, s->channels, cpu_winograd_products(s), threads, false, false);
+    cpu_gemm_plan(&t->gemm, s->strips.filters, count, s->strips.channels, cpu_winograd_products(s), threads,
+                  false, false);
     t->gemm.c_stride = cpu_winograd_padded(count);
     t->in_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *t->in_offset);
     t->out_offset = vkb_arena_alloc(arena, (size_t)padded * sizeof *t->out_offset);
@@ -120,43 +121,31 @@ static vki_status plan_tiling(cpu_winograd_plan *s, cpu_winograd_tiling *t, int6
     return VKI_OK;
 }
 
-/* Whether there are strips for all threads, and the busiest has little more to do than the others. What lies
- * between the steps then stays in the caches of one core, and nobody waits for anybody between them. How the
- * strips are cut is no matter of threads: an element's sum depends on the width of its panel. */
-static bool spreads(const cpu_winograd_plan *s, int threads)
-{
-    const int64_t images = s->w.batch * s->w.group, most = vkb_ceil_div(images * s->strips, threads);
-    return threads > 1 && images * s->strips >= threads &&
-           10 * most * s->form.strip * threads <= 11 * images * s->tiles_y;
-}
-
 /* How the weights lie, and their bytes. */
 static uint64_t plan_weights(cpu_winograd_plan *s)
 {
     const cpu_gemm *whole = &s->whole.gemm;
     s->block = BLOCK_PANELS * whole->micro->mr;
-    s->blocks = (int64_t)vkb_round_up((uint64_t)vkb_ceil_div(s->rows_out, s->block), 2); /* of two threads */
-    const uint64_t lanes = (uint64_t)(vkb_ceil_div(s->rows_out, s->blocks) * whole->kc);
-    s->u_step =
-        s->form.fresh ? (int64_t)vkb_round_up(lanes, 16) + CPU_WINOGRAD_APART : s->rows_out * s->channels;
-    s->group_floats = (uint64_t)(s->form.fresh ? cpu_winograd_block_at(s, s->blocks)
-                                               : s->u_step * cpu_winograd_products(s));
-    return s->group_floats * (uint64_t)s->w.group * sizeof(float);
+    s->blocks =
+        (int64_t)vkb_round_up((uint64_t)vkb_ceil_div(s->strips.filters, s->block), 2); /* of two threads */
+    const uint64_t lanes = (uint64_t)(vkb_ceil_div(s->strips.filters, s->blocks) * whole->kc);
+    s->u_step = s->form.fresh ? (int64_t)vkb_round_up(lanes, 16) + CPU_WINOGRAD_APART
+                              : s->strips.filters * s->strips.channels;
+    s->strips.weight_floats =
+        s->form.fresh ? cpu_winograd_block_at(s, s->blocks) : s->u_step * cpu_winograd_products(s);
+    return (uint64_t)(s->strips.weight_floats * s->w.group) * sizeof(float);
 }
 
 static void plan_scratch(cpu_winograd_plan *s, cpu_prep *p)
 {
     const cpu_winograd *t = s->transform;
     const int64_t strip = s->form.strip;
-    s->v_floats = (uint64_t)(cpu_winograd_products(s) * cpu_winograd_v_step(&s->whole.gemm));
-    s->m_floats = (uint64_t)(cpu_winograd_products(s) * cpu_winograd_m_step(&s->whole.gemm));
     const int64_t in_rows = strip * t->size * s->x_step + s->w.in_w,
                   out_rows = (strip + 1) * t->tile * s->y_step,
                   filters = s->form.fresh ? 2 * t->size * s->u_step : 0;
-    s->floats = vkb_round_up((uint64_t)vkb_max(vkb_max(in_rows, out_rows), filters), 16);
-    const uint64_t alone = s->apart ? (uint64_t)p->threads : 1;
-    p->scratch_bytes =
-        ((s->v_floats + s->m_floats) * alone + s->floats * (uint64_t)p->threads) * sizeof(float);
+    cpu_product_strips_scratch(&s->strips, p, cpu_winograd_products(s) * cpu_winograd_v_step(&s->whole.gemm),
+                               cpu_winograd_products(s) * cpu_winograd_m_step(&s->whole.gemm),
+                               vkb_max(vkb_max(in_rows, out_rows), filters));
 }
 
 /* What the form with fresh filters would take instead, if these are not. */
@@ -177,22 +166,22 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
     if (!is_wanted(p->g, p->n, &s->w) || !cpu_winograd_choose(p->g, p->n, w, p->lean, &s->form))
         return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     s->transform = &cpu_micro_get()->winograd[s->form.kind];
-    s->channels = w->in_c / w->group;
-    s->rows_out = w->out_c / w->group;
+    const int64_t tiles_y = vkb_ceil_div(w->out_h, s->transform->tile);
+    cpu_product_strips_plan(&s->strips, w, tiles_y, s->form.strip);
     s->tiles_x = vkb_ceil_div(w->out_w, s->transform->tile);
-    s->tiles_y = vkb_ceil_div(w->out_h, s->transform->tile);
     s->y_step = s->transform->tile * s->tiles_x;
     s->x_step = s->y_step + s->transform->taps - 1;
-    s->strips = vkb_ceil_div(s->tiles_y, s->form.strip);
-    s->apart = spreads(s, p->threads);
-    const int together = s->apart ? 1 : p->threads;
-    const int64_t rest = s->tiles_y % s->form.strip, tiles = s->form.strip * s->tiles_x;
-    s->lines = !s->form.fresh && s->channels <= FEW_CHANNELS &&
+    s->strips.apart = cpu_product_strips_spread(&s->strips, p->threads);
+    const int together = s->strips.apart ? 1 : p->threads;
+    const int64_t rest = tiles_y % s->form.strip, tiles = s->form.strip * s->tiles_x;
+    s->lines = !s->form.fresh && s->strips.channels <= FEW_CHANNELS &&
                (rest ? rest : s->form.strip) * s->tiles_x >= LINE_TILES &&
-               s->channels * cpu_winograd_padded(tiles) <= LINE_FLOATS;
+               s->strips.channels * cpu_winograd_padded(tiles) <= LINE_FLOATS;
     VKB_TRY(plan_tiling(s, &s->whole, s->form.strip, together, p->arena, err));
     if (rest) VKB_TRY(plan_tiling(s, &s->rest, rest, together, p->arena, err));
-    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (s->form.strip * s->tiles_x * cpu_winograd_products(s)));
+    s->strips.threaded = s->whole.gemm.threaded;
+    s->strips.in_grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (tiles * cpu_winograd_products(s)));
+    s->strips.out_grain = s->strips.in_grain;
     p->state = s;
     p->weight_bytes = plan_weights(s);
     p->pack = pack;

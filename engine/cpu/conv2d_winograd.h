@@ -4,6 +4,7 @@
 #ifndef CPU_CONV2D_WINOGRAD_H
 #define CPU_CONV2D_WINOGRAD_H
 
+#include "cpu/product_strips.h"
 #include "cpu/winograd.h"
 
 /* Floats: products would lie a power of two apart, and push each other out of the cache. */
@@ -22,17 +23,12 @@ typedef struct cpu_winograd_plan {
     op_window w;
     cpu_winograd_form form;
     const cpu_winograd *transform;
-    int64_t channels, rows_out;          /* of a group: of the input; of the output */
-    int64_t block, blocks;               /* fresh: outputs whose filters are transformed at once, at most */
-    int64_t u_step;                      /* from product to product of the filters */
-    int64_t tiles_x, tiles_y;            /* tiles */
-    int64_t x_step, y_step;              /* row lengths of the transformed rows; of the outputs */
-    cpu_winograd_tiling whole, rest;     /* of a strip, and of the last one if it is shorter */
-    uint64_t v_floats, m_floats, floats; /* scratch: products of the input; of the output; a thread's own */
-    int64_t grain;                       /* channels a task */
-    int64_t strips;                      /* of an image's group */
-    uint64_t group_floats;               /* of the packed weights */
-    bool apart;                          /* each thread works on strips of its own */
+    cpu_product_strips strips;
+    int64_t block, blocks;           /* fresh: outputs whose filters are transformed at once, at most */
+    int64_t u_step;                  /* from product to product of the filters */
+    int64_t tiles_x;                 /* tiles of a row */
+    int64_t x_step, y_step;          /* row lengths of the transformed rows; of the outputs */
+    cpu_winograd_tiling whole, rest; /* of a strip, and of the last one if it is shorter */
     bool lines; /* few channels: their products' rows are whole, as long as those of the outputs */
 } cpu_winograd_plan;
 
@@ -55,15 +51,15 @@ static inline int64_t cpu_winograd_padded(int64_t tiles)
  */
 static inline int64_t cpu_winograd_block_row(const cpu_winograd_plan *s, int64_t block)
 {
-    return block * s->rows_out / s->blocks;
+    return block * s->strips.filters / s->blocks;
 }
 
 /* Fresh: a block's filters, in parts of p->kc channels; each fills its last vector of filters. The result
  * allows for that. */
 static inline int64_t cpu_winograd_block_at(const cpu_winograd_plan *s, int64_t block)
 {
-    const int64_t parts = vkb_ceil_div(s->channels, s->whole.gemm.kc);
-    const uint64_t filters = (uint64_t)(cpu_winograd_block_row(s, block) * s->channels);
+    const int64_t parts = vkb_ceil_div(s->strips.channels, s->whole.gemm.kc);
+    const uint64_t filters = (uint64_t)(cpu_winograd_block_row(s, block) * s->strips.channels);
     return ((int64_t)vkb_round_up(filters, 8) + 8 * block * parts) * cpu_winograd_filter_floats(s);
 }
 

@@ -12,21 +12,16 @@ typedef struct pooling { /* of the outputs; NULL where they are stored */
     const void *user;
 } pooling;
 
-typedef struct strip { /* of one group of one image */
-    const cpu_winograd_plan *s;
-    const cpu_winograd_tiling *tiles;
-    const cpu_call *call;
-    const float *x, *weights, *bias, *residual; /* of the group; bias and residual may be NULL */
-    float *y, *v, *m, *rows;                    /* rows: of all threads */
-    int64_t first, count;                       /* rows of tiles */
-    const pooling *pooling;
-    int64_t plane; /* the first output channel, counted through the batch */
-} strip;
+static const cpu_winograd_tiling *tiles_of(const cpu_product_strip *t)
+{
+    const cpu_winograd_plan *s = t->plan;
+    return t->whole ? &s->whole : &s->rest;
+}
 
 /* The rows of one channel that a strip reads, transformed down the columns; the padding is zero. */
-static void transform_rows(const strip *t, const float *x, float *rows)
+static void transform_rows(const cpu_product_strip *t, const float *x, float *rows)
 {
-    const cpu_winograd_plan *s = t->s;
+    const cpu_winograd_plan *s = t->plan;
     const op_window *w = &s->w;
     const cpu_winograd *f = s->transform;
     const float *zeros = rows + s->form.strip * f->size * s->x_step;
@@ -46,10 +41,11 @@ typedef struct range { /* of tiles */
 } range;
 
 /* Those that a product is made of. */
-static range range_of(const strip *t, int64_t product)
+static range range_of(const cpu_product_strip *t, int64_t product)
 {
-    const cpu_winograd_tiling *tiles = t->tiles;
-    const int64_t n = t->s->transform->size;
+    const cpu_winograd_tiling *tiles = tiles_of(t);
+    const cpu_winograd_plan *s = t->plan;
+    const int64_t n = s->transform->size;
     const bool last_row = product / n == n - 1, last_column = product % n == n - 1;
     return (range){last_row ? tiles->first_full : 0, last_column ? tiles->full_columns
                                                      : last_row  ? tiles->end
@@ -58,7 +54,7 @@ static range range_of(const strip *t, int64_t product)
 
 /* The columns of the product: whole vectors, but for one or two that are quicker by themselves. What lies
  * between is of no matter. */
-static int64_t columns_of(const strip *t, int64_t product)
+static int64_t columns_of(const cpu_product_strip *t, int64_t product)
 {
     const range r = range_of(t, product);
     const int64_t n = r.end - r.begin;
@@ -73,10 +69,11 @@ typedef struct pass {
     int64_t last_count; /* tiles of the latter */
 } pass;
 
-static pass pass_of(const strip *t, int first, int end)
+static pass pass_of(const cpu_product_strip *t, int first, int end)
 {
-    const int64_t n = t->s->transform->size, product = first * n,
-                  v_step = cpu_winograd_v_step(&t->tiles->gemm);
+    const cpu_winograd_plan *s = t->plan;
+    const int64_t n = s->transform->size, product = first * n,
+                  v_step = cpu_winograd_v_step(&tiles_of(t)->gemm);
     const range r = range_of(t, product), last = range_of(t, product + n - 1);
     return (pass){first,
                   end - first,
@@ -87,11 +84,12 @@ static pass pass_of(const strip *t, int first, int end)
 }
 
 /* The products' matrices are channels by tiles, in lines or in panels of B: column `i` of channel c. */
-static float *column_of(const strip *t, float *v, int64_t columns, int64_t c, int64_t i)
+static float *column_of(const cpu_product_strip *t, float *v, int64_t columns, int64_t c, int64_t i)
 {
     const int64_t panel = i / CPU_NR * CPU_NR;
-    if (t->s->lines) return v + c * t->tiles->gemm.c_stride + i;
-    return v + panel * t->s->channels + c * cpu_panel_width(vkb_min(CPU_NR, columns - panel)) + i - panel;
+    const cpu_winograd_plan *s = t->plan;
+    if (s->lines) return v + c * tiles_of(t)->gemm.c_stride + i;
+    return v + panel * s->strips.channels + c * cpu_panel_width(vkb_min(CPU_NR, columns - panel)) + i - panel;
 }
 
 /* Rows of the input that are fetched meanwhile, some with each vector of tiles. */
@@ -104,16 +102,17 @@ enum { LINE = 16, LARGE = 3 << 20 }; /* floats of a cache line; bytes */
 
 /* What the next channel's rows are read from, of an input so large that much of it has left the caches: rows
  * are too short for the processor to foresee them. */
-static ahead ahead_of(const strip *t, int64_t channel, int64_t end)
+static ahead ahead_of(const cpu_product_strip *t, int64_t channel, int64_t end)
 {
-    const op_window *w = &t->s->w;
-    const cpu_winograd *f = t->s->transform;
+    const cpu_winograd_plan *s = t->plan;
+    const op_window *w = &s->w;
+    const cpu_winograd *f = s->transform;
     const int64_t plane = w->in_h * w->in_w, first = vkb_max(0, t->first * f->tile - w->pad_top);
     const int64_t last = vkb_min(w->in_h, (t->first + t->count) * f->tile + f->taps - 1 - w->pad_top);
     if (channel + 1 >= end || last <= first || plane * w->in_c * (int64_t)sizeof(float) < LARGE)
         return (ahead){t->x, t->x, 0};
     const float *x = t->x + (channel + 1) * plane;
-    const int64_t vectors = vkb_ceil_div(t->tiles->gemm.n, 8), floats = (last - first) * w->in_w;
+    const int64_t vectors = vkb_ceil_div(tiles_of(t)->gemm.n, 8), floats = (last - first) * w->in_w;
     return (ahead){x + first * w->in_w, x + last * w->in_w, LINE * vkb_ceil_div(floats, LINE * vectors)};
 }
 
@@ -123,28 +122,29 @@ static void fetch(ahead *a)
         __builtin_prefetch(a->next);
 }
 
-static void transform_channel(const strip *t, const pass *p, const float *rows, int64_t c, ahead *a)
+static void transform_channel(const cpu_product_strip *t, const pass *p, const float *rows, int64_t c,
+                              ahead *a)
 {
-    const cpu_winograd_plan *s = t->s;
-    const int64_t count = p->tiles.end - p->tiles.begin, v_step = cpu_winograd_v_step(&t->tiles->gemm);
+    const cpu_winograd_plan *s = t->plan;
+    const int64_t count = p->tiles.end - p->tiles.begin, v_step = cpu_winograd_v_step(&tiles_of(t)->gemm);
     for (int64_t i = 0; i < count; i += 8) {
         fetch(a);
         s->transform->in(column_of(t, p->v, count, c, i),
                          i < p->last_count ? column_of(t, p->last, p->last_count, c, i) : NULL, v_step,
-                         rows + p->first * s->x_step, s->x_step, t->tiles->in_offset + p->tiles.begin + i,
+                         rows + p->first * s->x_step, s->x_step, tiles_of(t)->in_offset + p->tiles.begin + i,
                          p->rows);
     }
 }
 
 static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const cpu_winograd_plan *s = t->s;
+    const cpu_product_strip *t = arg;
+    const cpu_winograd_plan *s = t->plan;
     const int n = s->transform->size;
-    const bool mixed = t->tiles->first_full > 0 || t->tiles->end < t->tiles->gemm.n;
+    const bool mixed = tiles_of(t)->first_full > 0 || tiles_of(t)->end < tiles_of(t)->gemm.n;
     const pass most = pass_of(t, 0, mixed ? n - 1 : n), last = pass_of(t, n - 1, n);
-    float *rows = t->rows + (uint64_t)thread * s->floats;
-    memset(rows, 0, (size_t)s->floats * sizeof *rows);
+    float *rows = t->own + (uint64_t)thread * s->strips.floats;
+    memset(rows, 0, (size_t)s->strips.floats * sizeof *rows);
     for (int64_t c = begin; c < end; c++) {
         transform_rows(t, t->x + c * s->w.in_h * s->w.in_w, rows);
         ahead a = ahead_of(t, c, end);
@@ -162,10 +162,11 @@ static int64_t product_of(const cpu_winograd_plan *s, int64_t index)
 
 static void job(const void *user, int64_t index, cpu_gemm_job *j)
 {
-    const strip *t = user;
-    const cpu_gemm *p = &t->tiles->gemm;
-    const int64_t product = product_of(t->s, index);
-    j->a = t->weights + product * t->s->u_step;
+    const cpu_product_strip *t = user;
+    const cpu_winograd_plan *s = t->plan;
+    const cpu_gemm *p = &tiles_of(t)->gemm;
+    const int64_t product = product_of(s, index);
+    j->a = t->weights + product * s->u_step;
     j->b = t->v + product * cpu_winograd_v_step(p);
     j->c = t->m + product * cpu_winograd_m_step(p);
     j->n = columns_of(t, product);
@@ -174,8 +175,8 @@ static void job(const void *user, int64_t index, cpu_gemm_job *j)
 /* A panel of A at a time along all columns. */
 static void multiply_lines(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const cpu_gemm *p = &t->tiles->gemm;
+    const cpu_product_strip *t = arg;
+    const cpu_gemm *p = &tiles_of(t)->gemm;
     (void)thread;
     for (int64_t i = begin; i < end; i++) {
         cpu_gemm_job j = {0};
@@ -201,13 +202,14 @@ typedef struct fresh_part {     /* of the filters: a block's outputs, and some c
 
 /* A product, by the filters u. The tiles of the last ones, as many as it takes, fetch what the next part is
  * made of: earlier it would be pushed out again. */
-static void multiply_part(const strip *t, const fresh_part *f, int product, const float *u,
+static void multiply_part(const cpu_product_strip *t, const fresh_part *f, int product, const float *u,
                           const float **next)
 {
-    const cpu_gemm *p = &t->tiles->gemm;
+    const cpu_winograd_plan *s = t->plan;
+    const cpu_gemm *p = &tiles_of(t)->gemm;
     const int64_t columns = columns_of(t, product);
     const int64_t panels = cpu_panels(f->rows, p->micro->mr), larger = f->rows % panels;
-    const bool fetches = product >= cpu_winograd_products(t->s) - cpu_winograd_filter_floats(t->s);
+    const bool fetches = product >= cpu_winograd_products(s) - cpu_winograd_filter_floats(s);
     cpu_tile tile = {.k = f->channels, .c_stride = p->c_stride, .accumulate = f->k0 > 0};
     for (int64_t col = 0; col < columns; col += CPU_NR) {
         tile.cols = (int)vkb_min(CPU_NR, columns - col);
@@ -230,11 +232,11 @@ static void multiply_part(const strip *t, const fresh_part *f, int product, cons
  * transformed filters lie where the thread keeps its rows in the other steps. */
 static void multiply_fresh(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const cpu_winograd_plan *s = t->s;
-    const int64_t k = s->channels, kc = t->tiles->gemm.kc;
+    const cpu_product_strip *t = arg;
+    const cpu_winograd_plan *s = t->plan;
+    const int64_t k = s->strips.channels, kc = tiles_of(t)->gemm.kc;
     const cpu_winograd *w = s->transform;
-    fresh_part f = {.u = t->rows + (uint64_t)thread * s->floats,
+    fresh_part f = {.u = t->own + (uint64_t)thread * s->strips.floats,
                     .end = t->weights + cpu_winograd_block_at(s, s->blocks)};
     for (int64_t b = begin; b < end; b++) {
         f.first = cpu_winograd_block_row(s, b);
@@ -268,10 +270,11 @@ static int64_t pooled_before(const op_window *pool, int64_t row)
     return row < pool->in_h ? vkb_min(pool->out_h, vkb_ceil_div(reach, pool->stride_h)) : pool->out_h;
 }
 
-static void pool_rows(const strip *t, float *rows, int64_t channel)
+static void pool_rows(const cpu_product_strip *t, float *rows, int64_t channel)
 {
-    const cpu_winograd_plan *s = t->s;
-    const op_window *pool = t->pooling->window;
+    const cpu_winograd_plan *s = t->plan;
+    const pooling *to = t->taker;
+    const op_window *pool = to->window;
     const int64_t first = outputs_before(s, t->first), last = outputs_before(s, t->first + t->count);
     const int64_t row = first ? pooled_before(pool, first) : 0, end = pooled_before(pool, last);
     const int64_t begin = row * pool->stride_h - pool->pad_top, from = vkb_max(begin, first);
@@ -285,12 +288,12 @@ static void pool_rows(const strip *t, float *rows, int64_t channel)
                                   .above = from - begin,
                                   .row = row,
                                   .rows = end - row};
-    if (end > row) t->pooling->fn(t->pooling->user, &pooled);
+    if (end > row) to->fn(to->user, &pooled);
 }
 
-static void store_rows(const strip *t, const float *rows, int64_t channel)
+static void store_rows(const cpu_product_strip *t, const float *rows, int64_t channel)
 {
-    const cpu_winograd_plan *s = t->s;
+    const cpu_winograd_plan *s = t->plan;
     const int64_t first = outputs_before(s, t->first), last = outputs_before(s, t->first + t->count);
     for (int64_t y = first; y < last; y++) {
         const int64_t at = (channel * s->w.out_h + y) * s->w.out_w;
@@ -303,100 +306,54 @@ static void store_rows(const strip *t, const float *rows, int64_t channel)
 /* Vectors without a full row of tiles have no last row of products: whatever is read there is not used. */
 static void transform_output(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const cpu_winograd_plan *s = t->s;
-    const cpu_winograd_tiling *tiles = t->tiles;
+    const cpu_product_strip *t = arg;
+    const cpu_winograd_plan *s = t->plan;
+    const cpu_winograd_tiling *tiles = tiles_of(t);
     const int64_t c_stride = tiles->gemm.c_stride, m_step = cpu_winograd_m_step(&tiles->gemm),
                   n = s->transform->size;
     const int64_t first = tiles->first_full - 7, last_row = n * (n - 1) * m_step - tiles->first_full;
-    float *rows = t->rows + (uint64_t)thread * s->floats;
+    float *rows = t->own + (uint64_t)thread * s->strips.floats;
     for (int64_t c = begin; c < end; c++) {
         const float *m = t->m + c * c_stride;
         for (int64_t i = 0; i < tiles->gemm.n; i += 8, m += 8)
             s->transform->out(rows, s->y_step, tiles->out_offset + i, m,
                               i >= first && i < tiles->end ? m + last_row : m, m_step,
                               t->bias ? t->bias[c] : 0);
-        if (t->pooling)
+        if (t->taker)
             pool_rows(t, rows, c);
         else
             store_rows(t, rows, c);
     }
 }
 
-typedef struct run {
-    const cpu_call *call;
-    const pooling *pooling;
-} run;
-
-/* Strip `index` of all, with the scratch of a thread. */
-static strip strip_of(const run *r, int64_t index, int thread)
+static void multiply(cpu_product_strip *t, vkb_pool *pool)
 {
-    const cpu_call *c = r->call;
-    const cpu_winograd_plan *s = c->state;
-    const op_window *w = &s->w;
-    const int64_t image = index / s->strips, group = image % w->group;
-    const int64_t in = s->channels * w->in_h * w->in_w, out = s->rows_out * w->out_h * w->out_w;
-    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    strip t = {.s = s,
-               .call = c,
-               .x = (const float *)c->in[0] + image * in,
-               .y = r->pooling ? NULL : (float *)c->out[0] + image * out,
-               .weights = (const float *)c->weights + (uint64_t)group * s->group_floats,
-               .bias = bias ? bias + group * s->rows_out : NULL,
-               .residual = residual ? residual + image * out : NULL,
-               .first = index % s->strips * s->form.strip,
-               .pooling = r->pooling,
-               .plane = image * s->rows_out};
-    t.v = (float *)c->scratch + (uint64_t)thread * (s->v_floats + s->m_floats + s->floats);
-    t.m = t.v + s->v_floats;
-    t.rows = t.m + s->m_floats;
-    t.count = vkb_min(s->form.strip, s->tiles_y - t.first);
-    t.tiles = t.count == s->form.strip ? &s->whole : &s->rest;
-    return t;
-}
-
-static void run_strip(strip *t, vkb_pool *pool)
-{
+    const cpu_winograd_plan *s = t->plan;
     const cpu_gemm_source source = {.user = t, .job = job};
-    vkb_parallel_for(pool, t->s->channels, t->s->grain, transform_input, t);
-    if (t->s->form.fresh)
-        vkb_parallel_for(pool, t->s->blocks, 1, multiply_fresh, t);
-    else if (t->s->lines)
-        vkb_parallel_for(pool, cpu_winograd_products(t->s), 1, multiply_lines, t);
+    if (s->form.fresh)
+        vkb_parallel_for(pool, s->blocks, 1, multiply_fresh, t);
+    else if (s->lines)
+        vkb_parallel_for(pool, cpu_winograd_products(s), 1, multiply_lines, t);
     else
-        cpu_gemm_run(&t->tiles->gemm, &source, NULL, pool);
-    vkb_parallel_for(pool, t->s->rows_out, t->s->grain, transform_output, t);
+        cpu_gemm_run(&tiles_of(t)->gemm, &source, NULL, pool);
 }
 
-static void on_strips(void *arg, int64_t begin, int64_t end, int thread)
+static void run(const cpu_call *c, const pooling *taker)
 {
-    for (int64_t i = begin; i < end; i++) {
-        strip t = strip_of(arg, i, thread);
-        run_strip(&t, NULL);
-    }
-}
-
-static void run_all(const cpu_call *c, const pooling *pool)
-{
+    static const cpu_product_steps steps = {transform_input, transform_output, multiply};
     const cpu_winograd_plan *s = c->state;
-    const int64_t strips = s->w.batch * s->w.group * s->strips;
-    run r = {c, pool};
-    if (s->apart) vkb_parallel_for(c->pool, strips, 1, on_strips, &r);
-    for (int64_t i = 0; i < strips && !s->apart; i++) {
-        strip t = strip_of(&r, i, 0);
-        run_strip(&t, t.tiles->gemm.threaded ? c->pool : NULL);
-    }
+    cpu_product_strips_run(&s->strips, &steps, c, taker);
 }
 
 void cpu_conv2d_winograd_run(const cpu_call *c)
 {
-    run_all(c, NULL);
+    run(c, NULL);
 }
 
 bool cpu_conv2d_winograd_holds(const void *state, const op_window *pool)
 {
     const cpu_winograd_plan *s = state;
-    for (int64_t tile = s->form.strip; tile < s->tiles_y; tile += s->form.strip) {
+    for (int64_t tile = s->form.strip; tile < s->strips.rows; tile += s->form.strip) {
         const int64_t row = outputs_before(s, tile), last = pooled_before(pool, row) - 1;
         if (last >= 0 && last * pool->stride_h - pool->pad_top + pool->kernel_h > row) return false;
     }
@@ -407,5 +364,5 @@ void cpu_conv2d_winograd_run_rows(const cpu_call *c, const op_window *pool, cpu_
                                   const void *user)
 {
     const pooling p = {pool, fn, user};
-    run_all(c, &p);
+    run(c, &p);
 }

@@ -35,30 +35,3 @@ double cpu_conv_cost(const op_window *w)
     const double weights = (double)op_window_taps(w) * (double)(w->in_c / w->group) * (double)w->out_c;
     return weights * (cpu_columns_cost(w->out_w * w->out_h) + cpu_reading_cost(weights));
 }
-
-static double between_of(const cpu_products *p, int64_t strip)
-{
-    return (p->before * p->in + p->after * p->out) * (double)(p->tiles_x * strip);
-}
-
-double cpu_products_cost(const cpu_products *p, int64_t strip)
-{
-    const int64_t rest = p->tiles_y % strip;
-    const double weights = p->products * p->in * p->out, between = between_of(p, strip);
-    const double reading = cpu_reading_cost(weights * p->groups);
-    double columns = (double)(p->tiles_y / strip) * (cpu_columns_cost(strip * p->tiles_x) + reading);
-    if (rest) columns += cpu_columns_cost(rest * p->tiles_x) + reading;
-    const double steps = p->in_steps * p->in + p->out_steps * p->out;
-    return weights * columns + (double)(p->tiles_x * p->tiles_y) * steps * cpu_away_cost(between);
-}
-
-int64_t cpu_products_strip(const cpu_products *p)
-{
-    int64_t best = 0;
-    for (int64_t strips = 1; strips <= p->tiles_y; strips++) {
-        const int64_t strip = vkb_ceil_div(p->tiles_y, strips);
-        if (!cpu_strip_fits(between_of(p, strip), strip)) continue;
-        if (!best || cpu_products_cost(p, strip) < cpu_products_cost(p, best)) best = strip;
-    }
-    return best;
-}

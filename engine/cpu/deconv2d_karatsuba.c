@@ -3,10 +3,10 @@
  * of the four phases are the image, cut into blocks of 2x2 pixels, times 2x2 taps, for which nine products
  * stand instead of sixteen (karatsuba_tmpl.h). A phase of one tap along a dimension takes six, or four.
  *
- * Rows of blocks are worked on in strips, so that what lies between the steps - sums of pixels, products,
- * outputs - stays in a cache. The row above a strip is carried over in front of the strip's products. */
+ * Rows of blocks are worked on in strips: the row above one is carried over in front of its products. */
 #include "cpu/conv2d_gemm.h"
 #include "cpu/fast.h"
+#include "cpu/product_strips.h"
 
 #include <string.h>
 
@@ -19,19 +19,16 @@ enum {
 
 typedef struct karatsuba {
     op_window w;
-    int64_t channels, filters;           /* of a group */
-    int64_t blocks_x, blocks_y;          /* blocks */
-    int64_t strip;                       /* rows of blocks */
-    int jobs;                            /* products of matrices */
-    int product[PHASES * PRODUCTS];      /* of each job */
-    int job[PHASES][PRODUCTS];           /* the reverse; negative: none */
-    bool joined;                         /* all phases have all products: one job has the rows of all */
-    cpu_gemm whole, rest;                /* of a strip, and of the last one if it is shorter */
-    int64_t lead;                        /* columns in front of a strip's products: of the row above */
-    int64_t place[PHASES][PRODUCTS];     /* of the products of filter 0 and column 0; negative: none */
-    int64_t v_step, m_step, y_row;       /* from product to product; from job to job; of an output row */
-    uint64_t v_floats, m_floats, floats; /* scratch: sums of pixels; products; a thread's own */
-    int64_t grain;                       /* channels a task */
+    cpu_product_strips strips;
+    int64_t blocks_x;                /* blocks of a row */
+    int jobs;                        /* products of matrices */
+    int product[PHASES * PRODUCTS];  /* of each job */
+    int job[PHASES][PRODUCTS];       /* the reverse; negative: none */
+    bool joined;                     /* all phases have all products: one job has the rows of all */
+    cpu_gemm whole, rest;            /* of a strip, and of the last one if it is shorter */
+    int64_t lead;                    /* columns in front of a strip's products: of the row above */
+    int64_t place[PHASES][PRODUCTS]; /* of the products of filter 0 and column 0; negative: none */
+    int64_t v_step, m_step, y_row;   /* from product to product; from job to job; of an output row */
 } karatsuba;
 
 /* ---- which layers ---- */
@@ -109,12 +106,12 @@ bool cpu_deconv2d_karatsuba_fits(const gr_graph *g, const gr_node *n)
 
 static int64_t rows_of(const karatsuba *s) /* of a job */
 {
-    return s->joined ? PHASES * s->filters : s->filters;
+    return s->joined ? PHASES * s->strips.filters : s->strips.filters;
 }
 
 static int64_t first_row(const karatsuba *s, int phase)
 {
-    return s->joined ? phase * s->filters : 0;
+    return s->joined ? phase * s->strips.filters : 0;
 }
 
 /* The taps of a phase of one filter, of all channels, to its row of panels, `to_step` from channel to
@@ -124,9 +121,10 @@ static void pack_phase(const karatsuba *s, float *to, int64_t to_step, const flo
     const op_window *w = &s->w;
     const int64_t right = taps_of(w->kernel_w, phase % 2) == 2 ? 2 : 0;
     const int64_t below = taps_of(w->kernel_h, phase / 2) == 2 ? 2 * w->kernel_w : 0;
-    const int64_t x_step = s->filters * op_window_taps(w), job_floats = rows_of(s) * s->channels;
+    const int64_t x_step = s->strips.filters * op_window_taps(w),
+                  job_floats = rows_of(s) * s->strips.channels;
     const int *job = s->job[phase];
-    for (int64_t c = 0; c < s->channels; c++, x += x_step, to += to_step) {
+    for (int64_t c = 0; c < s->strips.channels; c++, x += x_step, to += to_step) {
         const float top[3] = {x[0], x[0] + x[right], x[right]};
         const float bottom[3] = {x[below], x[below] + x[below + right], x[below + right]};
         for (int j = 0; j < 3; j++) {
@@ -142,18 +140,19 @@ static void pack_phase(const karatsuba *s, float *to, int64_t to_step, const flo
 static void pack(void *dst, const gr_graph *g, const gr_node *n, const void *state)
 {
     const karatsuba *s = state;
-    const int64_t m = rows_of(s), k = s->channels, taps = op_window_taps(&s->w);
+    const int64_t m = rows_of(s), k = s->strips.channels, taps = op_window_taps(&s->w);
     const int mr = s->whole.micro->mr;
     const float *x = g->tensors[n->in[1]].data;
     float *to = dst;
-    for (int64_t group = 0; group < s->w.group; group++, to += s->jobs * m * k, x += k * s->filters * taps)
+    for (int64_t group = 0; group < s->w.group;
+         group++, to += s->strips.weight_floats, x += k * s->strips.filters * taps)
         for (int64_t panel = 0; panel < cpu_panels(m, mr); panel++) {
             const int64_t first = cpu_panel_row(m, mr, panel), end = cpu_panel_row(m, mr, panel + 1);
             for (int64_t row = first; row < end; row++)
                 for (int p = 0; p < PHASES; p++)
-                    if (first_row(s, p) == row - row % s->filters)
+                    if (first_row(s, p) == row - row % s->strips.filters)
                         pack_phase(s, to + first * k + row - first, end - first,
-                                   x + row % s->filters * taps + p / 2 * s->w.kernel_w + p % 2, p);
+                                   x + row % s->strips.filters * taps + p / 2 * s->w.kernel_w + p % 2, p);
         }
 }
 
@@ -172,19 +171,16 @@ static void plan_jobs(karatsuba *s)
 
 static void plan_gemm(const karatsuba *s, cpu_gemm *p, int64_t rows, int threads)
 {
-    cpu_gemm_plan(p, rows_of(s), rows * s->blocks_x, s->channels, s->jobs, threads, false, false);
-    p->c_stride = s->lead + (int64_t)vkb_round_up((uint64_t)(s->strip * s->blocks_x), CPU_NR);
+    cpu_gemm_plan(p, rows_of(s), rows * s->blocks_x, s->strips.channels, s->jobs, threads, false, false);
+    p->c_stride = s->lead + (int64_t)vkb_round_up((uint64_t)(s->strips.strip * s->blocks_x), CPU_NR);
 }
 
 static void plan_scratch(karatsuba *s, cpu_prep *p)
 {
-    s->v_step = (int64_t)cpu_packed_b_floats(s->whole.n, s->channels) + APART;
+    s->v_step = (int64_t)cpu_packed_b_floats(s->whole.n, s->strips.channels) + APART;
     s->m_step = rows_of(s) * s->whole.c_stride + APART;
     s->y_row = 4 * (int64_t)vkb_round_up((uint64_t)s->blocks_x + 1, 8);
-    s->v_floats = vkb_round_up((uint64_t)(PRODUCTS * s->v_step), 16);
-    s->m_floats = vkb_round_up((uint64_t)(s->jobs * s->m_step), 16);
-    s->floats = (uint64_t)(4 * s->y_row);
-    p->scratch_bytes = (s->v_floats + s->m_floats + s->floats * (uint64_t)p->threads) * sizeof(float);
+    cpu_product_strips_scratch(&s->strips, p, PRODUCTS * s->v_step, s->jobs * s->m_step, 4 * s->y_row);
     for (int phase = 0; phase < PHASES; phase++)
         for (int i = 0; i < PRODUCTS; i++) {
             const int64_t row = s->job[phase][i] * s->m_step + first_row(s, phase) * s->whole.c_stride;
@@ -199,21 +195,21 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     *s = (karatsuba){0};
     const op_window *w = &s->w;
     if (!is_wanted(p->g, p->n, &s->w)) return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
-    s->channels = w->in_c / w->group;
-    s->filters = w->out_c / w->group;
-    s->blocks_x = vkb_ceil_div(w->in_w, 2);
-    s->blocks_y = vkb_ceil_div(w->in_h, 2);
     const cpu_products own = products_of(w);
-    s->strip = cpu_products_strip(&own);
+    cpu_product_strips_plan(&s->strips, w, own.tiles_y, cpu_products_strip(&own));
+    s->blocks_x = own.tiles_x;
     s->lead = (int64_t)vkb_round_up((uint64_t)s->blocks_x, CPU_NR);
     plan_jobs(s);
-    plan_gemm(s, &s->whole, s->strip, p->threads);
-    const int64_t rest = s->blocks_y % s->strip;
-    plan_gemm(s, &s->rest, rest ? rest : s->strip, p->threads);
-    s->grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PRODUCTS * s->whole.n));
+    plan_gemm(s, &s->whole, s->strips.strip, p->threads);
+    const int64_t rest = own.tiles_y % s->strips.strip;
+    plan_gemm(s, &s->rest, rest ? rest : s->strips.strip, p->threads);
+    s->strips.threaded = s->whole.threaded;
+    s->strips.in_grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PRODUCTS * s->whole.n));
+    s->strips.out_grain = vkb_max(1, s->strips.in_grain / PHASES);
+    s->strips.weight_floats = s->jobs * rows_of(s) * s->strips.channels;
     plan_scratch(s, p);
     p->state = s;
-    p->weight_bytes = (uint64_t)(w->group * s->jobs * rows_of(s) * s->channels) * sizeof(float);
+    p->weight_bytes = (uint64_t)(w->group * s->strips.weight_floats) * sizeof(float);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
     p->pack_key =
@@ -225,57 +221,55 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
 
 /* ---- the run ---- */
 
-typedef struct strip { /* of one group of one image */
-    const karatsuba *s;
-    const cpu_gemm *gemm;
-    const cpu_call *call;
-    const float *x, *weights, *bias, *residual; /* of the group; bias and residual may be NULL */
-    float *y, *v, *m, *own;                     /* own: of all threads */
-    int64_t first, count;                       /* rows of blocks */
-} strip;
+static const cpu_gemm *gemm_of(const cpu_product_strip *t)
+{
+    const karatsuba *s = t->plan;
+    return t->whole ? &s->whole : &s->rest;
+}
 
 /* Panels of B: the sums' matrices are channels by blocks. */
 static void add_pixels(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const karatsuba *s = t->s;
-    const int64_t in_w = s->w.in_w, in_h = s->w.in_h, columns = t->gemm->n, rest = columns % CPU_NR;
+    const cpu_product_strip *t = arg;
+    const karatsuba *s = t->plan;
+    const int64_t in_w = s->w.in_w, in_h = s->w.in_h, columns = gemm_of(t)->n, rest = columns % CPU_NR;
     cpu_karatsuba_in k = {.v_step = s->v_step,
-                          .panel_step = CPU_NR * s->channels,
+                          .panel_step = CPU_NR * s->strips.channels,
                           .whole = columns - (rest <= 8 ? rest : 0),
                           .n = in_w};
     (void)thread;
     for (int64_t c = begin; c < end; c++) {
         k.v = t->v + c * CPU_NR;
         k.ahead = c + 1 < end ? in_h * in_w : 0;
-        k.narrow = t->v + k.whole * s->channels + c * cpu_panel_width(rest);
+        k.narrow = t->v + k.whole * s->strips.channels + c * cpu_panel_width(rest);
         for (int64_t row = 0; row < t->count; row++) {
             const int64_t y = 2 * (t->first + row);
             k.at = row * s->blocks_x;
             k.top = t->x + (c * in_h + y) * in_w;
             k.bottom = y + 1 < in_h ? k.top + in_w : NULL;
-            t->gemm->micro->karatsuba_in(&k);
+            s->whole.micro->karatsuba_in(&k);
         }
     }
 }
 
 static void job(const void *user, int64_t index, cpu_gemm_job *j)
 {
-    const strip *t = user;
-    const karatsuba *s = t->s;
-    j->a = t->weights + index * rows_of(s) * s->channels;
+    const cpu_product_strip *t = user;
+    const karatsuba *s = t->plan;
+    j->a = t->weights + index * rows_of(s) * s->strips.channels;
     j->b = t->v + s->product[index] * s->v_step;
     j->c = t->m + index * s->m_step + s->lead;
 }
 
 /* The rows of a channel that a row of blocks reaches, cropped. */
-static void store_rows(const strip *t, const float *rows, int64_t filter, int64_t block_row)
+static void store_rows(const cpu_product_strip *t, const float *rows, int64_t filter, int64_t block_row)
 {
-    const op_window *w = &t->s->w;
+    const karatsuba *s = t->plan;
+    const op_window *w = &s->w;
     const int64_t first = 4 * block_row - w->pad_top;
     for (int64_t y = vkb_max(0, first); y < vkb_min(w->out_h, first + 4); y++) {
         const int64_t at = (filter * w->out_h + y) * w->out_w;
-        t->gemm->micro->epilogue(t->y + at, rows + (y - first) * t->s->y_row + w->pad_left,
+        s->whole.micro->epilogue(t->y + at, rows + (y - first) * s->y_row + w->pad_left,
                                  t->residual ? t->residual + at : NULL, w->out_w, &t->call->n->epilogue);
     }
 }
@@ -292,55 +286,35 @@ static void carry(const karatsuba *s, float *above, const float *last)
 
 static void add_products(void *arg, int64_t begin, int64_t end, int thread)
 {
-    const strip *t = arg;
-    const karatsuba *s = t->s;
-    const bool last = t->first + t->count == s->blocks_y;
-    cpu_karatsuba k = {
-        .y = t->own + (uint64_t)thread * s->floats, .y_row = s->y_row, .product = s->place, .n = s->blocks_x};
+    const cpu_product_strip *t = arg;
+    const karatsuba *s = t->plan;
+    const bool last = t->first + t->count == s->strips.rows;
+    cpu_karatsuba k = {.y = t->own + (uint64_t)thread * s->strips.floats,
+                       .y_row = s->y_row,
+                       .product = s->place,
+                       .n = s->blocks_x};
     for (int64_t f = begin; f < end; f++) {
         float *m = t->m + f * s->whole.c_stride + s->lead; /* the row above ends here */
         k.bias = t->bias ? t->bias[f] : 0;
         for (int64_t row = 0; row < t->count + last; row++) {
             k.own = row < t->count ? m + row * s->blocks_x : NULL;
             k.above = t->first + row ? m + (row - 1) * s->blocks_x : NULL;
-            t->gemm->micro->karatsuba_out(&k);
+            s->whole.micro->karatsuba_out(&k);
             store_rows(t, k.y, f, t->first + row);
         }
         if (!last) carry(s, m - s->blocks_x, m + (t->count - 1) * s->blocks_x);
     }
 }
 
-static void run_strips(strip *t, vkb_pool *pool)
+static void multiply(cpu_product_strip *t, vkb_pool *pool)
 {
-    const karatsuba *s = t->s;
     const cpu_gemm_source source = {.user = t, .job = job};
-    for (t->first = 0; t->first < s->blocks_y; t->first += s->strip) {
-        t->count = vkb_min(s->strip, s->blocks_y - t->first);
-        t->gemm = t->count == s->strip ? &s->whole : &s->rest;
-        vkb_parallel_for(pool, s->channels, s->grain, add_pixels, t);
-        cpu_gemm_run(t->gemm, &source, NULL, pool);
-        vkb_parallel_for(pool, s->filters, vkb_max(1, s->grain / PHASES), add_products, t);
-    }
+    cpu_gemm_run(gemm_of(t), &source, NULL, pool);
 }
 
 void cpu_deconv2d_karatsuba_run(const cpu_call *c)
 {
     const karatsuba *s = c->state;
-    const op_window *w = &s->w;
-    const int64_t in = s->channels * w->in_h * w->in_w, out = s->filters * w->out_h * w->out_w;
-    const float *bias = cpu_own_input(c, 2), *residual = cpu_residual(c);
-    for (int64_t i = 0; i < w->batch * w->group; i++) {
-        const int64_t group = i % w->group;
-        strip t = {.s = s,
-                   .call = c,
-                   .x = (const float *)c->in[0] + i * in,
-                   .y = (float *)c->out[0] + i * out,
-                   .weights = (const float *)c->weights + group * s->jobs * rows_of(s) * s->channels,
-                   .bias = bias ? bias + group * s->filters : NULL,
-                   .residual = residual ? residual + i * out : NULL,
-                   .v = c->scratch};
-        t.m = t.v + s->v_floats;
-        t.own = t.m + s->m_floats;
-        run_strips(&t, s->whole.threaded ? c->pool : NULL);
-    }
+    static const cpu_product_steps steps = {add_pixels, add_products, multiply};
+    cpu_product_strips_run(&s->strips, &steps, c, NULL);
 }
