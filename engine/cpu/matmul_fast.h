@@ -13,6 +13,8 @@ bool cpu_matmul_of(const gr_graph *g, const gr_node *n, op_matmul_dims *d, cpu_m
 /* Why the node is not one product by a constant matrix, of such a form; NULL: it is. */
 const char *cpu_matmul_refusal(const gr_graph *g, const gr_node *n, op_matmul_dims *d);
 float cpu_matmul_alpha(const gr_node *n); /* 1 but for Gemm's */
+/* cpu_prep.pack_key of a form in which the matrix is kept, times alpha; storage: of several the form has. */
+uint64_t cpu_matmul_key(const char *form, const op_matmul_dims *d, float alpha, int64_t storage);
 
 /* y[i] = epilogue(alpha (x . row i) + bias[i bias_step]) of n rows of k elements, `step` apart. */
 typedef struct cpu_rows {

@@ -66,6 +66,13 @@ float cpu_matmul_alpha(const gr_node *n)
     return n->op == OP_Gemm ? ((const op_gemm_attrs *)n->attrs)->alpha : 1;
 }
 
+uint64_t cpu_matmul_key(const char *form, const op_matmul_dims *d, float alpha, int64_t storage)
+{
+    int32_t bits;
+    memcpy(&bits, &alpha, sizeof bits);
+    return cpu_pack_key(form, (int64_t[]){d->n, d->k, d->b_row, d->b_col, bits, storage}, 6);
+}
+
 bool cpu_matmul_gemm_fits(const gr_graph *g, const gr_node *n)
 {
     op_matmul_dims d;
@@ -107,12 +114,10 @@ vki_status cpu_matmul_gemm_prepare(cpu_prep *p, vki_error *err)
     if (!vkb_mul_u64(cpu_packed_b_floats(d->n, d->k), (uint64_t)matrices(p->g, p->n, d) * sizeof(float),
                      &bytes))
         return vkb_nomem(err, UINT64_MAX);
-    int32_t alpha_bits;
-    memcpy(&alpha_bits, &s->alpha, sizeof alpha_bits);
     p->weight_bytes = bytes;
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
-    p->pack_key = cpu_pack_key("matmul", (int64_t[]){d->n, d->k, d->b_row, d->b_col, alpha_bits}, 5);
+    p->pack_key = cpu_matmul_key("matmul", d, s->alpha, 0);
     return VKI_OK;
 }
 

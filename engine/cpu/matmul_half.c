@@ -55,9 +55,7 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     if (!cpu_matmul_of(p->g, p->n, &s->d, &s->bias))
         return vkb_fail(err, VKI_E_INTERNAL, "a matrix product lost its shape");
     const op_matmul_dims *d = &s->d;
-    int32_t alpha_bits;
     s->alpha = cpu_matmul_alpha(p->n);
-    memcpy(&alpha_bits, &s->alpha, sizeof alpha_bits);
     cpu_gemm_plan(&s->gemm, d->m, d->n, vkb_ceil_div(d->k, 2), 1, p->threads, true, false);
     const cpu_half half = cpu_half_wanted(p);
     s->math = &s->gemm.micro->half[half];
@@ -68,8 +66,7 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
         return vkb_nomem(err, UINT64_MAX);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
-    p->pack_key =
-        cpu_pack_key("matmul half", (int64_t[]){d->n, d->k, d->b_row, d->b_col, alpha_bits, half}, 6);
+    p->pack_key = cpu_matmul_key("matmul half", d, s->alpha, half);
     p->stored = cpu_half_name(half);
     return VKI_OK;
 }

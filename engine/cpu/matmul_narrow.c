@@ -6,8 +6,6 @@
 #include "cpu/matmul_fast.h"
 #include "cpu/narrow.h"
 
-#include <string.h>
-
 typedef struct narrow_state {
     op_matmul_dims d;
     cpu_matmul_bias bias;
@@ -44,16 +42,13 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     if (!cpu_matmul_of(p->g, p->n, &s->d, &s->bias))
         return vkb_fail(err, VKI_E_INTERNAL, "a matrix product lost its shape");
     const op_matmul_dims *d = &s->d;
-    int32_t alpha_bits;
     s->alpha = cpu_matmul_alpha(p->n);
     s->storage = p->storage;
-    memcpy(&alpha_bits, &s->alpha, sizeof alpha_bits);
     p->state = s;
     p->weight_bytes = cpu_narrow_bytes(s->storage, d->n, d->k);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->n->in[1]];
-    p->pack_key =
-        cpu_pack_key("matmul narrow", (int64_t[]){d->n, d->k, d->b_row, d->b_col, alpha_bits, s->storage}, 6);
+    p->pack_key = cpu_matmul_key("matmul narrow", d, s->alpha, s->storage);
     p->stored = s->storage == VKI_WEIGHTS_FP16 ? "fp16" : "int8";
     return VKI_OK;
 }
