@@ -27,6 +27,7 @@ typedef struct expansion_state {
     int64_t panels;        /* worked on at once */
     int64_t kept;          /* rows between of a channel, at most, that the next band needs too */
     int64_t x_stride;      /* from channel to channel of a band's input where it is copied; 0: it is not */
+    uint64_t sums;         /* floats of scratch in front of the threads': of sums for means */
     uint64_t between, own; /* floats of a thread's scratch: rows at once; with the kept ones, and the input */
 } expansion_state;
 
@@ -124,6 +125,10 @@ static void plan_tasks(expansion_state *s, int threads)
     const int64_t tasks = threads > 1 ? TASKS * threads : 1, runs = copies ? tasks : runs_of(s, threads);
     if (threads > 1 && !copies)
         s->rows = vkb_ceil_div(w->out_h, vkb_max(runs, vkb_ceil_div(w->out_h, s->rows)));
+    if (s->sums) {
+        const int64_t stretch = cpu_means_of(w).rows;
+        s->rows = vkb_ceil_div(s->rows, stretch) * stretch;
+    }
     s->bands = vkb_ceil_div(w->out_h, s->rows);
     s->runs = vkb_min(s->bands, runs);
     s->parts = copies ? 1 : vkb_min(panels, vkb_ceil_div(tasks, s->runs));
@@ -144,10 +149,11 @@ static vki_status prepare(cpu_prep *p, vki_error *err)
     if (!op_window_of(p->g, p->before, &s->wide) || !op_window_of(p->g, p->n, &s->w))
         return vkb_fail(err, VKI_E_INTERNAL, "a window lost its shape");
     if (op_has_own(p->before, 2)) s->bias = p->g->tensors[p->before->in[2]].data;
+    if (p->means) s->sums = cpu_means_bytes(&s->w) / sizeof(float);
     plan_tasks(s, p->threads);
     const int64_t sizes[] = {s->wide.out_c, s->wide.in_c, (int64_t)p->g->tensors[p->before->in[1]].const_key};
     p->state = s;
-    p->scratch_bytes = s->own * sizeof(float) * (uint64_t)p->threads;
+    p->scratch_bytes = (s->sums + s->own * (uint64_t)p->threads) * sizeof(float);
     p->weight_bytes = cpu_conv_weight_floats(&s->wide) * sizeof(float);
     p->pack = pack;
     p->spent[0] = &p->g->tensors[p->before->in[1]];
@@ -192,6 +198,7 @@ static void run_panels(const band *b, int64_t first, int64_t end, float *between
     const int64_t plane = (b->span.end - b->span.first) * w->in_w, room = s->kept * w->in_w;
     const int64_t had = (b->fresh - b->span.first) * w->in_w;
     cpu_strips strips = {.micro = s->micro, .w = w, .x = between, .x_plane = plane, .batch = b->batch};
+    strips.sums = b->call->means ? b->call->scratch : NULL;
     strips.top = b->span.first;
     strips.row = b->row;
     strips.rows = b->rows;
@@ -234,7 +241,7 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
     const expansion_state *s = c->state;
     const int mr = s->micro->mr;
     const int64_t panels = cpu_panels(s->w.in_c, mr), room = s->kept * s->w.in_w;
-    float *between = (float *)c->scratch + (uint64_t)thread * s->own;
+    float *between = (float *)c->scratch + s->sums + (uint64_t)thread * s->own;
     float *x = between + s->between, *kept = x + s->wide.in_c * s->x_stride;
     for (int64_t i = begin; i < end; i++) {
         const int64_t part = i % s->parts, run = i / s->parts % s->runs, batch = i / s->parts / s->runs;
@@ -256,6 +263,7 @@ static void run(const cpu_call *c)
     const expansion_state *s = c->state;
     cpu_call call = *c;
     vkb_parallel_for(c->pool, s->w.batch * s->runs * s->parts, 1, on_tasks, &call);
+    if (c->means) cpu_means_finish(c, &s->w, c->scratch);
 }
 
 const cpu_kernel cpu_expansion = {.name = "conv2d_expansion", .prepare = prepare, .run = run};

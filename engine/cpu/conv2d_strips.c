@@ -55,8 +55,54 @@ vki_status cpu_conv2d_strips_prepare(cpu_prep *p, vki_error *err)
     }
     s->bands = vkb_ceil_div(w->out_h, s->rows);
     s->rows = vkb_ceil_div(w->out_h, s->bands);
+    if (p->means) {
+        const int64_t stretch = cpu_means_of(w).rows;
+        s->rows = vkb_ceil_div(s->rows, stretch) * stretch;
+        s->bands = vkb_ceil_div(w->out_h, s->rows);
+        p->scratch_bytes = cpu_means_bytes(w);
+    }
     p->state = s;
     return VKI_OK;
+}
+
+bool cpu_means_fit(const gr_graph *g, const gr_node *first, const gr_node *second)
+{
+    return first->op == OP_Conv && second->op == OP_GlobalAveragePool && cpu_conv2d_strips_fits(g, first) &&
+           cpu_all_f32(g, second) && !cpu_has_epilogue(second);
+}
+
+cpu_means cpu_means_of(const op_window *w)
+{
+    enum { LEAST_FLOATS = 784 }; /* of a stretch; fewer are not worth the call */
+    int64_t stretches = 1;
+    while (2 * stretches * LEAST_FLOATS <= w->out_h * w->out_w && 2 * stretches <= w->out_h) stretches *= 2;
+    const int64_t rows = vkb_ceil_div(w->out_h, stretches);
+    return (cpu_means){rows, vkb_ceil_div(w->out_h, rows)};
+}
+
+uint64_t cpu_means_bytes(const op_window *w)
+{
+    return vkb_round_up((uint64_t)(w->batch * w->out_c * cpu_means_of(w).stretches) * sizeof(float), 64);
+}
+
+void cpu_means_finish(const cpu_call *c, const op_window *w, const float *sums)
+{
+    const int64_t stretches = cpu_means_of(w).stretches;
+    for (int64_t i = 0; i < w->batch * w->out_c; i++) {
+        double sum = 0;
+        for (int64_t k = 0; k < stretches; k++) sum += (double)*sums++;
+        c->means[i] = (float)(sum / (double)(w->out_h * w->out_w));
+    }
+}
+
+static void add_up(const cpu_strips *s, const float *y)
+{
+    const op_window *w = s->w;
+    const cpu_means m = cpu_means_of(w);
+    float *sums = s->sums + (s->batch * w->out_c + s->channel) * m.stretches + s->row / m.rows;
+    for (int64_t i = 0; i < s->planes; i++, y += w->out_h * w->out_w, sums += m.stretches)
+        for (int64_t row = 0; row < s->rows; row += m.rows)
+            sums[row / m.rows] = s->micro->sum(y + row * w->out_w, vkb_min(m.rows, s->rows - row) * w->out_w);
 }
 
 void cpu_strips_run(const cpu_call *c, const cpu_strips *s)
@@ -92,6 +138,7 @@ void cpu_strips_run(const cpu_call *c, const cpu_strips *s)
         s->micro->epilogue(d.y + at, d.y + at, residual ? residual + first + at : NULL, s->rows * w->out_w,
                            e);
     }
+    if (s->sums) add_up(s, d.y);
 }
 
 static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
@@ -108,6 +155,7 @@ static void on_tasks(void *arg, int64_t begin, int64_t end, int thread)
         part.planes = vkb_min(s->planes, w->out_c - part.channel);
         part.row = i % s->bands * s->rows;
         part.rows = vkb_min(s->rows, w->out_h - part.row);
+        part.sums = c->means ? c->scratch : NULL;
         part.x = (const float *)c->in[0] + (part.batch * w->in_c + part.channel / filters) * plane;
         cpu_strips_run(c, &part);
     }
@@ -121,4 +169,5 @@ void cpu_conv2d_strips_run(const cpu_call *c)
     cpu_call call = *c;
     vkb_parallel_for(c->pool, w->batch * s->groups * s->bands, vkb_ceil_div(GRAIN_MACS, macs), on_tasks,
                      &call);
+    if (c->means) cpu_means_finish(c, w, c->scratch);
 }

@@ -26,6 +26,7 @@ typedef struct cpu_call {
     vkb_pool *pool; /* NULL: one thread */
     int64_t plane_step; /* of pointwise kernels without a residual: from one channel of out[0] to the next, in
                            elements; 0: they lie together */
+    float *means;       /* if cpu_prep.means: of each channel of out[0], through the batch */
     const float *gate;  /* of pointwise kernels: a factor for each input channel; NULL: none */
 } cpu_call;
 
@@ -43,6 +44,7 @@ typedef struct cpu_prep {
     bool bf16;           /* wanted of the kernels in half.h: bf16, else fp16 */
     vki_weights storage; /* wanted of products that are bound by reading their weights (narrow.h) */
     const char *stored;  /* where the kernel keeps them so: how, for reports; NULL: as fp32 */
+    bool means;          /* wanted of kernels that give them (cpu_gives_means): cpu_call.means */
     vkb_arena *arena;    /* for `state`; lives as long as the plan */
     const void *state;
     uint64_t scratch_bytes;
@@ -94,6 +96,10 @@ typedef struct cpu_op {
 bool cpu_expansion_fits(const gr_graph *g, const gr_node *first, const gr_node *second);
 extern const cpu_kernel cpu_expansion;
 
+/* Whether the kernels of `first`, a depthwise convolution, can give what `second`, a pool, makes of its
+ * output. */
+bool cpu_means_fit(const gr_graph *g, const gr_node *first, const gr_node *second);
+
 /* ---- conv_gate.c ---- */
 /* Which input of `first`, a product that nothing but the convolution `second` may read, its kernel takes as
  * cpu_call.gate, called with the other one in the product's place; -1: that gains nothing. */
@@ -102,6 +108,8 @@ int cpu_gate_of(const gr_graph *g, const gr_node *first, const gr_node *second);
 /* ---- kernels.c ---- */
 /* A kernel that takes cpu_call.plane_step, where channels count through the batch, and cpu_call.gate. */
 bool cpu_is_pointwise(const cpu_kernel *k); /* k may be NULL */
+/* A kernel that gives cpu_call.means, as cpu_expansion does. */
+bool cpu_gives_means(const cpu_kernel *k);
 
 /* ---- registry.c ---- */
 const cpu_op *cpu_op_of(op_kind op);

@@ -38,3 +38,8 @@ bool cpu_is_pointwise(const cpu_kernel *k)
 {
     return k && (k->run == cpu_conv2d_lines_run || k->run == cpu_conv2d_pixels_run);
 }
+
+bool cpu_gives_means(const cpu_kernel *k)
+{
+    return k->run == cpu_conv2d_strips_run;
+}

@@ -81,6 +81,7 @@ static void share_memory(const host_memory *m, gr_id i)
     const gr_node *n = &p->graph.nodes[i];
     bool cuts = is_on(p, &pass_views) && !m->apart[i] && (n->op == OP_Split || n->op == OP_Slice);
     uint64_t from = 0, to;
+    if (n->op == OP_GlobalAveragePool) return; /* made with its input */
     for (int k = 0; k < (p->places[i].view ? 1 : n->n_out); k++) {
         if (n->out[k] == GR_NONE) continue;
         if (!p->places[i].view && !(cuts && op_strided_stretch(&p->graph, n, k, &from, &to))) continue;
@@ -154,7 +155,9 @@ static void place_parts(const host_memory *m, gr_id i)
 
 static void touch_cpu_node(const host_memory *m, gr_id i)
 {
-    const gr_node *n = &m->p->graph.nodes[i], *before = m->p->places[i].before;
+    const gr_node *n = &m->p->graph.nodes[i], *before = m->p->places[i].before,
+                  *after = m->p->places[i].after;
+    if (after) touch(m, after->out[0], i);
     for (int k = 0; before && k < before->n_in; k++)
         if (before->in[k] != GR_NONE) touch(m, before->in[k], i);
     for (int k = 0; k < n->n_in; k++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * CPU kernels that do the work of two nodes. The first then is like a view: its output, which is never made,
- * counts as lying where its input lies, so that this lives until the second has read it. */
+ * CPU kernels that do the work of two nodes. Mostly the first then is like a view: its output, which is never
+ * made, counts as lying where its input lies, so that this lives until the second has read it. Of a mean it
+ * is the second that has nothing left to do: its output is made with that of the first. */
 #include "session/session.h"
 
 static int32_t readers_of(const gr_graph *g, gr_id tensor)
@@ -58,6 +59,23 @@ static void merge(ses_plan *p, const ses_segment *seg, gr_id second)
     p->places[second].before = &g->nodes[first];
 }
 
+/* The mean of each channel of what a depthwise convolution makes, while that lies in a cache. */
+static void merge_means(ses_plan *p, const ses_segment *seg, gr_id second)
+{
+    const gr_graph *g = &p->graph;
+    const gr_node *n = &g->nodes[second];
+    if (n->op != OP_GlobalAveragePool || p->places[second].view || p->options->half_math ||
+        !gr_pass_is_on(&pass_squeeze, p->options->disable_passes))
+        return;
+    const gr_id first = maker_of(p, seg, second, n->in[0]);
+    if (first == GR_NONE || p->places[first].view || p->places[first].after ||
+        !cpu_means_fit(g, &g->nodes[first], n))
+        return;
+    p->places[first].after = n;
+    p->places[second].view = p->places[second].merged = true;
+    p->places[second].reason = "the convolution that makes its input adds that up, too";
+}
+
 void ses_host_merge(ses_plan *p)
 {
     if (p->options->reference || p->options->keep) return;
@@ -65,6 +83,9 @@ void ses_host_merge(ses_plan *p)
         return; /* a smaller shape, whose tensors are not worth it, would take more than the largest */
     for (int s = 0; s < p->n_segments; s++) {
         const ses_segment *seg = &p->segments[s];
-        for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) merge(p, seg, i);
+        for (gr_id i = seg->first; !seg->gpu && i < seg->first + seg->count; i++) {
+            merge(p, seg, i);
+            merge_means(p, seg, i);
+        }
     }
 }

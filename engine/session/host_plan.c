@@ -47,8 +47,12 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
     if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
     const gr_node *before = p->places[step->node].before;
     if (before && before->op == OP_Conv) {
-        *step->prep =
-            (cpu_prep){&p->graph, n, before, .threads = p->options->threads, .arena = &p->graph.arena};
+        *step->prep = (cpu_prep){&p->graph,
+                                 n,
+                                 before,
+                                 .threads = p->options->threads,
+                                 .means = p->places[step->node].after,
+                                 .arena = &p->graph.arena};
         step->kernel = &cpu_expansion;
         return step->kernel->prepare(step->prep, err);
     }
@@ -56,6 +60,7 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
     const cpu_prep fresh = {.g = &p->graph,
                             .n = n,
                             .before = before,
+                            .means = p->places[step->node].after,
                             .threads = p->options->threads,
                             .lean = lean || p->thrifty,
                             .bf16 = p->options->bf16,
@@ -74,7 +79,9 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
     }
     for (; k && k->name; k++) {
         cpu_prep prep = fresh;
-        if ((before && !cpu_is_pointwise(k)) || !k->fits(&p->graph, n)) continue;
+        if ((before && !cpu_is_pointwise(k)) || (fresh.means && !cpu_gives_means(k)) ||
+            !k->fits(&p->graph, n))
+            continue;
         if (k->prepare) VKB_TRY(k->prepare(&prep, err));
         if (prep.lean && prep.yields) continue;
         bool less = step->kernel && prep.scratch_bytes + prep.weight_bytes <
@@ -177,8 +184,9 @@ static vki_status make_step(ses_plan *p, ses_step *step, vki_error *err)
     for (int i = 0; i < n->n_out; i++) out[i] = n->out[i] == GR_NONE ? NULL : p->host[n->out[i]];
     step->call = (cpu_call){.g = &p->graph, .n = n, .in = in, .out = out, .plane_step = step->plane_step};
     if (!step->prep) return VKI_OK;
-    const gr_node *before = p->places[step->node].before;
+    const gr_node *before = p->places[step->node].before, *after = p->places[step->node].after;
     if (before && before->op == OP_Mul) step->call.gate = p->host[before->in[1]];
+    if (after) step->call.means = p->host[after->out[0]];
     VKB_TRY(make_dims(p, step, n, err));
     VKB_TRY(ses_cpu_weights_get(p->model->cpu_weights, step->prep, ses_spent_from(p, step),
                                 &step->call.weights, err));

@@ -93,7 +93,10 @@ static bool fill_names(const gr_graph *g, const gr_node *n, name_list *names)
 static const char *kernel_name(const ses_place *place, const gr_node *n, const ses_step *step)
 {
     if (place->gpu) return place->kernel->name;
-    if (place->merged) return n->op == OP_Mul ? "conv_gate" : cpu_expansion.name;
+    if (place->merged)
+        return n->op == OP_Mul                 ? "conv_gate"
+               : n->op == OP_GlobalAveragePool ? "conv_means"
+                                               : cpu_expansion.name;
     if (place->view) return "view";
     return step && step->kernel ? step->kernel->name : "reference";
 }
