@@ -175,7 +175,8 @@ int main(void)
     table = *cpu_micro_get();
     for (int half = 0; half < CPU_HALVES; half++) {
         const bool own = table.half[half].gemm;
-        printf("%s: %s by %s\n", table.isa, cpu_half_name(half), own ? "the CPU" : "the specification");
+        printf("%s: %s by %s\n", table.isa, cpu_half_name((cpu_half)half),
+               own ? "the CPU" : "the specification");
         if (own) continue;
         table.half[half] = cpu_half_c[half];
         table.wide = false; /* the specification takes one panel */

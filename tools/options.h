@@ -162,9 +162,8 @@ typedef struct opt_engine {
          OPT_PRECISION,                                                                                      \
          &(engine).session.precision,                                                                        \
          "auto|fp32|fp16store|fp16|bf16|int8",                                                               \
-         "data and arithmetic of the network (auto); fp16store on Vulkan devices, fp16 and bf16 on CPUs "    \
-         "that "                                                                                             \
-         "have it",                                                                                          \
+         "data and arithmetic of the network (auto); fp16store on Vulkan devices, fp16 "                     \
+         "and bf16 on CPUs that have it",                                                                    \
          0,                                                                                                  \
          0},                                                                                                 \
         {"--weights",                                                                                        \
