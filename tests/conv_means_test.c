@@ -18,20 +18,24 @@ typedef struct layer {
     int64_t batch, in, channels, multiplier, height, width, size, stride;
     op_kind act, pool, pool_act;
     bool expands, residual, given, twice; /* given: only the mean is used else; twice: it is taken */
+    bool between;                         /* other nodes stand between the two */
     int means;                            /* nodes that are one with a convolution */
 } layer;
 
 static const layer layers[] = {
-    {1, 0, 20, 1, 7, 7, 3, 1, OP_Relu, OP_GlobalAveragePool, OP_NONE, false, false, true, false, 1},
-    {2, 0, 9, 1, 112, 112, 3, 1, OP_Silu, OP_GlobalAveragePool, OP_NONE, false, false, true, false, 1},
-    {1, 0, 7, 2, 57, 61, 5, 2, OP_HardSwish, OP_GlobalAveragePool, OP_NONE, false, false, false, false, 1},
-    {1, 0, 13, 1, 300, 3, 3, 1, OP_NONE, OP_GlobalAveragePool, OP_NONE, false, false, true, false, 1},
-    {1, 0, 5, 1, 2, 1200, 3, 1, OP_NONE, OP_GlobalAveragePool, OP_NONE, false, true, true, false, 1},
-    {1, 16, 50, 1, 112, 112, 3, 2, OP_Silu, OP_GlobalAveragePool, OP_NONE, true, false, true, false, 1},
-    {2, 24, 40, 1, 56, 57, 5, 1, OP_Relu, OP_GlobalAveragePool, OP_NONE, true, false, true, false, 1},
-    {1, 0, 20, 1, 14, 14, 3, 1, OP_Relu, OP_GlobalAveragePool, OP_NONE, false, false, true, true, 1},
-    {1, 0, 20, 1, 14, 14, 3, 1, OP_Relu, OP_GlobalAveragePool, OP_Relu, false, false, true, false, 0},
-    {1, 0, 20, 1, 14, 14, 3, 1, OP_Relu, OP_GlobalMaxPool, OP_NONE, false, false, true, false, 0},
+    {1, 0, 20, 1, 7, 7, 3, 1, OP_Relu, OP_GlobalAveragePool, OP_NONE, false, false, true, false, false, 1},
+    {2, 0, 9, 1, 112, 112, 3, 1, OP_Silu, OP_GlobalAveragePool, OP_NONE, false, false, true, false, false, 1},
+    {1, 0, 7, 2, 57, 61, 5, 2, OP_HardSwish, OP_GlobalAveragePool, OP_NONE, false, false, false, false, false,
+     1},
+    {1, 0, 13, 1, 300, 3, 3, 1, OP_NONE, OP_GlobalAveragePool, OP_NONE, false, false, true, false, false, 1},
+    {1, 0, 5, 1, 2, 1200, 3, 1, OP_NONE, OP_GlobalAveragePool, OP_NONE, false, true, true, false, false, 1},
+    {1, 16, 50, 1, 112, 112, 3, 2, OP_Silu, OP_GlobalAveragePool, OP_NONE, true, false, true, false, false,
+     1},
+    {2, 24, 40, 1, 56, 57, 5, 1, OP_Relu, OP_GlobalAveragePool, OP_NONE, true, false, true, false, false, 1},
+    {1, 0, 600, 1, 2, 3, 3, 1, OP_Relu, OP_GlobalAveragePool, OP_NONE, false, false, true, true, false, 1},
+    {1, 0, 600, 1, 2, 3, 3, 1, OP_Relu, OP_GlobalAveragePool, OP_NONE, false, false, true, false, true, 1},
+    {1, 0, 20, 1, 14, 14, 3, 1, OP_Relu, OP_GlobalAveragePool, OP_Relu, false, false, true, false, false, 0},
+    {1, 0, 20, 1, 14, 14, 3, 1, OP_Relu, OP_GlobalMaxPool, OP_NONE, false, false, true, false, false, 0},
 };
 
 static void make_net(gr_graph *g, const layer *l)
@@ -51,11 +55,15 @@ static void make_net(gr_graph *g, const layer *l)
     net_set_ints(&a->pads, 4, (const int64_t[]){pad, pad, pad, pad});
     if (l->residual) y = net_binary(g, OP_Add, y, x);
     if (l->act != OP_NONE) y = net_unary(g, l->act, y);
+    gr_id most =
+        GR_NONE; /* made between the convolution and the pool, in memory that the mean must not have */
+    if (l->between) most = net_unary(g, OP_GlobalMaxPool, net_unary(g, OP_Sin, y));
     gr_id mean = net_unary(g, l->pool, y);
     if (l->pool_act != OP_NONE) mean = net_unary(g, l->pool_act, mean);
     net_output(g, net_unary(g, OP_Neg, mean));
     if (l->given) net_output(g, y);
     if (l->twice) net_output(g, net_binary(g, OP_Mul, mean, net_unary(g, OP_Exp, y)));
+    if (l->between) net_output(g, most);
 }
 
 static void count_means(void *user, const vki_node_report *node)
