@@ -157,7 +157,7 @@ static void planes_are_written_apart(void **state)
             gr_id in[3];
             net_init(&g);
             const gr_id x = net_input(&g, "x", DIMS(f->batch, 24, f->size, f->size));
-            for (int k = 0; k < f->groups; k++) in[k] = part_of(&g, x, 24, f, act, how);
+            for (int k = 0; k < f->groups; k++) in[k] = part_of(&g, x, 24, f, act, (other)how);
             if (how == TWICE) in[1] = in[0];
             const int64_t all = f->groups * f->channels[0];
             net_output(&g, conv(&g, shuffled(&g, f, in), all, 5));
