@@ -209,9 +209,8 @@ vki_status cpu_conv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     VKB_TRY(plan_rows(s, &s->whole, s->strips.strip, p, err));
     const int64_t rest = own.tiles_y % s->strips.strip;
     VKB_TRY(plan_rows(s, &s->rest, rest ? rest : s->strips.strip, p, err));
-    s->strips.threaded = s->whole.gemm.threaded;
-    s->strips.in_grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PLANES * s->whole.gemm.n));
-    s->strips.out_grain = s->strips.in_grain;
+    const int64_t between = PLANES * s->whole.gemm.n;
+    cpu_product_strips_share(&s->strips, &s->whole.gemm, between, between, p->threads);
     s->strips.weight_floats = PLANES * s->strips.filters * s->strips.channels;
     p->state = s;
     p->weight_bytes = (uint64_t)(w->group * s->strips.weight_floats) * sizeof(float);

@@ -140,8 +140,7 @@ static void plan_scratch(cpu_winograd_plan *s, cpu_prep *p)
 {
     const cpu_winograd *t = s->transform;
     const int64_t strip = s->form.strip;
-    const int64_t in_rows = strip * t->size * s->x_step + s->w.in_w,
-                  out_rows = (strip + 1) * t->tile * s->y_step,
+    const int64_t in_rows = cpu_winograd_row_floats(s), out_rows = (strip + 1) * t->tile * s->y_step,
                   filters = s->form.fresh ? 2 * t->size * s->u_step : 0;
     cpu_product_strips_scratch(&s->strips, p, cpu_winograd_products(s) * cpu_winograd_v_step(&s->whole.gemm),
                                cpu_winograd_products(s) * cpu_winograd_m_step(&s->whole.gemm),
@@ -179,9 +178,8 @@ vki_status cpu_conv2d_winograd_prepare(cpu_prep *p, vki_error *err)
                s->strips.channels * cpu_winograd_padded(tiles) <= LINE_FLOATS;
     VKB_TRY(plan_tiling(s, &s->whole, s->form.strip, together, p->arena, err));
     if (rest) VKB_TRY(plan_tiling(s, &s->rest, rest, together, p->arena, err));
-    s->strips.threaded = s->whole.gemm.threaded;
-    s->strips.in_grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (tiles * cpu_winograd_products(s)));
-    s->strips.out_grain = s->strips.in_grain;
+    const int64_t between = tiles * cpu_winograd_products(s);
+    cpu_product_strips_share(&s->strips, &s->whole.gemm, between, between, p->threads);
     p->state = s;
     p->weight_bytes = plan_weights(s);
     p->pack = pack;

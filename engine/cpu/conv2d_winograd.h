@@ -68,6 +68,12 @@ static inline int64_t cpu_winograd_part_floats(const cpu_winograd_plan *s, int64
     return (int64_t)vkb_round_up((uint64_t)(rows * channels), 8) * cpu_winograd_filter_floats(s);
 }
 
+/* A channel's transformed rows, and a row of zeros. */
+static inline int64_t cpu_winograd_row_floats(const cpu_winograd_plan *s)
+{
+    return s->form.strip * s->transform->size * s->x_step + s->w.in_w;
+}
+
 /* Where a tile begins along a dimension that has so many full ones. */
 static inline int64_t cpu_winograd_start(const cpu_winograd_plan *s, int64_t tile, int64_t full)
 {

@@ -144,7 +144,7 @@ static void transform_input(void *arg, int64_t begin, int64_t end, int thread)
     const bool mixed = tiles_of(t)->first_full > 0 || tiles_of(t)->end < tiles_of(t)->gemm.n;
     const pass most = pass_of(t, 0, mixed ? n - 1 : n), last = pass_of(t, n - 1, n);
     float *rows = t->own + (uint64_t)thread * s->strips.floats;
-    memset(rows, 0, (size_t)s->strips.floats * sizeof *rows);
+    memset(rows, 0, (size_t)cpu_winograd_row_floats(s) * sizeof *rows);
     for (int64_t c = begin; c < end; c++) {
         transform_rows(t, t->x + c * s->w.in_h * s->w.in_w, rows);
         ahead a = ahead_of(t, c, end);

@@ -203,9 +203,8 @@ vki_status cpu_deconv2d_karatsuba_prepare(cpu_prep *p, vki_error *err)
     plan_gemm(s, &s->whole, s->strips.strip, p->threads);
     const int64_t rest = own.tiles_y % s->strips.strip;
     plan_gemm(s, &s->rest, rest ? rest : s->strips.strip, p->threads);
-    s->strips.threaded = s->whole.threaded;
-    s->strips.in_grain = vkb_max(1, CPU_GRAIN_ELEMENTS / (PRODUCTS * s->whole.n));
-    s->strips.out_grain = vkb_max(1, s->strips.in_grain / PHASES);
+    const int64_t between = PRODUCTS * s->whole.n;
+    cpu_product_strips_share(&s->strips, &s->whole, between, PHASES * between, p->threads);
     s->strips.weight_floats = s->jobs * rows_of(s) * s->strips.channels;
     plan_scratch(s, p);
     p->state = s;

@@ -25,6 +25,22 @@ bool cpu_product_strips_spread(const cpu_product_strips *s, int threads)
     return threads > 1 && all >= threads && 10 * most * s->strip * threads <= 11 * s->images * s->rows;
 }
 
+/* No fewer where one thread does all. */
+static int64_t grain_of(int64_t count, int64_t floats, int threads)
+{
+    enum { TASKS = 8 }; /* of a thread: the pool's smallest chunk is an eighth */
+    const int64_t least = vkb_max(1, CPU_GRAIN_ELEMENTS / floats);
+    return count > least ? vkb_min(least, vkb_ceil_div(count, TASKS * threads)) : least;
+}
+
+void cpu_product_strips_share(cpu_product_strips *s, const cpu_gemm *whole, int64_t in_floats,
+                              int64_t out_floats, int threads)
+{
+    s->threaded = whole->threaded;
+    s->in_grain = grain_of(s->channels, in_floats, threads);
+    s->out_grain = grain_of(s->filters, out_floats, threads);
+}
+
 void cpu_product_strips_scratch(cpu_product_strips *s, cpu_prep *p, int64_t v, int64_t m, int64_t own)
 {
     const uint64_t threads = (uint64_t)p->threads, alone = s->apart ? threads : 1;

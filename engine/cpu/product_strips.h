@@ -41,6 +41,10 @@ void cpu_product_strips_plan(cpu_product_strips *s, const op_window *w, int64_t 
 /* Whether there are strips for all threads, and the busiest has little more to do than the others. What lies
  * between the steps then stays in the caches of one core, and nobody waits for anybody between them. */
 bool cpu_product_strips_spread(const cpu_product_strips *s, int threads);
+/* How threads share a strip, which takes so many floats of each channel and of each filter between the steps:
+ * equal parts, where there is work for several. */
+void cpu_product_strips_share(cpu_product_strips *s, const cpu_gemm *whole, int64_t in_floats,
+                              int64_t out_floats, int threads);
 /* Floats of v, of m, and of a thread's own; after `apart`. */
 void cpu_product_strips_scratch(cpu_product_strips *s, cpu_prep *p, int64_t v, int64_t m, int64_t own);
 void cpu_product_strips_run(const cpu_product_strips *s, const cpu_product_steps *steps, const cpu_call *c,
