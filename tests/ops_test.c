@@ -222,6 +222,10 @@ static int check_kernels(check *k)
     return ran;
 }
 
+#ifdef VKI_SIMDE
+void cpu_micro_avx512_simde(cpu_micro *m), cpu_micro_avx512vnni_simde(cpu_micro *m);
+#endif
+
 static void wide_gemm(const cpu_tile *t)
 {
     cpu_tile_by_panels(t, cpu_micro_c.gemm);
@@ -255,6 +259,14 @@ static void check_dot_products(check *k)
         check_kernels(k);
         cpu_micro_force(NULL);
     }
+#ifdef VKI_SIMDE /* and on those of AVX-512 in plain C */
+    table = cpu_micro_c;
+    cpu_micro_avx512_simde(&table);
+    cpu_micro_avx512vnni_simde(&table);
+    cpu_micro_force(&table);
+    check_kernels(k);
+    cpu_micro_force(NULL);
+#endif
 }
 
 /* ---- GPU ---- */
