@@ -181,6 +181,8 @@ static void wrong_arguments(void **state)
     vki_model *m = NULL;
     assert_int_equal(vki_model_load_file(c, "/nowhere/model.vkm", &m, &err), VKI_E_IO);
     assert_int_equal(vki_model_load_file(c, "/", &m, &err), VKI_E_IO);
+    assert_int_equal(vki_model_load_file(c, "docs/api.md", &m, &err), VKI_E_FORMAT);
+    assert_non_null(strstr(err.text, "docs/api.md"));
     assert_int_equal(vki_model_load_file(NULL, "x", &m, &err), VKI_E_ARG);
     assert_int_equal(vki_model_load_memory(c, "not a model", 11, &m, &err), VKI_E_FORMAT);
     OK(vki_model_load_file(c, cnn_file(SIZE), &m, why));

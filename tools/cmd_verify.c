@@ -131,7 +131,7 @@ int cmd_verify(int argc, char **argv)
     const opt_row rows[] = {
         {"--data", 0, OPT_STRING, &o.data, "DIR", "data sets, or one of them", 0, 0},
         {"--suite", 0, OPT_STRING, &o.suite, "DIR", "folders of models with data sets", 0, 0},
-        {"--rtol", 0, OPT_STRING, &o.rtol, "X", "largest relative error (1e-3; 2e-2 with fp16)", 0, 0},
+        {"--rtol", 0, OPT_STRING, &o.rtol, "X", "largest relative error (1e-3; 2e-2 with fewer bits)", 0, 0},
         {"--tolerances", 0, OPT_STRING, &o.tolerances, "FILE",
          "lines `NAME X`: --rtol for the models named so", 0, 0},
         {"--constant-inputs", 0, OPT_FLAG, &constant_inputs, NULL,

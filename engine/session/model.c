@@ -105,6 +105,8 @@ vki_status vki_model_load_file(vki_context *context, const char *path, vki_model
     vki_status status = load(context, &file, file.data, file.bytes, directory ? directory : ".", out, err);
     vkb_free(&context->allocator, directory);
     vkb_file_unmap(&file); /* empty by now if the model took it */
+    if (status == VKI_E_FORMAT && err && !err->node[0])
+        return vkb_fail(err, status, "%s: %s", path, err->text); /* which one, of several */
     return status;
 }
 
