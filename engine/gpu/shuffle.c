@@ -13,15 +13,6 @@ typedef struct shuffle {
     int64_t groups, channels, a_channels, cut; /* cut == channels: whole */
 } shuffle;
 
-static bool swaps_groups(const gr_node *n)
-{
-    const op_ints *perm = &((const op_transpose_attrs *)n->attrs)->perm;
-    if (perm->count < 3 || perm->v[1] != 2 || perm->v[2] != 1) return false;
-    for (int d = 0; d < perm->count; d++)
-        if (d != 1 && d != 2 && perm->v[d] != d) return false;
-    return true;
-}
-
 /* The Reshape divides the channels of x into groups. */
 static bool makes_groups(const gr_tensor *x, const gr_tensor *grouped)
 {
@@ -119,7 +110,7 @@ static bool find(const gpu_merger *m, const gr_node *n, shuffle *s)
 {
     const gr_graph *g = m->b->g;
     s->transpose = gpu_merge_maker(m, n->in[0], OP_Transpose);
-    if (s->transpose == GR_NONE || m->uses.count[n->in[0]] != 1 || !swaps_groups(&g->nodes[s->transpose]))
+    if (s->transpose == GR_NONE || m->uses.count[n->in[0]] != 1 || !op_swaps_groups(&g->nodes[s->transpose]))
         return false;
     gr_id grouped = g->nodes[s->transpose].in[0];
     s->reshape = gpu_merge_maker(m, grouped, OP_Reshape);

@@ -244,6 +244,15 @@ bool op_pad_amounts(const gr_graph *g, const gr_node *n, int64_t begin[GR_MAX_RA
 typedef struct op_transpose_attrs {
     op_ints perm; /* resolved: never empty after inference */
 } op_transpose_attrs;
+static inline bool
+op_swaps_groups(const gr_node *n) /* a Transpose of dimensions 1 and 2 alone: channel shuffle */
+{
+    const op_ints *perm = &((const op_transpose_attrs *)n->attrs)->perm;
+    if (perm->count < 3 || perm->v[1] != 2 || perm->v[2] != 1) return false;
+    for (int d = 0; d < perm->count; d++)
+        if (d != 1 && d != 2 && perm->v[d] != d) return false;
+    return true;
+}
 
 /* Slice: X, starts, ends, axes?, steps?. Start and step of every dimension, clamped as ONNX says. */
 bool op_slice_of(const gr_graph *g, const gr_node *n, int64_t start[GR_MAX_RANK], int64_t step[GR_MAX_RANK]);

@@ -7,15 +7,6 @@
 
 #include "graph/passes/rewrite.h"
 
-static bool swaps_groups(const gr_node *n)
-{
-    const op_ints *perm = &((const op_transpose_attrs *)n->attrs)->perm;
-    if (perm->count < 3 || perm->v[1] != 2 || perm->v[2] != 1) return false;
-    for (int d = 0; d < perm->count; d++)
-        if (d != 1 && d != 2 && perm->v[d] != d) return false;
-    return true;
-}
-
 /* The inputs are joined along the channels, as many in each as the groups of `grouped` have. */
 static bool joins_groups(const gr_graph *g, const gr_node *concat, const gr_tensor *grouped)
 {
@@ -55,7 +46,7 @@ static vki_status visit(rewrite *rw, gr_node *n, vki_error *err)
     gr_node *turn = rw_single(rw, n->in[0]) ? rw_maker(rw, n->in[0], OP_Transpose) : NULL;
     gr_node *first = turn && rw_single(rw, turn->in[0]) ? rw_maker(rw, turn->in[0], OP_Reshape) : NULL;
     gr_node *concat = first && rw_single(rw, first->in[0]) ? rw_maker(rw, first->in[0], OP_Concat) : NULL;
-    if (!concat || concat->n_in > MOST_GROUPS || !swaps_groups(turn) ||
+    if (!concat || concat->n_in > MOST_GROUPS || !op_swaps_groups(turn) ||
         !joins_groups(g, concat, &g->tensors[first->out[0]]) ||
         !gr_same_shape(&g->tensors[concat->out[0]], &g->tensors[n->out[0]]))
         return VKI_OK;
