@@ -96,23 +96,9 @@ static void other_axes_stay(void **state)
 /* Compares a session with the reference; its activations in bytes. */
 static uint64_t run(const gr_graph *g, int threads, const char *disable, bool keep)
 {
-    vki_model *m = session_load(g, false, false, NULL);
-    vki_session *reference = NULL, *s = NULL;
-    const vki_session_options plain = {.size = sizeof plain, .reference = true};
     const vki_session_options o = {
         .size = sizeof o, .threads = threads, .disable_passes = disable, .keep_intermediates = keep};
-    vki_session_stats stats = {.size = sizeof stats};
-    SESSION_OK(vki_session_create(m, &plain, &reference, why));
-    SESSION_OK(vki_session_create(m, &o, &s, why));
-    session_write_inputs(reference, g->n_inputs);
-    SESSION_OK(vki_session_run(reference, 0, why));
-    session_write_inputs(s, g->n_inputs);
-    session_compare(g, reference, s);
-    assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
-    vki_session_destroy(&s);
-    vki_session_destroy(&reference);
-    vki_model_destroy(&m);
-    return stats.activation_bytes;
+    return session_check_options(g, false, false, &o).activation_bytes;
 }
 
 static gr_id conv(gr_graph *g, gr_id x, int64_t from, int64_t to)

@@ -72,24 +72,12 @@ static void make_net(gr_graph *g, const block *b)
     net_output(g, y);
 }
 
-static void count_gated(void *user, const vki_node_report *node)
-{
-    *(int *)user += !strcmp(node->kernel, "conv_gate");
-}
-
 static vki_session *create(const gr_graph *g, vki_model *m, int threads, const char *disable, bool reference,
                            int gated)
 {
     const vki_session_options o = {
         .size = sizeof o, .threads = threads, .disable_passes = disable, .reference = reference};
-    vki_session *s = NULL;
-    int count = 0;
-    SESSION_OK(vki_session_create(m, &o, &s, why));
-    session_write_inputs(s, g->n_inputs);
-    SESSION_OK(vki_session_run(s, 0, why));
-    assert_int_equal(vki_session_report(s, count_gated, &count), VKI_OK);
-    assert_int_equal(count, gated);
-    return s;
+    return session_with(g, m, &o, "conv_gate", gated);
 }
 
 static void check(const block *b)

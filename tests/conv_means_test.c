@@ -66,23 +66,12 @@ static void make_net(gr_graph *g, const layer *l)
     if (l->between) net_output(g, most);
 }
 
-static void count_means(void *user, const vki_node_report *node)
-{
-    *(int *)user += !strcmp(node->kernel, "conv_means");
-}
-
-static vki_session *create(vki_model *m, int threads, const char *disable, bool reference, int means)
+static vki_session *create(const gr_graph *g, vki_model *m, int threads, const char *disable, bool reference,
+                           int means)
 {
     const vki_session_options o = {
         .size = sizeof o, .threads = threads, .disable_passes = disable, .reference = reference};
-    vki_session *s = NULL;
-    int count = 0;
-    SESSION_OK(vki_session_create(m, &o, &s, why));
-    session_write_inputs(s, 1);
-    SESSION_OK(vki_session_run(s, 0, why));
-    assert_int_equal(vki_session_report(s, count_means, &count), VKI_OK);
-    if (count != means) fail_msg("%d threads: %d, not %d", threads, count, means);
-    return s;
+    return session_with(g, m, &o, "conv_means", means);
 }
 
 static void check(const layer *l)
@@ -91,20 +80,20 @@ static void check(const layer *l)
     gr_graph g;
     make_net(&g, l);
     vki_model *m = session_load(&g, false, false, NULL);
-    vki_session *reference = create(m, 1, NULL, true, 0);
+    vki_session *reference = create(&g, m, 1, NULL, true, 0);
     const size_t bytes = (size_t)(l->batch * l->channels * l->multiplier) * sizeof(float);
     float *y[2] = {malloc(bytes), malloc(bytes)};
     assert_true(y[0] && y[1]);
     for (int i = 0; i < 6; i++) {
         cpu_caches_force(i < 3 ? NULL : &small);
-        vki_session *s = create(m, 1 + i % 3, NULL, false, l->means);
+        vki_session *s = create(&g, m, 1 + i % 3, NULL, false, l->means);
         SESSION_OK(vki_session_read(s, 0, y[i > 0], bytes, why));
         assert_memory_equal(y[0], y[i > 0], bytes);
         session_compare(&g, reference, s);
         vki_session_destroy(&s);
     }
     cpu_caches_force(NULL);
-    vki_session *apart = create(m, 2, "squeeze", false, 0);
+    vki_session *apart = create(&g, m, 2, "squeeze", false, 0);
     session_compare(&g, reference, apart);
     vki_session_destroy(&apart);
     vki_session_destroy(&reference);

@@ -182,7 +182,8 @@ static bool run_kernel(check *k, const cpu_kernel *kernel, int threads, int garb
     expect_largest(&k->c, out);
     for (int i = 0; i < k->c.n_in; i++) in[i] = k->c.in[i];
     if (in_place >= 0) in[in_place] = memcpy(out->v[0].data, in[in_place], out->v[0].bytes);
-    if (prep.weight_bytes) cpu_pack(&prep, weights.data);
+    for (int64_t i = 0; prep.weight_bytes && i < cpu_pack_parts(&prep); i++)
+        cpu_pack_part(&prep, weights.data, i);
     cpu_call call = {.g = &k->c.g,
                      .n = n,
                      .in = in,

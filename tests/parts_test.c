@@ -18,22 +18,8 @@
 static vki_session_stats stats_of(const gr_graph *g, bool vulkan, bool staging, const char *disable,
                                   bool keep)
 {
-    vki_model *m = session_load(g, vulkan, staging, NULL);
-    vki_session *reference = NULL, *s = NULL;
-    vki_session_options plain = {.size = sizeof plain, .reference = true};
-    vki_session_options o = {.size = sizeof o, .disable_passes = disable, .keep_intermediates = keep};
-    vki_session_stats stats = {.size = sizeof stats};
-    SESSION_OK(vki_session_create(m, &plain, &reference, why));
-    SESSION_OK(vki_session_create(m, &o, &s, why));
-    session_write_inputs(reference, g->n_inputs);
-    SESSION_OK(vki_session_run(reference, 0, why));
-    session_write_inputs(s, g->n_inputs);
-    session_compare(g, reference, s);
-    assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
-    vki_session_destroy(&s);
-    vki_session_destroy(&reference);
-    vki_model_destroy(&m);
-    return stats;
+    const vki_session_options o = {.size = sizeof o, .disable_passes = disable, .keep_intermediates = keep};
+    return session_check_options(g, vulkan, staging, &o);
 }
 
 static void check(gr_graph *g)

@@ -64,11 +64,17 @@ typedef struct cpu_prep {
 
 enum { CPU_MOST_SPREAD = INT32_MAX / 32 }; /* of cpu_call.plane_step: offsets of 24 channels are of 32 bits */
 
-/* All of it, whether in parts or not. */
-static inline void cpu_pack(const cpu_prep *p, void *dst)
+/* One after the other, of kernels that pack in parts and of those that do not. */
+static inline int64_t cpu_pack_parts(const cpu_prep *p)
 {
-    if (!p->pack_part) p->pack(dst, p->g, p->n, p->state);
-    for (int64_t i = 0; i < p->parts; i++) p->pack_part(dst, p->g, p->n, p->state, i);
+    return p->pack_part ? p->parts : 1;
+}
+static inline void cpu_pack_part(const cpu_prep *p, void *dst, int64_t part)
+{
+    if (p->pack_part)
+        p->pack_part(dst, p->g, p->n, p->state, part);
+    else
+        p->pack(dst, p->g, p->n, p->state);
 }
 
 typedef struct cpu_kernel {

@@ -172,11 +172,10 @@ static void on_units(void *arg, int64_t begin, int64_t end, int thread)
         float *y = r->sums + col;
         memset(y, 0, (size_t)cols * sizeof *y);
         m->sum_rows(y, r->x, r->at, r->count, matrix + panel * PANEL * s->d.k + col % PANEL, width, cols);
-        cols = vkb_min(cols, s->d.n - col);
-        for (int64_t i = 0; i < cols; i++)
+        const int64_t own = vkb_min(cols, s->d.n - col); /* the others fill a vector */
+        for (int64_t i = 0; i < own; i++)
             y[i] = y[i] * s->alpha + (bias ? bias[s->bias == CPU_BIAS_COL ? col + i : 0] : 0);
-        m->epilogue((float *)c->out[0] + col, y, residual ? residual + col : NULL, cols, &c->n->epilogue);
-        cols = (int64_t)vkb_round_up((uint64_t)cols, 8);
+        m->epilogue((float *)c->out[0] + col, y, residual ? residual + col : NULL, own, &c->n->epilogue);
     }
 }
 

@@ -56,15 +56,16 @@ static uintptr_t packer_of(const cpu_prep *p)
 }
 
 /* The pages of a part of what is packed come to memory as those leave it that it is made of. */
-static void pack_parts(const cpu_prep *p, char *data, vkb_store *spent)
+static void pack(const cpu_prep *p, char *data, vkb_store *spent)
 {
-    const int64_t bytes = (int64_t)p->weight_bytes, each = vkb_ceil_div(bytes, p->parts);
-    const int64_t all = (int64_t)gr_bytes(p->spent[0]);
-    for (int64_t i = 0; i < p->parts; i++) {
-        const int64_t at = i * each, read = vkb_min(all, (i + 1) * p->part_bytes);
+    const int64_t bytes = (int64_t)p->weight_bytes, each = vkb_ceil_div(bytes, cpu_pack_parts(p));
+    for (int64_t i = 0; i < cpu_pack_parts(p); i++) {
+        const int64_t at = i * each, read = (i + 1) * p->part_bytes;
         if (at < bytes) vkb_prefault(data + at, (size_t)vkb_min(each, bytes - at));
-        p->pack_part(data, p->g, p->n, p->state, i);
-        if (read) vkb_store_release(spent, p->spent[0]->data, (uint64_t)read);
+        cpu_pack_part(p, data, i);
+        if (!read) continue;
+        const gr_tensor *t = p->spent[0];
+        vkb_store_release(spent, t->data, (uint64_t)vkb_min(read, (int64_t)gr_bytes(t)));
     }
 }
 
@@ -74,12 +75,7 @@ static vki_status pack_new(ses_cpu_weights *w, const cpu_prep *p, uint64_t key, 
     if (!VKB_GROW(w->allocator, w->entries, w->capacity, w->count + 1)) return vkb_nomem(err, sizeof(entry));
     void *data = p->weight_bytes <= SIZE_MAX ? vkb_alloc(w->allocator, (size_t)p->weight_bytes) : NULL;
     if (!data) return vkb_nomem(err, p->weight_bytes);
-    if (p->pack_part)
-        pack_parts(p, data, spent);
-    else {
-        vkb_prefault(data, (size_t)p->weight_bytes);
-        p->pack(data, p->g, p->n, p->state);
-    }
+    pack(p, data, spent);
     w->entries[w->count++] = (entry){key, p->pack_key, p->weight_bytes, packer_of(p), data};
     w->bytes += p->weight_bytes;
     *out = data;

@@ -49,13 +49,16 @@ static void merge(ses_plan *p, const ses_segment *seg, gr_id second)
     const gr_id first = maker_of(p, seg, second, n->in[0]);
     if (first == GR_NONE || p->places[first].view || p->places[first].before) return;
     if (readers_of(g, n->in[0]) != 1) return;
-    if (merge_expansion(p, &g->nodes[first], n))
-        p->places[first].reason = "computed by the depthwise convolution that alone reads it, part by part";
-    else if (merge_gate(p, &g->nodes[first], n))
-        p->places[first].reason = "the convolution that alone reads it scales its weights instead";
-    else
-        return;
-    p->places[first].view = p->places[first].merged = true;
+    ses_place *place = &p->places[first];
+    if (merge_expansion(p, &g->nodes[first], n)) {
+        place->merged = cpu_expansion.name;
+        place->reason = "computed by the depthwise convolution that alone reads it, part by part";
+    } else if (merge_gate(p, &g->nodes[first], n)) {
+        place->merged = "conv_gate";
+        place->reason = "the convolution that alone reads it scales its weights instead";
+    }
+    if (!place->merged) return;
+    place->view = true;
     p->places[second].before = &g->nodes[first];
 }
 
@@ -72,7 +75,8 @@ static void merge_means(ses_plan *p, const ses_segment *seg, gr_id second)
         !cpu_means_fit(g, &g->nodes[first], n))
         return;
     p->places[first].after = n;
-    p->places[second].view = p->places[second].merged = true;
+    p->places[second].view = true;
+    p->places[second].merged = "conv_means";
     p->places[second].reason = "the convolution that makes its input adds that up, too";
 }
 

@@ -39,23 +39,24 @@ const char *ses_half_text(const ses_plan *p, gr_id node, const ses_step *step)
     return why;
 }
 
+/* The kernel that the plan or an option has given the node; NULL: the best that fits. */
+static const cpu_kernel *given_kernel(const ses_plan *p, gr_id node)
+{
+    const gr_node *n = &p->graph.nodes[node], *before = p->places[node].before;
+    const char *why;
+    if (before && before->op == OP_Conv) return &cpu_expansion;
+    if (p->options->reference || !cpu_op_of(n->op)->kernels) return NULL;
+    if (p->options->weights != VKI_WEIGHTS_FP32 && is_product(n) && cpu_matmul_narrow.fits(&p->graph, n))
+        return &cpu_matmul_narrow;
+    return p->options->half_math ? cpu_half_kernel(&p->graph, n, &why) : NULL;
+}
+
 vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *err)
 {
     gr_node *n = &p->graph.nodes[step->node];
-    step->kernel = NULL;
     step->prep = vkb_arena_alloc(&p->graph.arena, sizeof *step->prep);
     if (!step->prep) return vkb_nomem(err, sizeof *step->prep);
     const gr_node *before = p->places[step->node].before;
-    if (before && before->op == OP_Conv) {
-        *step->prep = (cpu_prep){&p->graph,
-                                 n,
-                                 before,
-                                 .threads = p->options->threads,
-                                 .means = p->places[step->node].after,
-                                 .arena = &p->graph.arena};
-        step->kernel = &cpu_expansion;
-        return step->kernel->prepare(step->prep, err);
-    }
     const cpu_kernel *k = p->options->reference ? NULL : cpu_op_of(n->op)->kernels;
     const cpu_prep fresh = {.g = &p->graph,
                             .n = n,
@@ -67,16 +68,8 @@ vki_status ses_host_choose(ses_plan *p, ses_step *step, bool lean, vki_error *er
                             .storage = p->options->weights,
                             .arena = &p->graph.arena};
     *step->prep = fresh;
-    if (k && fresh.storage != VKI_WEIGHTS_FP32 && is_product(n) && cpu_matmul_narrow.fits(&p->graph, n)) {
-        step->kernel = &cpu_matmul_narrow;
-        return step->kernel->prepare(step->prep, err);
-    }
-    const char *why;
-    const cpu_kernel *half = k && p->options->half_math ? cpu_half_kernel(&p->graph, n, &why) : NULL;
-    if (half) {
-        step->kernel = half;
-        return half->prepare(step->prep, err);
-    }
+    step->kernel = given_kernel(p, step->node);
+    if (step->kernel) return step->kernel->prepare(step->prep, err);
     for (; k && k->name; k++) {
         cpu_prep prep = fresh;
         if ((before && !cpu_is_pointwise(k)) || (fresh.means && !cpu_gives_means(k)) ||

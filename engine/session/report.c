@@ -90,13 +90,10 @@ static bool fill_names(const gr_graph *g, const gr_node *n, name_list *names)
     return true;
 }
 
-static const char *kernel_name(const ses_place *place, const gr_node *n, const ses_step *step)
+static const char *kernel_name(const ses_place *place, const ses_step *step)
 {
     if (place->gpu) return place->kernel->name;
-    if (place->merged)
-        return n->op == OP_Mul                 ? "conv_gate"
-               : n->op == OP_GlobalAveragePool ? "conv_means"
-                                               : cpu_expansion.name;
+    if (place->merged) return place->merged;
     if (place->view) return "view";
     return step && step->kernel ? step->kernel->name : "reference";
 }
@@ -170,7 +167,7 @@ static void report_node(const ses_plan *p, gr_id i, const figures *f, const gpu_
         .place = free_of_cost ? "none"
                  : place->gpu ? "vulkan"
                               : "cpu",
-        .kernel = kernel_name(place, n, step),
+        .kernel = kernel_name(place, step),
         .reason = reason.text,
         .output = n->n_out && n->out[0] != GR_NONE ? g->tensors[n->out[0]].name : "",
         .us = f->us[i],

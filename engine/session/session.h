@@ -107,9 +107,10 @@ typedef struct ses_segment {
 
 typedef struct ses_place { /* of one node */
     bool gpu, view;
-    bool merged; /* a view since another node's CPU kernel does its work, and its output is never made */
-    const gr_node *before;    /* the node whose work this one's CPU kernel does too; NULL: none */
-    const gr_node *after;     /* a mean over its output that this one's CPU kernel gives too; NULL: none */
+    const char *merged;    /* by what it is reported, of a view since another node's CPU kernel does its work;
+                              NULL: it is not */
+    const gr_node *before; /* the node whose work this one's CPU kernel does too; NULL: none */
+    const gr_node *after;  /* a mean over its output that this one's CPU kernel gives too; NULL: none */
     const gpu_kernel *kernel; /* gpu */
     const char *reason;       /* never NULL */
     int n_dispatches;         /* that work for it, wherever they stand among the others */

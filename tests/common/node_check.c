@@ -109,7 +109,7 @@ static bool run_kernel(node_check *c, const gr_node *n, const cpu_kernel *k, int
     cpu_prep prep = {.g = &c->g, .n = n, .threads = threads, .lean = lean, .arena = &arena};
     if (k->prepare) assert_int_equal(k->prepare(&prep, NULL), VKI_OK);
     void *weights = filled(prep.weight_bytes), *scratch = filled(prep.scratch_bytes);
-    if (prep.weight_bytes) cpu_pack(&prep, weights);
+    for (int64_t i = 0; prep.weight_bytes && i < cpu_pack_parts(&prep); i++) cpu_pack_part(&prep, weights, i);
     const void *in[NODE_INPUTS];
     for (int i = 0; i < c->n_in; i++) in[i] = c->data[i];
     void *out[] = {y};

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/session_check.h"
 #include "common/small_models.h"
@@ -74,15 +75,61 @@ void session_compare_within(const gr_graph *g, vki_session *reference, vki_sessi
     }
 }
 
+static vki_session *session_of_reference(const gr_graph *g, vki_model *m)
+{
+    vki_session *s = NULL;
+    const vki_session_options o = {.size = sizeof o, .reference = true};
+    SESSION_OK(vki_session_create(m, &o, &s, why));
+    session_write_inputs(s, g->n_inputs);
+    SESSION_OK(vki_session_run(s, 0, why));
+    return s;
+}
+
+vki_session_stats session_check_options(const gr_graph *g, bool vulkan, bool staging,
+                                        const vki_session_options *o)
+{
+    vki_model *m = session_load(g, vulkan, staging, NULL);
+    vki_session *reference = session_of_reference(g, m), *s = NULL;
+    vki_session_stats stats = {.size = sizeof stats};
+    SESSION_OK(vki_session_create(m, o, &s, why));
+    session_write_inputs(s, g->n_inputs);
+    session_compare(g, reference, s);
+    assert_int_equal(vki_session_stats_get(s, &stats), VKI_OK);
+    vki_session_destroy(&s);
+    vki_session_destroy(&reference);
+    vki_model_destroy(&m);
+    return stats;
+}
+
+typedef struct kernel_count {
+    const char *kernel;
+    int nodes;
+} kernel_count;
+
+static void count_kernel(void *user, const vki_node_report *node)
+{
+    kernel_count *c = user;
+    c->nodes += !strcmp(node->kernel, c->kernel);
+}
+
+vki_session *session_with(const gr_graph *g, vki_model *m, const vki_session_options *o, const char *kernel,
+                          int nodes)
+{
+    vki_session *s = NULL;
+    kernel_count c = {kernel, 0};
+    SESSION_OK(vki_session_create(m, o, &s, why));
+    session_write_inputs(s, g->n_inputs);
+    SESSION_OK(vki_session_run(s, 0, why));
+    assert_int_equal(vki_session_report(s, count_kernel, &c), VKI_OK);
+    if (c.nodes != nodes) fail_msg("%d threads: %s %d times, not %d", o->threads, kernel, c.nodes, nodes);
+    return s;
+}
+
 void session_check_merge(gr_graph *g, int dispatches, const char *passes, float half)
 {
     enum { MERGED, APART, HALF, WAYS };
     vki_model *m = session_load(g, true, false, NULL);
-    vki_session *reference = NULL;
-    vki_session_options plain = {.size = sizeof plain, .reference = true};
-    SESSION_OK(vki_session_create(m, &plain, &reference, why));
-    session_write_inputs(reference, g->n_inputs);
-    SESSION_OK(vki_session_run(reference, 0, why));
+    vki_session *reference = session_of_reference(g, m);
     for (int way = 0; way < (half > 0 ? WAYS : HALF); way++) {
         vki_session *s = NULL;
         vki_session_options o = {.size = sizeof o,

@@ -22,6 +22,12 @@ void session_write_inputs(vki_session *s, int count); /* fixed values in [-4, 6.
 /* `tolerance`: of float32, relative to 1 and the value */
 void session_compare_within(const gr_graph *g, vki_session *reference, vki_session *tested, float tolerance);
 void session_compare(const gr_graph *g, vki_session *reference, vki_session *tested);
+/* A session of the graph against the reference of the same model, on the CPU or on the first device. */
+vki_session_stats session_check_options(const gr_graph *g, bool vulkan, bool staging,
+                                        const vki_session_options *o);
+/* A session with inputs that has run once, in which so many nodes go by the kernel. */
+vki_session *session_with(const gr_graph *g, vki_model *m, const vki_session_options *o, const char *kernel,
+                          int nodes);
 /* Compares a graph on the device with the reference, and checks how many dispatches there are (-1: any); then
  * the same with these passes left out, and with fp16 storage within `half` (0: not tried). Frees the graph.
  */
